@@ -1,0 +1,55 @@
+"""The arguments that several commands share, with their help."""
+
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, get_args
+
+from cyclopts import Parameter, Token
+
+from sheetgrpc.cli.failure import NOT_BEGUN, Failure
+from sheetgrpc.config import Settings
+
+STDIN = "/dev/stdin"
+"""What `-` stands for (main.py says it so to cyclopts, which takes a bare dash for an option)."""
+
+Address = Annotated[
+    str, Parameter(name="--address", env_var="SHEETGRPC_ADDRESS", help="HOST:PORT at which the server listens.")
+]
+SheetFile = Annotated[str, Parameter(help="The sheet; - reads standard input.")]
+AsJson = Annotated[bool, Parameter(name="--json", help="Print one JSON document instead of text.")]
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+
+def read_sheet(file: str) -> tuple[str, str]:
+    """The name to show for a sheet, and its text byte for byte.
+
+    Raises:
+        Failure: it cannot be read, or is not UTF-8.
+    """
+    name = "<stdin>" if file == STDIN else file
+    try:
+        raw = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        return name, raw.decode("utf-8")
+    except OSError as error:
+        raise Failure(f"{name} cannot be read: {error.strerror}", NOT_BEGUN) from error
+    except UnicodeDecodeError as error:
+        raise Failure(f"{name} is not UTF-8: byte {error.start} is wrong", NOT_BEGUN) from error
+
+
+def read_word(choices: object, tokens: Sequence[Token]) -> str:
+    """One of a Literal's words, in any case and with dashes if people like."""
+    word = tokens[0].value.upper().replace("-", "_")
+    if word not in get_args(choices):
+        raise ValueError(f'"{tokens[0].value}" is none of {", ".join(get_args(choices)).lower()}')
+    return word
+
+
+def read_duration(_: object, tokens: Sequence[Token]) -> timedelta:
+    """A time as the server's settings have it: seconds, or a number with its unit."""
+    (setting,) = [setting for setting in Settings.describe() if setting.name == "execution_timeout"]
+    seconds = setting.read(tokens[0].value)
+    assert isinstance(seconds, float), "the setting is one in seconds"
+    return timedelta(seconds=seconds)

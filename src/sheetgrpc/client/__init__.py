@@ -1,0 +1,56 @@
+"""The Python SDK of sheetgrpc: typed, async, exactly once. Knows the wire (sheetgrpc.v1) and nothing else of sheetgrpc.
+
+async with connect("127.0.0.1:50051") as client:
+    session = await client.sessions.create("nightly load")
+    await session.import_sheet(source)
+    sheet = await session.parse_sheet()
+    async for update in session.execute_sheet(confirm=True):
+        print(update)
+"""
+
+from sheetgrpc.client.connection import Client, connect
+from sheetgrpc.client.errors import (
+    AlreadyExists,
+    Conflict,
+    DeadlineExceeded,
+    FieldViolation,
+    InvalidRequest,
+    LimitExceeded,
+    NotAllowed,
+    NotFound,
+    ServerFault,
+    SheetgrpcError,
+    Unavailable,
+)
+from sheetgrpc.client.retry import NEVER, Retry
+from sheetgrpc.client.session import Session
+from sheetgrpc.client.streams import ExecutionStream, Finished, Snapshot, Update
+from sheetgrpc.v1.execution_service_pb2 import PhaseCompleted, PhaseStarted, StatementResults
+from sheetgrpc.v1.progress_pb2 import Progress
+
+__all__ = [
+    "NEVER",
+    "AlreadyExists",
+    "Client",
+    "Conflict",
+    "DeadlineExceeded",
+    "ExecutionStream",
+    "FieldViolation",
+    "Finished",
+    "InvalidRequest",
+    "LimitExceeded",
+    "NotAllowed",
+    "NotFound",
+    "PhaseCompleted",
+    "PhaseStarted",
+    "Progress",
+    "Retry",
+    "ServerFault",
+    "Session",
+    "SheetgrpcError",
+    "Snapshot",
+    "StatementResults",
+    "Unavailable",
+    "Update",
+    "connect",
+]

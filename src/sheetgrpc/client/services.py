@@ -1,0 +1,348 @@
+"""The services of a client: sessions are made and found here, sheets, executions and the catalog are read.
+
+What changes a session is a method of its handle (session.py). Lists are async iterators over every page.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol, TypeAlias, TypeVar, Unpack
+
+from sheetgrpc.client.calls import Caller, Creating, Reading
+from sheetgrpc.client.pages import PAGE_SIZE, pages
+from sheetgrpc.client.session import Session
+from sheetgrpc.client.streams import ExecutionStream
+from sheetgrpc.client.stubs import Stubs
+from sheetgrpc.client.words import Lifecycle, RunState, State, Status
+from sheetgrpc.v1.catalog_pb2 import Catalog, Verb
+from sheetgrpc.v1.catalog_service_pb2 import GetCatalogRequest, ListVerbsRequest, SearchEntitiesRequest
+from sheetgrpc.v1.control_service_pb2 import GetServerInfoRequest, ServerInfo
+from sheetgrpc.v1.diagnostic_pb2 import Diagnostic
+from sheetgrpc.v1.execution_pb2 import Execution, ExecutionState
+from sheetgrpc.v1.execution_service_pb2 import (
+    GetExecutionRequest,
+    ListExecutionsRequest,
+    ListStatementResultsRequest,
+    WatchExecutionRequest,
+)
+from sheetgrpc.v1.reference_pb2 import Candidate, Reference
+from sheetgrpc.v1.session_pb2 import Client as ClientMessage
+from sheetgrpc.v1.session_pb2 import Session as SessionMessage
+from sheetgrpc.v1.session_pb2 import SessionLifecycle, SessionState
+from sheetgrpc.v1.session_service_pb2 import CreateSessionRequest, GetSessionRequest, ListSessionsRequest
+from sheetgrpc.v1.sheet_pb2 import Phase, Sheet, Symbol
+from sheetgrpc.v1.sheet_service_pb2 import (
+    CheckSheetRequest,
+    GetSheetRequest,
+    ListDiagnosticsRequest,
+    ListPhasesRequest,
+    ListReferencesRequest,
+    ListStatementsRequest,
+    ListSymbolsRequest,
+)
+from sheetgrpc.v1.statement_pb2 import Statement, StatementStatus
+from sheetgrpc.v1.statement_result_pb2 import StatementResult
+
+Json: TypeAlias = bool | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
+
+
+class Aimed(Protocol):
+    """A request that reads a sheet."""
+
+    session: str
+    sheet_id: str
+
+
+Z = TypeVar("Z", bound=Aimed)
+
+
+class Sessions:
+    """Sessions: made, found, listed."""
+
+    def __init__(self, caller: Caller, stubs: Stubs, *, silence: float) -> None:
+        self._caller = caller
+        self._stubs = stubs
+        self._silence = silence
+
+    async def create(
+        self,
+        name: str = "",
+        *,
+        client: ClientMessage | None = None,
+        role: str = "",
+        task_id: str = "",
+        metadata: Mapping[str, Json] | None = None,
+        labels: Sequence[str] = (),
+        **options: Unpack[Creating],
+    ) -> Session:
+        """Make a session. `metadata` holds what JSON can hold."""
+        request = CreateSessionRequest(name=name, client=client, role=role, task_id=task_id, labels=labels)
+        if metadata is not None:
+            request.metadata.update(dict(metadata))
+        reply = await self._caller.command(self._stubs.sessions.CreateSession, request, options)
+        return self._handle(reply.response.session, replayed=reply.replayed)
+
+    async def get(self, session: str, **options: Unpack[Reading]) -> Session:
+        """Find a session by id, unique prefix of an id, or label."""
+        request = GetSessionRequest(session=session)
+        answer = await self._caller.read(self._stubs.sessions.GetSession, request, options)
+        return self._handle(answer.session, replayed=False)
+
+    def list(
+        self,
+        *,
+        states: Sequence[State] = (),
+        lifecycles: Sequence[Lifecycle] = (),
+        label: str = "",
+        role: str = "",
+        task_id: str = "",
+        parent_id: str = "",
+        page_size: int = PAGE_SIZE,
+        **options: Unpack[Reading],
+    ) -> AsyncIterator[SessionMessage]:
+        """Sessions that match every filter given, newest first; without their templates and symbols."""
+        request = ListSessionsRequest(
+            states=[SessionState.Value(f"SESSION_STATE_{state}") for state in states],
+            lifecycles=[SessionLifecycle.Value(f"SESSION_LIFECYCLE_{lifecycle}") for lifecycle in lifecycles],
+            label=label,
+            role=role,
+            task_id=task_id,
+            parent_id=parent_id,
+            page_size=page_size,
+        )
+
+        async def fetch(token: str) -> tuple[Sequence[SessionMessage], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.sessions.ListSessions, request, options)
+            return answer.sessions, answer.next_page_token
+
+        return pages(fetch)
+
+    def symbols(self, session: str, *, page_size: int = PAGE_SIZE, **options: Unpack[Reading]) -> AsyncIterator[Symbol]:
+        """Symbols that later sheets of the session may use, by name."""
+        request = ListSymbolsRequest(session=session, page_size=page_size)
+
+        async def fetch(token: str) -> tuple[Sequence[Symbol], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.sheets.ListSymbols, request, options)
+            return answer.symbols, answer.next_page_token
+
+        return pages(fetch)
+
+    def _handle(self, now: SessionMessage, *, replayed: bool) -> Session:
+        return Session(self._caller, self._stubs, now, silence=self._silence, replayed=replayed)
+
+
+class Sheets:
+    """Sheets, read. `session` (its current sheet) or `sheet_id` says which."""
+
+    def __init__(self, caller: Caller, stubs: Stubs) -> None:
+        self._caller = caller
+        self._stubs = stubs
+
+    async def check(self, source: str, **options: Unpack[Reading]) -> Sheet:
+        """What a text would be as a sheet; keeps nothing."""
+        request = CheckSheetRequest(source=source)
+        return (await self._caller.read(self._stubs.sheets.CheckSheet, request, options)).sheet
+
+    async def get(
+        self, *, session: str | None = None, sheet_id: str | None = None, **options: Unpack[Reading]
+    ) -> Sheet:
+        """One sheet, with the first 1,000 each of its phases, diagnostics and open references."""
+        request = _aim(GetSheetRequest(), session, sheet_id)
+        return (await self._caller.read(self._stubs.sheets.GetSheet, request, options)).sheet
+
+    def statements(
+        self,
+        *,
+        session: str | None = None,
+        sheet_id: str | None = None,
+        depth: int | None = None,
+        page_size: int = PAGE_SIZE,
+        **options: Unpack[Reading],
+    ) -> AsyncIterator[Statement]:
+        """Statements by index, of one phase if `depth` is given."""
+        request = _aim(ListStatementsRequest(depth=depth, page_size=page_size), session, sheet_id)
+
+        async def fetch(token: str) -> tuple[Sequence[Statement], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.sheets.ListStatements, request, options)
+            return answer.statements, answer.next_page_token
+
+        return pages(fetch)
+
+    def phases(
+        self,
+        *,
+        session: str | None = None,
+        sheet_id: str | None = None,
+        page_size: int = PAGE_SIZE,
+        **options: Unpack[Reading],
+    ) -> AsyncIterator[Phase]:
+        """Phases by depth."""
+        request = _aim(ListPhasesRequest(page_size=page_size), session, sheet_id)
+
+        async def fetch(token: str) -> tuple[Sequence[Phase], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.sheets.ListPhases, request, options)
+            return answer.phases, answer.next_page_token
+
+        return pages(fetch)
+
+    def diagnostics(
+        self,
+        *,
+        session: str | None = None,
+        sheet_id: str | None = None,
+        page_size: int = PAGE_SIZE,
+        **options: Unpack[Reading],
+    ) -> AsyncIterator[Diagnostic]:
+        """Diagnostics in source order."""
+        request = _aim(ListDiagnosticsRequest(page_size=page_size), session, sheet_id)
+
+        async def fetch(token: str) -> tuple[Sequence[Diagnostic], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.sheets.ListDiagnostics, request, options)
+            return answer.diagnostics, answer.next_page_token
+
+        return pages(fetch)
+
+    def references(
+        self,
+        *,
+        session: str | None = None,
+        sheet_id: str | None = None,
+        unresolved_only: bool = False,
+        page_size: int = PAGE_SIZE,
+        **options: Unpack[Reading],
+    ) -> AsyncIterator[Reference]:
+        """References by statement index."""
+        request = _aim(ListReferencesRequest(unresolved_only=unresolved_only, page_size=page_size), session, sheet_id)
+
+        async def fetch(token: str) -> tuple[Sequence[Reference], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.sheets.ListReferences, request, options)
+            return answer.references, answer.next_page_token
+
+        return pages(fetch)
+
+
+class Executions:
+    """Executions: watched, read, listed."""
+
+    def __init__(self, caller: Caller, stubs: Stubs, *, silence: float) -> None:
+        self._caller = caller
+        self._stubs = stubs
+        self._silence = silence
+
+    async def get(self, execution: str, **options: Unpack[Reading]) -> Execution:
+        """One execution as it is now."""
+        request = GetExecutionRequest(execution=execution)
+        return (await self._caller.read(self._stubs.executions.GetExecution, request, options)).execution
+
+    def watch(self, execution: str, *, resume_token: str = "", include_results: bool = False) -> ExecutionStream:
+        """The updates of an execution, from its snapshot or from where a token left off."""
+        return ExecutionStream(
+            start=None,
+            resume=lambda known, token: self._stubs.executions.WatchExecution(
+                WatchExecutionRequest(execution=known, resume_token=token, include_results=include_results)
+            ),
+            retry=self._caller.retry,
+            silence=self._silence,
+            execution_id=execution,
+            resume_token=resume_token,
+        )
+
+    def list(
+        self,
+        *,
+        session: str = "",
+        states: Sequence[RunState] = (),
+        page_size: int = PAGE_SIZE,
+        **options: Unpack[Reading],
+    ) -> AsyncIterator[Execution]:
+        """Executions that match every filter given, newest first."""
+        request = ListExecutionsRequest(
+            session=session,
+            states=[ExecutionState.Value(f"EXECUTION_STATE_{state}") for state in states],
+            page_size=page_size,
+        )
+
+        async def fetch(token: str) -> tuple[Sequence[Execution], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.executions.ListExecutions, request, options)
+            return answer.executions, answer.next_page_token
+
+        return pages(fetch)
+
+    def results(
+        self,
+        execution: str,
+        *,
+        statuses: Sequence[Status] = (),
+        page_size: int = PAGE_SIZE,
+        **options: Unpack[Reading],
+    ) -> AsyncIterator[StatementResult]:
+        """What became of each statement, by index; nothing before the execution has ended."""
+        request = ListStatementResultsRequest(
+            execution=execution,
+            statuses=[StatementStatus.Value(f"STATEMENT_STATUS_{status}") for status in statuses],
+            page_size=page_size,
+        )
+
+        async def fetch(token: str) -> tuple[Sequence[StatementResult], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.executions.ListStatementResults, request, options)
+            return answer.results, answer.next_page_token
+
+        return pages(fetch)
+
+
+class CatalogReader:
+    """The catalog, and entities found by text."""
+
+    def __init__(self, caller: Caller, stubs: Stubs) -> None:
+        self._caller = caller
+        self._stubs = stubs
+
+    async def get(self, **options: Unpack[Reading]) -> Catalog:
+        """The catalog's source and entity types."""
+        return (await self._caller.read(self._stubs.catalog.GetCatalog, GetCatalogRequest(), options)).catalog
+
+    def verbs(self, *, page_size: int = PAGE_SIZE, **options: Unpack[Reading]) -> AsyncIterator[Verb]:
+        """The verbs by name."""
+        request = ListVerbsRequest(page_size=page_size)
+
+        async def fetch(token: str) -> tuple[Sequence[Verb], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.catalog.ListVerbs, request, options)
+            return answer.verbs, answer.next_page_token
+
+        return pages(fetch)
+
+    async def search(
+        self, entity_type: str, query: str, *, limit: int = 0, **options: Unpack[Reading]
+    ) -> Sequence[Candidate]:
+        """Entities that a text may mean, best first; 20 of them unless `limit` says otherwise."""
+        request = SearchEntitiesRequest(entity_type=entity_type, query=query, limit=limit)
+        return (await self._caller.read(self._stubs.catalog.SearchEntities, request, options)).candidates
+
+
+class Control:
+    """The server itself."""
+
+    def __init__(self, caller: Caller, stubs: Stubs) -> None:
+        self._caller = caller
+        self._stubs = stubs
+
+    async def server_info(self, **options: Unpack[Reading]) -> ServerInfo:
+        """What runs there, and within which limits."""
+        return (await self._caller.read(self._stubs.control.GetServerInfo, GetServerInfoRequest(), options)).server_info
+
+
+def _aim(request: Z, session: str | None, sheet_id: str | None) -> Z:
+    if session is not None and sheet_id is None:
+        request.session = session
+    elif sheet_id is not None and session is None:
+        request.sheet_id = sheet_id
+    else:
+        raise ValueError("give either session or sheet_id")
+    return request

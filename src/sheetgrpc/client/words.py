@@ -1,0 +1,89 @@
+"""The words of the protos' enums without their prefixes: what callers write and read instead of numbers."""
+
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+from sheetgrpc.v1.diagnostic_pb2 import DiagnosticCode, DiagnosticSeverity
+from sheetgrpc.v1.execution_pb2 import ExecutionMode, ExecutionState
+from sheetgrpc.v1.session_pb2 import SessionLifecycle, SessionState
+from sheetgrpc.v1.statement_pb2 import StatementStatus
+from sheetgrpc.v1.statement_result_pb2 import EffectKind, StatementErrorCode
+
+Mode = Literal["ATOMIC", "ATOMIC_COLLECT", "BEST_EFFORT"]
+Outcome = Literal["COMPLETED", "FAILED"]
+ResetTarget = Literal["SCOPED", "EMPTY"]
+State = Literal["EMPTY", "SCOPED", "TEMPLATED", "GENERATED", "PARSED", "RESOLVING", "READY", "EXECUTING", "EXECUTED"]
+Lifecycle = Literal["PENDING", "ACTIVE", "COMPLETED", "FAILED", "EXPIRED"]
+RunState = Literal[
+    "QUEUED",
+    "RUNNING",
+    "CANCELLING",
+    "COMMITTING",
+    "SUCCEEDED",
+    "PARTIAL",
+    "ROLLED_BACK",
+    "FAILED",
+    "CANCELLED",
+    "TIMED_OUT",
+    "INTERRUPTED",
+]
+Status = Literal["PENDING", "PARSED", "RESOLVED", "SUCCESS", "FAILED", "SKIPPED", "NOT_RUN", "ROLLED_BACK"]
+
+N = TypeVar("N", bound=int)
+
+COMMITTED: frozenset[str] = frozenset({"SUCCEEDED", "PARTIAL"})
+"""Words of the execution states in which something is in the tables."""
+ENDED: frozenset[str] = COMMITTED | {"ROLLED_BACK", "FAILED", "CANCELLED", "TIMED_OUT", "INTERRUPTED"}
+"""Words of the execution states that nothing follows."""
+
+
+def session_state(number: SessionState.ValueType) -> str:
+    """The word of a SessionState, such as "READY"."""
+    return _word(SessionState.Name, "SESSION_STATE_", number)
+
+
+def lifecycle(number: SessionLifecycle.ValueType) -> str:
+    """The word of a SessionLifecycle, such as "ACTIVE"."""
+    return _word(SessionLifecycle.Name, "SESSION_LIFECYCLE_", number)
+
+
+def execution_state(number: ExecutionState.ValueType) -> str:
+    """The word of an ExecutionState, such as "SUCCEEDED"."""
+    return _word(ExecutionState.Name, "EXECUTION_STATE_", number)
+
+
+def execution_mode(number: ExecutionMode.ValueType) -> str:
+    """The word of an ExecutionMode, such as "ATOMIC"."""
+    return _word(ExecutionMode.Name, "EXECUTION_MODE_", number)
+
+
+def statement_status(number: StatementStatus.ValueType) -> str:
+    """The word of a StatementStatus, such as "SKIPPED"."""
+    return _word(StatementStatus.Name, "STATEMENT_STATUS_", number)
+
+
+def error_code(number: StatementErrorCode.ValueType) -> str:
+    """The word of a StatementErrorCode, such as "DB_CONSTRAINT"."""
+    return _word(StatementErrorCode.Name, "STATEMENT_ERROR_CODE_", number)
+
+
+def effect_kind(number: EffectKind.ValueType) -> str:
+    """The word of an EffectKind, such as "CREATED"."""
+    return _word(EffectKind.Name, "EFFECT_KIND_", number)
+
+
+def diagnostic_code(number: DiagnosticCode.ValueType) -> str:
+    """The word of a DiagnosticCode, such as "UNKNOWN_VERB"."""
+    return _word(DiagnosticCode.Name, "DIAGNOSTIC_CODE_", number)
+
+
+def severity(number: DiagnosticSeverity.ValueType) -> str:
+    """The word of a DiagnosticSeverity, "ERROR" or "WARNING"."""
+    return _word(DiagnosticSeverity.Name, "DIAGNOSTIC_SEVERITY_", number)
+
+
+def _word(name: Callable[[N], str], prefix: str, number: N) -> str:
+    try:
+        return name(number).removeprefix(prefix)
+    except ValueError:  # a server newer than this client
+        return f"UNKNOWN_{number}"

@@ -1,0 +1,246 @@
+"""One attempt at an execution: everything up to, inside and at the end of its write transaction."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from sheetgrpc.catalog.model import KeySource, VerbKind
+from sheetgrpc.engine import endings
+from sheetgrpc.engine.context import Context
+from sheetgrpc.engine.runs import Run
+from sheetgrpc.engine.updates import PhaseCompleted
+from sheetgrpc.errors import NotAllowed, Reason
+from sheetgrpc.planning.model import ErrorCode, Plan, Results, Status
+from sheetgrpc.session.model import ExecutionState, Mode
+from sheetgrpc.store.base import ConstraintViolated, Interrupted, Transaction
+from sheetgrpc.store.records import ExecutionError, ExecutionRow, TableCounts
+
+_TRIP_STATEMENTS = 2000  # statements a trip to the writer's thread: about 20 ms of SQL
+_TRIP_BATCHES = 1000
+
+
+class Attempt:
+    """Prepares, writes, and says how it ended. `plan` and `results` are there once prepared."""
+
+    def __init__(self, context: Context, run: Run, execution: ExecutionRow) -> None:
+        self.plan: Plan | None = None
+        self.results: Results | None = None
+        self._context = context
+        self._run = run
+        self._execution = execution
+        self._done = 0  # batches
+        self._phases = 0
+        self._timed_out = False
+
+    async def prepare(self) -> None:
+        """The plan (kept since ParseSheet, or made again) and the keys of rows to come."""
+        store = self._context.store
+        row = await store.session(self._execution.session_id)
+        sheet = await store.sheet(self._execution.sheet_id)
+        analysis = await self._context.analyse(sheet, row.session)
+        plan = analysis.plan
+        if plan is None or analysis.unresolved_count:
+            self._context.analyst.forget(sheet.id)
+            problem = analysis.diagnostics[0].message if analysis.diagnostics else "a name has lost its row"
+            message = f"the sheet is not what was parsed any more: {problem}; parse it again"
+            raise NotAllowed(Reason.ACTION_NOT_ALLOWED, message)
+        self.plan = plan
+
+    async def write(self, transaction: Transaction) -> ExecutionRow:
+        """The run. What it answers is committed if its state says so; otherwise the transaction is rolled back."""
+        plan = self.plan
+        if plan is None:
+            raise RuntimeError("prepare() comes first")
+        results = self.results = Results.fresh(plan.count)
+        await asyncio.to_thread(self._draw_keys, plan, results)
+        opened = await transaction.open(self._execution.session_id, None)
+        if opened.row is None or not await transaction.claim(self._execution):
+            return await self._context.store.execution(self._execution.id)
+        self._run.begin(self._execution, plan, results)
+        timer = self._set_timer(transaction, results)
+        try:
+            await transaction.recheck(plan, results)
+            failed = await self._write_batches(transaction, plan, results)
+            results.stop = False
+        except Interrupted:
+            return self._stopped()
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if self._timed_out:
+            return self._stopped()
+        if failed and not self._keeps_partly(results):
+            return self._roll_back()
+        return await self._commit(transaction, plan, results, failed=failed)
+
+    def fail(self, code: str, message: str) -> ExecutionRow:
+        """The end of a run that the infrastructure stopped."""
+        return self._end(ExecutionState.FAILED, ExecutionError(code, message))
+
+    def _draw_keys(self, plan: Plan, results: Results) -> None:
+        """UUIDv7s (RFC 9562) for every row that may be created: this run's time and node bits, a counter between.
+
+        All follow from the execution's id, epoch and start, so the same run draws the same keys.
+        """
+        name = f"{self._execution.id} {self._execution.epoch}".encode()
+        node = hashlib.sha256(name).hexdigest()[:12]
+        millisecond = (self._execution.started_at or 0) // 1000
+        start = f"{millisecond >> 16 & 0xFFFFFFFF:08x}-{millisecond & 0xFFFF:04x}-7"
+        verbs, entities = self._context.catalog.verbs, self._context.catalog.entities
+        keys = results.keys
+        for group in plan.groups:
+            verb = verbs[group.verb]
+            if verb.kind not in (VerbKind.CREATE, VerbKind.ENSURE) or verb.entity is None:
+                continue
+            if entities[verb.entity].key.source is KeySource.SERVER:
+                for index in group.indexes:
+                    keys[index] = f"{start}{index >> 14:03x}-{0x8000 | (index & 0x3FFF):04x}-{node}"
+
+    def _set_timer(self, transaction: Transaction, results: Results) -> asyncio.TimerHandle | None:
+        timeout = self._execution.timeout or self._context.settings.execution_timeout_us
+        if not timeout:
+            return None
+
+        def time_out() -> None:
+            self._timed_out = True
+            results.stop = True
+            transaction.interrupt()
+
+        now = self._context.draws.now()
+        spent = max(0, now - (self._execution.started_at or now))
+        return asyncio.get_running_loop().call_later(max(0, timeout - spent) / 1_000_000, time_out)
+
+    async def _write_batches(self, transaction: Transaction, plan: Plan, results: Results) -> bool:
+        """True if something failed. One trip covers many small batches, or one phase, or part of a large one."""
+        collect = self._execution.mode is not Mode.ATOMIC
+        total = len(plan.batches) // 4
+        open_phase = PhaseCompleted(0, 0, 0, 0, 0)
+        while self._done < total:
+            until = _trip(plan, self._done)
+            depth = plan.batches[4 * self._done + 3]
+            if not self._done or plan.batches[4 * self._done - 1] != depth:
+                self._run.phase_started(depth, _phase_size(plan, self._done))
+                open_phase = PhaseCompleted(depth, depth, 0, 0, 0)
+            done = await transaction.apply(plan, self._done, until, results, collect=collect)
+            indexes = _indexes(plan, self._done, self._done + done)
+            open_phase = _add(open_phase, plan.batches[4 * (self._done + done) - 1], indexes, results)
+            self._done += done
+            self._run.statements_done(indexes)
+            if results.roots and not collect:
+                return True
+            if self._done == total or plan.batches[4 * self._done + 3] != plan.batches[4 * self._done - 1]:
+                self._phases = open_phase.last_depth + 1
+                self._run.phases_completed(open_phase)
+        return bool(results.roots)
+
+    def _keeps_partly(self, results: Results) -> bool:
+        return self._execution.mode is Mode.BEST_EFFORT and Status.SUCCESS in results.status
+
+    async def _commit(self, transaction: Transaction, plan: Plan, results: Results, *, failed: bool) -> ExecutionRow:
+        catalog = self._context.catalog
+        endings.settle(catalog, plan, results, self._done, undone=False)
+        state = ExecutionState.PARTIAL if failed else ExecutionState.SUCCEEDED
+        ended = self._end(state, _first_error(results) if failed else None)
+        self._run.execution = msgspec.structs.replace(self._execution, state=ExecutionState.COMMITTING)
+        opened = await transaction.open(self._execution.session_id, None)
+        if opened.row is None:
+            raise RuntimeError("an executing session cannot be gone")
+        changes = endings.outcome(self._context, opened.row.session, ended)
+        changes.symbols = await endings.committed_symbols(
+            self._context.store, opened.row, catalog, plan, results, ended.id
+        )
+        await transaction.record(ended, plan, results)
+        try:
+            await transaction.commit(changes)
+        except ConstraintViolated:
+            message = "a constraint that is checked when the transaction commits does not hold"
+            return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.DB_CONSTRAINT, message))
+        return ended
+
+    def _roll_back(self) -> ExecutionRow:
+        error = _first_error(self.results) if self.results is not None else None
+        return self._undo(ExecutionState.ROLLED_BACK, error)
+
+    def _stopped(self) -> ExecutionRow:
+        if self._timed_out:
+            message = "the execution took longer than its timeout; everything was rolled back"
+            return self._undo(ExecutionState.TIMED_OUT, ExecutionError(ErrorCode.TIMEOUT, message))
+        message = "the database ended the transaction; everything was rolled back"
+        return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.INTERNAL, message))
+
+    def _undo(self, state: ExecutionState, error: ExecutionError | None) -> ExecutionRow:
+        if self.plan is not None and self.results is not None:
+            endings.settle(self._context.catalog, self.plan, self.results, self._done, undone=True)
+        return self._end(state, error)
+
+    def _end(self, state: ExecutionState, error: ExecutionError | None) -> ExecutionRow:
+        counts = {Status.NOT_RUN.name: self._execution.statements_total}
+        tables: tuple[TableCounts, ...] = ()
+        if self.plan is not None and self.results is not None:
+            if state is ExecutionState.FAILED:
+                endings.settle(self._context.catalog, self.plan, self.results, self._done, undone=True)
+            counts = endings.count_statuses(self.results)
+            if state.committed:
+                tables = endings.count_tables(self._context.catalog, self.plan, self.results)
+        ended = msgspec.structs.replace(
+            self._execution, status_counts=counts, tables=tables, phases_completed=self._phases, error=error
+        )
+        return endings.finish(ended, state, self._context.draws.now())
+
+
+def _first_error(results: Results) -> ExecutionError | None:
+    """The lowest failing statement is the failure."""
+    roots = [index for index, root in results.roots.items() if index == root]
+    if not roots:
+        return None
+    index = min(roots)
+    error = results.errors[index]
+    return ExecutionError(error.code, error.message, index)
+
+
+def _trip(plan: Plan, first: int) -> int:
+    """Up to which batch one trip goes: within one phase, or to the end of one."""
+    batches = plan.batches
+    total = len(batches) // 4
+    boundary = first
+    statements = 0
+    at = first
+    while at < total and at - first < _TRIP_BATCHES:
+        statements += batches[4 * at + 2] - batches[4 * at + 1]
+        at += 1
+        if at == total or batches[4 * at + 3] != batches[4 * at - 1]:
+            boundary = at
+        if statements >= _TRIP_STATEMENTS:
+            break
+    return boundary if boundary > first else at
+
+
+def _phase_size(plan: Plan, first: int) -> int:
+    """How many statements the phase has that begins with this batch."""
+    batches = plan.batches
+    depth, size, at = batches[4 * first + 3], 0, first
+    while 4 * at < len(batches) and batches[4 * at + 3] == depth:
+        size += batches[4 * at + 2] - batches[4 * at + 1]
+        at += 1
+    return size
+
+
+def _indexes(plan: Plan, first: int, last: int) -> list[int]:
+    found: list[int] = []
+    for at in range(first, last):
+        number, start, stop, _ = plan.batches[4 * at : 4 * at + 4]
+        found.extend(plan.groups[number].indexes[start:stop])
+    return found
+
+
+def _add(phase: PhaseCompleted, last_depth: int, indexes: Sequence[int], results: Results) -> PhaseCompleted:
+    done = bytes(map(results.status.__getitem__, indexes))
+    return PhaseCompleted(
+        phase.first_depth,
+        last_depth,
+        phase.succeeded + done.count(Status.SUCCESS),
+        phase.failed + done.count(Status.FAILED),
+        phase.skipped + done.count(Status.SKIPPED),
+    )

@@ -1,0 +1,66 @@
+"""What every part of the engine works with."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from sheetgrpc.catalog.model import Catalog
+from sheetgrpc.clock import Draws
+from sheetgrpc.config import Settings
+from sheetgrpc.engine.analyst import Analyst
+from sheetgrpc.engine.runs import Runs
+from sheetgrpc.engine.views import SessionView
+from sheetgrpc.planning.model import Analysis, Key
+from sheetgrpc.session.machine import allowed_actions
+from sheetgrpc.session.model import Session, State
+from sheetgrpc.store.base import Store
+from sheetgrpc.store.records import SessionRow, SheetRow
+
+
+class Context(msgspec.Struct, frozen=True):
+    """The parts, put together once at start."""
+
+    store: Store
+    catalog: Catalog
+    settings: Settings
+    draws: Draws
+    analyst: Analyst
+    runs: Runs
+
+    def view(self, row: SessionRow) -> SessionView:
+        """A session as a caller sees it now; the progress of a running execution is live."""
+        session = row.session
+        completed, total = session.progress_completed, session.progress_total
+        if session.state is State.EXECUTING:
+            run = self.runs.get(session.execution_id)
+            completed, total = (run.completed, run.total) if run is not None else (0, session_total(session))
+        return SessionView(row, allowed_actions(session, self.catalog.digest), completed, total)
+
+    async def analyse(self, sheet: SheetRow, session: Session) -> Analysis:
+        """The analysis of a sheet with what was resolved so far: the kept one, or a fresh one."""
+        kept = self.analyst.recall(sheet.id)
+        if kept is not None:
+            return kept
+        resolutions = await self.resolutions(sheet.id)
+        analysis = await self.analyst.analyse(sheet.source.decode(), resolutions, session.committed)
+        self.analyst.keep(sheet.id, analysis)
+        return analysis
+
+    async def resolutions(self, sheet_id: str) -> Mapping[str, Key]:
+        """ref_id -> key of earlier resolutions whose row still exists."""
+        chosen = await self.store.resolutions(sheet_id)
+        kept: dict[str, Key] = {}
+        by_type: dict[str, dict[str, Key]] = {}
+        for ref_id, (kind, key) in chosen.items():
+            by_type.setdefault(kind, {})[ref_id] = key
+        for kind, keys in by_type.items():
+            entity = self.catalog.entities.get(kind)
+            if entity is not None:
+                there = await self.store.existing(entity, list(keys.values()))
+                kept.update({ref_id: key for ref_id, key in keys.items() if key in there})
+        return kept
+
+
+def session_total(session: Session) -> int:
+    """The statements of the session's sheet."""
+    return session.sheet.statement_count if session.sheet is not None else 0

@@ -1,0 +1,116 @@
+"""How an execution ends: what its statements read afterwards, its counts, and what follows for the session."""
+
+import heapq
+from collections.abc import Sequence
+
+import msgspec
+
+from sheetgrpc.catalog.model import Catalog
+from sheetgrpc.engine.context import Context
+from sheetgrpc.planning import blocking
+from sheetgrpc.planning.model import Effect, Group, Key, Plan, Results, Status
+from sheetgrpc.session import commands
+from sheetgrpc.session.machine import decide, evolve
+from sheetgrpc.session.model import ExecutionState, Session
+from sheetgrpc.store.base import Store
+from sheetgrpc.store.records import Changes, ExecutionRow, SessionRow, SymbolChange, SymbolRow, TableCounts
+
+_SHOWN_SYMBOLS = 100
+
+
+def finish(execution: ExecutionRow, state: ExecutionState, now: int) -> ExecutionRow:
+    """The execution, ended now."""
+    return msgspec.structs.replace(execution, state=state, ended_at=max(now, execution.started_at or now))
+
+
+def settle(catalog: Catalog, plan: Plan, results: Results, first: int, *, undone: bool) -> None:
+    """What statements read once nothing more runs; batches from `first` on did not.
+
+    What hangs on a failure is SKIPPED, the rest that never started NOT_RUN. After a rollback nothing reads SUCCESS.
+    """
+    blocking.skip_rest(catalog, plan, results, first)
+    for status, after in ((Status.RESOLVED, Status.NOT_RUN), (Status.SUCCESS, Status.ROLLED_BACK)):
+        if status is Status.SUCCESS and not undone:
+            continue
+        results.status = results.status.replace(bytes([status]), bytes([after]))
+    if undone:
+        results.effect = bytearray(plan.count)
+        results.keys = [None] * plan.count
+        results.rows = {}
+    else:
+        results.keys = [
+            key if status == Status.SUCCESS else None for key, status in zip(results.keys, results.status, strict=True)
+        ]
+
+
+def count_statuses(results: Results) -> dict[str, int]:
+    """How many statements read what; only what there is."""
+    counts = {status.name: results.status.count(status) for status in Status}
+    return {name: count for name, count in counts.items() if count}
+
+
+def count_tables(catalog: Catalog, plan: Plan, results: Results) -> tuple[TableCounts, ...]:
+    """Rows per table, by name."""
+    counts: dict[str, list[int]] = {}
+    effects = (Effect.CREATED, Effect.UPDATED, Effect.UNCHANGED, Effect.DELETED)
+    for group in plan.groups:
+        verb = catalog.verbs[group.verb]
+        if verb.writes:
+            done = bytes(map(results.effect.__getitem__, group.indexes))
+            sums = counts.setdefault(verb.table, [0] * len(effects))
+            for at, effect in enumerate(effects):
+                sums[at] += done.count(effect)
+    return tuple(TableCounts(table, *sums) for table, sums in sorted(counts.items()))
+
+
+def outcome(context: Context, session: Session, ended: ExecutionRow) -> Changes:
+    """What ends an execution and its session's EXECUTING together."""
+    draw = context.draws.draw()
+    command = commands.FinishExecution(
+        execution_id=ended.id,
+        state=ended.state,
+        completed=ended.status_counts.get(Status.SUCCESS.name, 0),
+        total=ended.statements_total,
+    )
+    events = decide(session, command, draw, catalog_digest=context.catalog.digest)
+    for event in events:
+        session = evolve(session, event)
+    return Changes(session=session, events=events, execution=ended)
+
+
+async def committed_symbols(
+    store: Store, row: SessionRow, catalog: Catalog, plan: Plan, results: Results, execution_id: str
+) -> SymbolChange:
+    """The session's symbols once this run has committed: a new binding of a name hides the old one."""
+    fresh = _bound(catalog, plan, results, execution_id)
+    again = 0
+    earlier: Sequence[str] = row.session.committed
+    if earlier and fresh:
+        again = len(await store.symbols(earlier, list(fresh), "", len(fresh)))
+    merged = {symbol.name: symbol for symbol in row.symbols}
+    merged.update((symbol.name, symbol) for symbol in heapq.nsmallest(_SHOWN_SYMBOLS, fresh.values(), key=_name))
+    first = heapq.nsmallest(_SHOWN_SYMBOLS, merged.values(), key=_name)
+    return SymbolChange(row.symbol_count + len(fresh) - again, tuple(first))
+
+
+def _name(symbol: SymbolRow) -> str:
+    return symbol.name
+
+
+def _bound(catalog: Catalog, plan: Plan, results: Results, execution_id: str) -> dict[str, SymbolRow]:
+    found: dict[str, SymbolRow] = {}
+    for group in plan.groups:
+        entity = catalog.verbs[group.verb].entity
+        if entity is not None:
+            for name, key in _bindings(group, results):
+                found[name] = SymbolRow(name, entity, key, execution_id)
+    return found
+
+
+def _bindings(group: Group, results: Results) -> list[tuple[str, Key]]:
+    """The names a person bound, with the keys they stand for."""
+    return [
+        (name, key)
+        for name, index in zip(group.bindings or (), group.indexes, strict=False)  # no bindings: nothing
+        if name is not None and not name.startswith("__") and (key := results.keys[index]) is not None
+    ]

@@ -1,0 +1,186 @@
+"""The engine as the edge sees it: every call of the service, in its own words, without a word of gRPC.
+
+Changing calls go through the one handler (`handling.py`); reads go straight to the store and are shown as views.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from sheetgrpc.catalog.model import Catalog
+from sheetgrpc.config import Settings
+from sheetgrpc.engine import intents, sheet_steps, steps
+from sheetgrpc.engine.context import Context
+from sheetgrpc.engine.executor import Executor
+from sheetgrpc.engine.handling import Handler, Step
+from sheetgrpc.engine.intents import Envelope, Intent
+from sheetgrpc.engine.names import Names
+from sheetgrpc.engine.reading import SheetReader
+from sheetgrpc.engine.runs import Watcher, read_token
+from sheetgrpc.engine.views import Outcome, Reply, ResultView, SessionView
+from sheetgrpc.errors import invalid_field
+from sheetgrpc.session import commands
+from sheetgrpc.store.base import Store
+from sheetgrpc.store.records import Candidate, ExecutionFilter, ExecutionRow, SessionFilter, SymbolRow
+
+log = structlog.get_logger(__name__)
+
+
+class Engine:
+    """The service, as functions. `sheets` has the reads about sheets."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._handler = Handler(
+            context.store, context.draws, context.catalog.digest, context.settings.request_id_ttl_us
+        )
+        self._executor = Executor(context)
+        self.sheets = SheetReader(context)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog served."""
+        return self._context.catalog
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+        return self._context.store
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._context.settings
+
+    async def start(self) -> None:
+        """Recovers what a crash left, then begins to run what is queued."""
+        await self._executor.recover()
+        self._executor.start()
+        await self._context.analyst.warm()
+
+    async def stop(self) -> None:
+        """Ends commands and the run under way, then closes the store. Queued executions stay queued."""
+        await self._handler.settle()
+        await self._executor.stop()
+        await self._context.analyst.close()
+        await self._context.store.close()
+
+    async def handle(self, envelope: Envelope, intent: Intent, encode: Callable[[Outcome], bytes]) -> Reply:
+        """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""
+        return await self._handler.handle(envelope, lambda: self._step(intent), encode)
+
+    async def execute(self, envelope: Envelope, intent: intents.SubmitSheet) -> tuple[str, Reply]:
+        """Submits for a stream: the execution to attach to. A repeat with the same request id gets the same one."""
+        reply = await self.handle(envelope, intent, _execution_id)
+        return reply.body.decode(), reply
+
+    async def get_session(self, ref: str) -> SessionView:
+        """By id, unique prefix, or label."""
+        return self._context.view(await self._context.store.session(ref))
+
+    async def list_sessions(
+        self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None
+    ) -> list[SessionView]:
+        """Newest created first."""
+        return [self._context.view(row) for row in await self._context.store.sessions(wanted, limit, before)]
+
+    async def list_symbols(self, session: str, after: str, limit: int) -> list[SymbolRow]:
+        """The session's committed symbols, by name."""
+        row = await self._context.store.session(session)
+        if not row.session.committed:
+            return []
+        return await self._context.store.symbols(row.session.committed, None, after, limit)
+
+    async def get_execution(self, execution_id: str) -> ExecutionRow:
+        """An execution; live where it runs here."""
+        return self._context.runs.overlay(await self._context.store.execution(execution_id))
+
+    async def list_executions(
+        self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
+    ) -> list[ExecutionRow]:
+        """Newest submitted first."""
+        return await self._context.store.executions(wanted, limit, before)
+
+    async def list_results(
+        self, execution_id: str, after: int, limit: int, statuses: Sequence[int]
+    ) -> list[ResultView]:
+        """The final results, by statement."""
+        return await self.sheets.results(execution_id, after, limit, statuses)
+
+    async def search_entities(self, entity_type: str, query: str, limit: int) -> list[Candidate]:
+        """Rows that a name may mean, best first."""
+        entity = self.catalog.entities.get(entity_type)
+        if entity is None:
+            raise invalid_field("entity_type", f'"{entity_type}" is none of {", ".join(sorted(self.catalog.entities))}')
+        return await Names(self._context).search(entity, query, limit)
+
+    async def watch(
+        self,
+        execution_id: str,
+        token: str,
+        include_results: bool,
+        *,
+        from_start: bool = False,  # the wire's field
+    ) -> Watcher:
+        """A stream's place in an execution. `from_start`: the submit's own stream, which gets the first update too."""
+        execution = await self._context.store.execution(execution_id)
+        run = self._context.runs.get(execution.id)
+        position = None
+        if run is not None:
+            position = read_token(token, execution.id, run.execution.epoch) if token else None
+            if position is not None and not run.holds(position):
+                position = None
+        else:
+            execution = await self._context.store.execution(execution.id)  # it may have ended between the two
+        return Watcher(
+            run,
+            execution if run is None else None,
+            position,
+            results=include_results,
+            heartbeat=self.settings.heartbeat_interval,
+            from_start=from_start,
+        )
+
+    def _step(self, intent: Intent) -> Step:
+        context = self._context
+        match intent:
+            case intents.CreateSession():
+                return steps.Simple(
+                    context,
+                    commands.CreateSession(
+                        name=intent.name,
+                        client=intent.client,
+                        role=intent.role,
+                        task_id=intent.task_id,
+                        metadata=dict(intent.metadata),
+                        labels=intent.labels,
+                    ),
+                )
+            case intents.SetScope():
+                return steps.SetScope(context, intent)
+            case intents.ClearScope():
+                return steps.Simple(context, commands.ClearScope())
+            case intents.SetTemplate():
+                return steps.SetTemplate(context, intent)
+            case intents.ConfirmIntent():
+                return steps.Simple(context, commands.ConfirmIntent())
+            case intents.GenerateSheet():
+                return sheet_steps.GenerateSheet(context)
+            case intents.ImportSheet():
+                return sheet_steps.ImportSheet(context, intent)
+            case intents.ParseSheet():
+                return sheet_steps.ParseSheet(context)
+            case intents.ResolveReference():
+                return sheet_steps.ResolveReference(context, intent)
+            case intents.SubmitSheet():
+                return sheet_steps.SubmitSheet(context, intent)
+            case intents.ResetSession():
+                return steps.Simple(context, commands.ResetSession(to=intent.to))
+            case intents.CloseSession():
+                return steps.Simple(context, commands.CloseSession(outcome=intent.outcome))
+
+
+def _execution_id(outcome: Outcome) -> bytes:
+    if outcome.execution is None:
+        raise RuntimeError("a submit makes an execution")
+    return outcome.execution.id.encode()

@@ -1,0 +1,153 @@
+"""Runs executions: one at a time, oldest first, each in the four transactions of DESIGN section 7.
+
+    submit (the caller's command) -> claim -> the run -> only if that rolled back: the record of what happened
+
+Everything that can be done before the write transaction begins is done before it: plan, keys. Inside are batches, one
+trip to the database for many, and never an await a statement.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from sheetgrpc.engine import endings
+from sheetgrpc.engine.attempt import Attempt
+from sheetgrpc.engine.context import Context
+from sheetgrpc.errors import Reason, SheetError
+from sheetgrpc.planning.model import Plan, Results, Status
+from sheetgrpc.session.model import ExecutionState
+from sheetgrpc.store.base import Transaction
+from sheetgrpc.store.records import Changes, ExecutionError, ExecutionFilter, ExecutionRow
+
+log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS = 0.5
+_PAGE = 500
+T = TypeVar("T")
+
+
+class Executor:
+    """The one who runs."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+
+    async def recover(self) -> None:
+        """At start, before anybody is served: what ran is INTERRUPTED, what waited waits again."""
+        for row in await self._unfinished(ExecutionState.RUNNING):
+            error = ExecutionError("INTERRUPTED", "the server stopped while the sheet ran; nothing of it was applied")
+            counts = {Status.NOT_RUN.name: row.statements_total}
+            ended = msgspec.structs.replace(row, error=error, status_counts=counts)
+            await self._end(row, endings.finish(ended, ExecutionState.INTERRUPTED, self._now()), None, None)
+            log.warning("execution.interrupted", execution=row.id)
+        for row in await self._unfinished(ExecutionState.QUEUED):
+            self._context.runs.queue(row)
+
+    def start(self) -> None:
+        """Begins to run what is queued."""
+        self._task = asyncio.create_task(self._work(), name="executor")
+
+    async def stop(self) -> None:
+        """Lets the run under way end, then stops; what is queued stays queued."""
+        self._stopping.set()
+        if self._task is not None:
+            await self._task
+
+    async def _work(self) -> None:
+        stopping = asyncio.create_task(self._stopping.wait())
+        while not self._stopping.is_set():
+            waiting = asyncio.create_task(self._context.runs.pending.get())
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                waiting.cancel()
+                break
+            execution_id = waiting.result()
+            try:
+                await self._run(execution_id)
+            except Exception:  # one broken run must not end the queue; it is logged, and recovered at start
+                log.exception("execution.broken", execution=execution_id)
+                self._context.runs.remove(execution_id)
+        stopping.cancel()
+
+    async def _unfinished(self, state: ExecutionState) -> list[ExecutionRow]:
+        """Oldest first."""
+        found: list[ExecutionRow] = []
+        before: tuple[int, str] | None = None
+        while True:
+            page = await self._context.store.executions(ExecutionFilter(states=(state.value,)), _PAGE, before)
+            found += page
+            if len(page) < _PAGE:
+                return found[::-1]
+            before = page[-1].submitted_at, page[-1].id
+
+    async def _run(self, execution_id: str) -> None:
+        run = self._context.runs.get(execution_id)
+        row = await self._context.store.execution(execution_id)
+        if run is None or row.state is not ExecutionState.QUEUED:
+            return
+        claimed = await self._claim(row)
+        if claimed is None:
+            return
+        run.execution = claimed
+        attempt = Attempt(self._context, run, claimed)
+        try:
+            await attempt.prepare()
+            ended = await patiently(self._context, attempt.write)
+        except SheetError as error:
+            log.warning("execution.failed", execution=execution_id, reason=error.reason.value)
+            ended = attempt.fail(error.reason.value, error.message)
+        if not ended.state.committed:
+            ended = await self._end(claimed, ended, attempt.plan, attempt.results)
+        run.finish(ended)
+        self._context.runs.remove(execution_id)
+        log.info("execution.finished", execution=execution_id, state=ended.state.value)
+
+    async def _claim(self, row: ExecutionRow) -> ExecutionRow | None:
+        claimed = msgspec.structs.replace(
+            row, state=ExecutionState.RUNNING, epoch=row.epoch + 1, started_at=self._now()
+        )
+
+        async def claim(transaction: Transaction) -> ExecutionRow | None:
+            opened = await transaction.open(row.session_id, None)
+            if opened.row is None or not await transaction.claim(row):
+                return None
+            await transaction.commit(Changes(session=opened.row.session, events=(), execution=claimed))
+            return claimed
+
+        return await patiently(self._context, claim)
+
+    async def _end(
+        self, claimed: ExecutionRow, ended: ExecutionRow, plan: Plan | None, results: Results | None
+    ) -> ExecutionRow:
+        """The fourth transaction: what became of a run that left nothing behind."""
+
+        async def end(transaction: Transaction) -> ExecutionRow:
+            opened = await transaction.open(claimed.session_id, None)
+            if opened.row is None or not await transaction.claim(claimed):
+                return await self._context.store.execution(claimed.id)
+            if plan is not None and results is not None:
+                await transaction.record(ended, plan, results)
+            await transaction.commit(endings.outcome(self._context, opened.row.session, ended))
+            return ended
+
+        return await patiently(self._context, end)
+
+    def _now(self) -> int:
+        return self._context.draws.draw().now
+
+
+async def patiently(context: Context, function: Callable[[Transaction], Awaitable[T]]) -> T:
+    """Calls with the writer. A run has no caller to answer, so it waits through STORE_BUSY."""
+    while True:
+        try:
+            async with context.store.begin() as transaction:
+                return await function(transaction)
+        except SheetError as error:
+            if error.reason is not Reason.STORE_BUSY:
+                raise
+        await asyncio.sleep(_RETRY_SECONDS)

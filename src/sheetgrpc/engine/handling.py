@@ -1,0 +1,162 @@
+"""One command, one transaction: the way of every changing call (DESIGN section 8).
+
+    replay?  prepare  ->  begin  open  (moved? again)  decide  commit  ->  wake
+
+What can be done before the writer is taken is done in `prepare`, against reads; inside, only pure decisions and writes.
+The work runs in a task of its own: a caller that goes away cancels nothing half-way.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from sheetgrpc.clock import Draw, Draws
+from sheetgrpc.engine.intents import Envelope
+from sheetgrpc.engine.views import Outcome, Reply
+from sheetgrpc.errors import Conflict, InvalidRequest, Reason
+from sheetgrpc.session.commands import Command
+from sheetgrpc.session.machine import decide, evolve
+from sheetgrpc.session.model import Session
+from sheetgrpc.store.base import Store
+from sheetgrpc.store.records import Changes, RequestKey, SessionRow, StoredReply
+
+_ATTEMPTS = 3
+T = TypeVar("T")
+
+
+class Step(Protocol):
+    """One intent on its way: prepared against a session as it was read, finished inside the transaction."""
+
+    async def prepare(self, row: SessionRow | None) -> None:
+        """Everything that needs reading, parsing or planning. Raises plain refusals."""
+        ...
+
+    def command(self, draw: Draw) -> Command:
+        """What the machine is asked, given the command's draw."""
+        ...
+
+    def changes(self, session: Session, draw: Draw, changes: Changes) -> None:
+        """Adds the rows that go with the session's new state."""
+        ...
+
+    def outcome(self, row: SessionRow, changes: Changes) -> Outcome:
+        """What the caller is answered, from what prepare has at hand."""
+        ...
+
+    def woken(self, changes: Changes) -> None:
+        """Called after the commit, and only then."""
+        ...
+
+
+class Handler:
+    """Takes steps through the one way."""
+
+    def __init__(self, store: Store, draws: Draws, catalog_digest: str, request_id_ttl: int) -> None:
+        """`request_id_ttl` in microseconds."""
+        self._store = store
+        self._draws = draws
+        self._catalog_digest = catalog_digest
+        self._ttl = request_id_ttl
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def handle(self, envelope: Envelope, step: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
+        """The answer to a changing call. The commit is not undone by the caller going away."""
+        return await self.shielded(self._handle(envelope, step, encode))
+
+    async def shielded(self, work: Coroutine[None, None, T]) -> T:
+        """Runs `work` to its end whatever happens to the caller."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return await asyncio.shield(task)
+
+    async def settle(self) -> None:
+        """Waits for every command under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _forget(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # taken, even if the caller is gone
+
+    async def _handle(self, envelope: Envelope, make: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
+        key = _request_key(envelope)
+        if key is not None:
+            stored = await self._store.reply(key)
+            if stored is not None:
+                return _replay(stored, envelope)
+        for _ in range(_ATTEMPTS):
+            row = await self._store.session(envelope.session) if envelope.method != "CreateSession" else None
+            _check_version(envelope, row)
+            step = make()
+            await step.prepare(row)
+            reply = await self._commit(envelope, key, row, step, encode)
+            if reply is not None:
+                return reply
+        raise Conflict(Reason.CONFLICT, "the session keeps changing under this command; read it and try again")
+
+    async def _commit(
+        self,
+        envelope: Envelope,
+        key: RequestKey | None,
+        row: SessionRow | None,
+        step: Step,
+        encode: Callable[[Outcome], bytes],
+    ) -> Reply | None:
+        """None if the session moved since it was prepared."""
+        async with self._store.begin() as transaction:
+            opened = await transaction.open(row.session.id if row is not None else None, key)
+            if opened.reply is not None:
+                return _replay(opened.reply, envelope)
+            if row is not None and (opened.row is None or opened.row.session.version != row.session.version):
+                return None
+            draw = self._draws.draw()
+            before = row.session if row is not None else None
+            events = decide(before, step.command(draw), draw, catalog_digest=self._catalog_digest)
+            session = before
+            for event in events:
+                session = evolve(session, event)
+            if session is None:
+                raise RuntimeError("a command made no event")
+            changes = Changes(session=session, events=events, created=before is None)
+            step.changes(session, draw, changes)
+            after = SessionRow(session) if row is None else msgspec.structs.replace(row, session=session)
+            if changes.symbols is not None:
+                after = SessionRow(session, changes.symbols.count, changes.symbols.first)
+            body = encode(step.outcome(after, changes))
+            if key is not None:
+                execution = changes.execution.id if changes.execution is not None else ""
+                changes.reply = StoredReply(
+                    key, envelope.fingerprint, body, session.id, draw.now + self._ttl, execution
+                )
+            await transaction.commit(changes)
+        step.woken(changes)
+        return Reply(body, changes.reply, replayed=False)
+
+
+def _request_key(envelope: Envelope) -> RequestKey | None:
+    if not envelope.request_id:
+        return None
+    return RequestKey(envelope.caller, envelope.method, envelope.session, envelope.request_id)
+
+
+def _replay(stored: StoredReply, envelope: Envelope) -> Reply:
+    if stored.fingerprint != envelope.fingerprint:
+        message = f'request id "{stored.key.request_id}" was used for another request; choose a new one'
+        raise InvalidRequest(Reason.REQUEST_ID_REUSED, message, metadata={"requestId": stored.key.request_id})
+    return Reply(stored.reply, stored, replayed=True)
+
+
+def _check_version(envelope: Envelope, row: SessionRow | None) -> None:
+    if row is None or envelope.expected_version is None:
+        return
+    actual = row.session.version
+    if envelope.expected_version != actual:
+        raise Conflict(
+            Reason.VERSION_CONFLICT,
+            f"the session is at version {actual}, not {envelope.expected_version}; read it again",
+            metadata={"expectedVersion": str(envelope.expected_version), "actualVersion": str(actual)},
+        )

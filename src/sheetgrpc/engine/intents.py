@@ -1,0 +1,120 @@
+"""What a caller asks for, in the service's own words: one value a changing RPC, already checked for form.
+
+An intent says what; the machine's command (session/commands.py) says what follows for the session once texts have been
+parsed and rows looked up. `Envelope` is what every changing request carries beside it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sheetgrpc.session.model import Client, Lifecycle, Mode, State
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """Who asks, through which RPC, of what, and how often at most.
+
+    `session` is the field as it was sent ("" for CreateSession). `fingerprint` is of the request's content without
+    request_id and expected_version; it is looked at only where there is a `request_id`.
+    """
+
+    caller: str
+    method: str
+    session: str = ""
+    request_id: str = ""
+    fingerprint: bytes = b""
+    expected_version: int | None = None
+
+
+class CreateSession(msgspec.Struct, frozen=True):
+    """A new, empty session."""
+
+    name: str = ""
+    client: Client = Client()
+    role: str = ""
+    task_id: str = ""
+    metadata: Mapping[str, Any] = {}
+    labels: tuple[str, ...] = ()
+
+
+class SetScope(msgspec.Struct, frozen=True):
+    """Which entities: exactly one of `entity_ids` (texts as sent), `equals` (column -> text), `all`."""
+
+    entity_type: str
+    entity_ids: tuple[str, ...] | None = None
+    equals: Mapping[str, str] | None = None
+    all: bool = False
+
+
+class ClearScope(msgspec.Struct, frozen=True):
+    """No entities any more."""
+
+
+class SetTemplate(msgspec.Struct, frozen=True):
+    """What to do to each; "" for `target_entity_type` means the scope's."""
+
+    source: str
+    target_entity_type: str = ""
+
+
+class ConfirmIntent(msgspec.Struct, frozen=True):
+    """Yes, this template for this scope."""
+
+
+class GenerateSheet(msgspec.Struct, frozen=True):
+    """The template for every entity of the scope."""
+
+
+class ImportSheet(msgspec.Struct, frozen=True):
+    """A sheet as text, taken byte for byte."""
+
+    source: str
+
+
+class ParseSheet(msgspec.Struct, frozen=True):
+    """Analyse the current sheet."""
+
+
+class ResolveReference(msgspec.Struct, frozen=True):
+    """This name means that row; for every reference of the same type and text if asked."""
+
+    ref_id: str
+    entity_id: str
+    apply_to_same_text: bool = False
+
+
+class SubmitSheet(msgspec.Struct, frozen=True):
+    """Run the current sheet. `timeout` in microseconds, None for the setting's."""
+
+    confirm: bool
+    mode: Mode = Mode.ATOMIC
+    timeout: int | None = None
+
+
+class ResetSession(msgspec.Struct, frozen=True):
+    """Back to SCOPED or EMPTY."""
+
+    to: State
+
+
+class CloseSession(msgspec.Struct, frozen=True):
+    """No more of this session; COMPLETED or FAILED."""
+
+    outcome: Lifecycle
+
+
+Intent = (
+    CreateSession
+    | SetScope
+    | ClearScope
+    | SetTemplate
+    | ConfirmIntent
+    | GenerateSheet
+    | ImportSheet
+    | ParseSheet
+    | ResolveReference
+    | SubmitSheet
+    | ResetSession
+    | CloseSession
+)

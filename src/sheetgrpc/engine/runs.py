@@ -1,0 +1,310 @@
+"""Executions that this process knows live: their updates, and those who watch.
+
+A run's updates are in one list with a sequence; a watcher is a position in it, never a queue. A slow one reads later
+and holds nothing. Updates are coalesced where they are made, so that no stream gets more than about 20 a second.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+
+from sheetgrpc.clock import monotonic, wall_clock
+from sheetgrpc.engine.updates import (
+    Body,
+    Finished,
+    Heartbeat,
+    PhaseCompleted,
+    PhaseStarted,
+    Progress,
+    Snapshot,
+    StatementResults,
+    Update,
+)
+from sheetgrpc.engine.views import ResultView
+from sheetgrpc.planning.model import Plan, Results, Status
+from sheetgrpc.store.records import ExecutionRow, ResultRow
+
+_FLUSH_SECONDS = 0.2  # at most four updates a flush: 20 a second
+_KEPT_UPDATES = 2048
+_RESULTS_AN_UPDATE = 2000
+
+
+class Run:
+    """One execution, from the moment it is queued until it is over."""
+
+    def __init__(self, execution: ExecutionRow, clock: Callable[[], float] = monotonic) -> None:
+        self.execution = execution
+        self.total = execution.statements_total
+        self.completed = 0
+        self._clock = clock
+        self._updates: list[Update] = []
+        self._first = 1  # sequence of the oldest kept update
+        self._changed: asyncio.Future[None] | None = None
+        self._snapshot: Update | None = None
+        self._flushed_at = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
+        self._started: PhaseStarted | None = None
+        self._ended: PhaseCompleted | None = None
+        self._done: list[int] = []  # statements whose results no update has yet
+        self._plan: Plan | None = None
+        self._results: Results | None = None
+
+    @property
+    def head(self) -> int:
+        """The sequence of the last update."""
+        return self._first + len(self._updates) - 1
+
+    @property
+    def over(self) -> bool:
+        """True once Finished is among the updates."""
+        return bool(self._updates) and isinstance(self._updates[-1].body, Finished)
+
+    def begin(self, execution: ExecutionRow, plan: Plan, results: Results) -> None:
+        """It runs now: `plan` and `results` are what its statement results are read from."""
+        self.execution = execution
+        self._plan, self._results = plan, results
+
+    def phase_started(self, depth: int, statement_count: int) -> None:
+        """A phase began; only the latest of a flush is told."""
+        self._started = PhaseStarted(depth, statement_count)
+        self._flush_soon()
+
+    def phases_completed(self, ended: PhaseCompleted) -> None:
+        """Phases ended; neighbours are told as one range."""
+        before = self._ended
+        if before is not None:
+            ended = PhaseCompleted(
+                before.first_depth,
+                ended.last_depth,
+                before.succeeded + ended.succeeded,
+                before.failed + ended.failed,
+                before.skipped + ended.skipped,
+            )
+        self._ended = ended
+        self._flush_soon()
+
+    def statements_done(self, indexes: Sequence[int]) -> None:
+        """These statements were written, or failed."""
+        self._done.extend(indexes)
+        self.completed += len(indexes)
+        self._flush_soon()
+
+    def finish(self, execution: ExecutionRow) -> None:
+        """It is over; whatever waits goes out first."""
+        self.execution = execution
+        self._started = None
+        self._flush()
+        self._publish(Finished(execution))
+
+    def snapshot(self) -> Update:
+        """The execution as it stands, placed after the last update."""
+        if self._snapshot is None or self._snapshot.sequence != self.head:
+            self._snapshot = self._update(Snapshot(self.execution), self.head)
+        return self._snapshot
+
+    def after(self, sequence: int) -> Update | None:
+        """The update after this one, if there is one."""
+        place = sequence + 1 - self._first
+        return self._updates[place] if 0 <= place < len(self._updates) else None
+
+    def holds(self, sequence: int) -> bool:
+        """True if a stream that saw this update can continue exactly."""
+        return self._first - 1 <= sequence <= self.head
+
+    async def changed(self) -> None:
+        """Waits for the next update."""
+        if self._changed is None:
+            self._changed = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._changed)
+
+    def heartbeat(self) -> Update:
+        """A sign of life at the present position."""
+        return self._update(Heartbeat(), self.head)
+
+    def _flush_soon(self) -> None:
+        wait = self._flushed_at + _FLUSH_SECONDS - self._clock()
+        if wait <= 0:
+            self._flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._flush)
+
+    def _flush(self) -> None:
+        """Tells what has gathered: phases that ended, the one that began, results, how far it is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._ended is None and self._started is None and not self._done:
+            return
+        self._flushed_at = self._clock()
+        if self._ended is not None:
+            self._publish(self._ended)
+        if self._started is not None:
+            self._publish(self._started)
+        for start in range(0, len(self._done), _RESULTS_AN_UPDATE):
+            self._publish(self._statement_results(self._done[start : start + _RESULTS_AN_UPDATE]))
+        if self._done:
+            self._publish(Progress(self.completed, self.total))
+        self._ended, self._started, self._done = None, None, []
+
+    def _statement_results(self, indexes: list[int]) -> StatementResults:
+        plan, results = self._plan, self._results
+        if plan is None or results is None:
+            return StatementResults([])
+        return StatementResults([ResultView(result_row(plan, results, index)) for index in indexes])
+
+    def _publish(self, body: Body) -> None:
+        self._updates.append(self._update(body, self.head + 1))
+        if len(self._updates) > _KEPT_UPDATES:
+            cut = len(self._updates) - _KEPT_UPDATES
+            del self._updates[:cut]
+            self._first += cut
+        changed, self._changed = self._changed, None
+        if changed is not None and not changed.done():
+            changed.set_result(None)
+
+    def _update(self, body: Body, sequence: int) -> Update:
+        epoch = self.execution.epoch
+        return Update(epoch, sequence, make_token(self.execution.id, epoch, sequence), wall_clock(), body)
+
+
+def result_row(plan: Plan, results: Results, index: int) -> ResultRow:
+    """What is known of a statement now."""
+    return ResultRow(
+        index=index,
+        depth=plan.depths[index],
+        status=results.status[index],
+        effect=results.effect[index],
+        key=results.keys[index] if results.status[index] == Status.SUCCESS else None,
+        micros=results.micros[index],
+        error=results.errors.get(index),
+        rows=results.rows.get(index),
+    )
+
+
+class Runs:
+    """The runs of this process, by execution id; finished ones go when they are stored."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Run] = {}
+        self.pending: asyncio.Queue[str] = asyncio.Queue()  # executions to run, oldest first
+
+    def get(self, execution_id: str) -> Run | None:
+        """The live run of an execution."""
+        return self._runs.get(execution_id)
+
+    def queue(self, execution: ExecutionRow) -> None:
+        """A queued execution is to run, after those before it."""
+        self._runs[execution.id] = Run(execution)
+        self.pending.put_nowait(execution.id)
+
+    def remove(self, execution_id: str) -> None:
+        """The execution is over and stored. Watchers keep their run until they have read it."""
+        self._runs.pop(execution_id, None)
+
+    def overlay(self, execution: ExecutionRow) -> ExecutionRow:
+        """The stored row, or what this process knows better of it."""
+        run = self._runs.get(execution.id)
+        return run.execution if run is not None else execution
+
+
+class Watcher:
+    """One stream's place in a run."""
+
+    def __init__(
+        self,
+        run: Run | None,
+        ended: ExecutionRow | None,
+        position: int | None,
+        *,
+        results: bool,
+        heartbeat: float,
+        from_start: bool = False,
+    ) -> None:
+        """`position` None: begin with a snapshot. Without a run, `ended` is told and that is all.
+
+        `from_start`: after the snapshot come all updates that are kept, not only later ones.
+        """
+        self._from_start = from_start
+        self._run = run
+        self._ended = ended
+        self._position = position
+        self._results = results
+        self._heartbeat = heartbeat
+        self._over = False
+
+    async def next(self) -> Update | None:
+        """The next update; None when the stream is over."""
+        if self._run is None:
+            return self._next_of_ended()
+        if self._position is None:
+            update = self._run.snapshot()
+            if self._from_start and self._run.holds(0):
+                self._position = 0
+                return update
+            self._position = update.sequence
+            self._over = self._run.over
+            return update if not self._over else self._snapshot_then_finished(update)
+        while not self._over:
+            update_or_none = self._run.after(self._position)
+            if update_or_none is None:
+                if not self._run.holds(self._position):
+                    self._position = None  # it fell behind what is kept: a snapshot again
+                    return await self.next()
+                if not await self._wait(self._run):
+                    return self._run.heartbeat()
+                continue
+            self._position = update_or_none.sequence
+            self._over = isinstance(update_or_none.body, Finished)
+            if self._results or not isinstance(update_or_none.body, StatementResults):
+                return update_or_none
+        ended, self._ended = self._ended, None
+        return self._place(Finished(ended), 2) if ended is not None else None
+
+    def close(self) -> None:
+        """The stream is gone."""
+        self._run = None
+        self._over = True
+        self._ended = None
+
+    def _snapshot_then_finished(self, update: Update) -> Update:
+        """The run ended before this stream began: a snapshot of the end, then Finished."""
+        self._ended = self._run.execution if self._run is not None else None
+        return update
+
+    def _next_of_ended(self) -> Update | None:
+        if self._ended is None:
+            return None
+        if self._position is None:
+            self._position = 0
+            return self._place(Snapshot(self._ended), 1)
+        ended, self._ended = self._ended, None
+        return self._place(Finished(ended), 2)
+
+    def _place(self, body: Body, sequence: int) -> Update:
+        execution = body.execution if isinstance(body, (Snapshot, Finished)) else None
+        name, epoch = (execution.id, execution.epoch) if execution is not None else ("", 0)
+        return Update(epoch, sequence, make_token(name, epoch, sequence), wall_clock(), body)
+
+    async def _wait(self, run: Run) -> bool:
+        try:
+            await asyncio.wait_for(run.changed(), self._heartbeat)
+        except TimeoutError:
+            return False
+        return True
+
+
+def make_token(execution_id: str, epoch: int, sequence: int) -> str:
+    """An opaque place in a run."""
+    return base64.urlsafe_b64encode(f"1 {execution_id} {epoch} {sequence}".encode()).decode()
+
+
+def read_token(token: str, execution_id: str, epoch: int) -> int | None:
+    """The sequence that a token stands for, if it is of this run of this execution; else None, never an error."""
+    try:
+        version, name, of_epoch, sequence = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
+        if (version, name, int(of_epoch)) == ("1", execution_id, epoch):
+            return int(sequence)
+    except (ValueError, binascii.Error):
+        return None
+    return None

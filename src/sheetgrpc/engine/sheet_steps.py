@@ -1,0 +1,301 @@
+"""The changing calls about a sheet: import, generate, parse, resolve, submit; steps of the one handler."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+
+from sheetgrpc.clock import Draw
+from sheetgrpc.dsl.diagnostics import Severity
+from sheetgrpc.dsl.source import Source
+from sheetgrpc.engine import intents
+from sheetgrpc.engine.context import Context
+from sheetgrpc.engine.names import Names
+from sheetgrpc.engine.sheets import Phases, count_analysis, view_diagnostics, view_references, view_sheet
+from sheetgrpc.engine.steps import _NO_DRAW, Simple, read_key
+from sheetgrpc.engine.views import EMBEDDED, Outcome, SheetView
+from sheetgrpc.errors import NotFound, Reason, limit_exceeded
+from sheetgrpc.planning.expand import Expansion, size
+from sheetgrpc.planning.model import Analysis, Key
+from sheetgrpc.session import commands
+from sheetgrpc.session.model import ExecutionState, Mode, Session, Sheet
+from sheetgrpc.store.records import Changes, ExecutionRow, ReferenceRow, SessionRow, SheetRow
+
+_HASH_IN_THREAD = 1 << 20
+
+
+async def digest(source: bytes) -> str:
+    """SHA-256 in lower-case hex; hashlib gives up the GIL, so a long text is hashed beside the loop."""
+    if len(source) < _HASH_IN_THREAD:
+        return hashlib.sha256(source).hexdigest()
+    return (await asyncio.to_thread(hashlib.sha256, source)).hexdigest()
+
+
+class ImportSheet(Simple):
+    """Takes a sheet as text."""
+
+    def __init__(self, context: Context, intent: intents.ImportSheet) -> None:
+        super().__init__(context, commands.ConfirmIntent())
+        self._source = intent.source.encode()
+        self._digest = ""
+
+    async def prepare(self, row: SessionRow | None) -> None:
+        """Checks the size and hashes."""
+        limit = self.context.settings.max_source_bytes
+        if len(self._source) > limit:
+            raise limit_exceeded("bytes of source", limit=limit, actual=len(self._source))
+        self._digest = await digest(self._source)
+        if row is not None:
+            self.refuse_early(row.session, self.command(_NO_DRAW))
+
+    def command(self, draw: Draw) -> commands.Command:
+        """The new sheet, under the draw's id."""
+        return commands.ImportSheet(sheet=Sheet(id=draw.id, digest=self._digest))
+
+    def changes(self, session: Session, draw: Draw, changes: Changes) -> None:
+        """The sheet's row."""
+        changes.sheet = SheetRow(draw.id, session.id, self._digest, self._source, 0, draw.now)
+
+    def outcome(self, row: SessionRow, changes: Changes) -> Outcome:
+        """The session and the sheet, which is not parsed yet."""
+        sheet = changes.sheet
+        view = view_sheet(sheet, None, phases=[], diagnostics=[], references=[]) if sheet is not None else None
+        return Outcome(self.context.view(row), view)
+
+
+class GenerateSheet(ImportSheet):
+    """Makes a sheet of the confirmed template and the scope."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context, intents.ImportSheet(""))
+        self._expansion = Expansion("", 0, 0)
+        self._scope_id = ""
+
+    async def prepare(self, row: SessionRow | None) -> None:
+        """Expands; limits are checked before anything is made."""
+        if row is None:
+            return
+        self.refuse_early(row.session, self.command(_NO_DRAW))
+        scope, template = row.session.scope, row.session.template
+        if scope is None or template is None:
+            return  # the machine has refused this already
+        self._scope_id = scope.id
+        keys = (await self.context.store.scope(scope.id)).keys
+        settings = self.context.settings
+        statements, bound = size(template.source, template.target_entity_type, keys)
+        if statements > settings.max_statements:
+            raise limit_exceeded("statements", limit=settings.max_statements, actual=statements)
+        if bound > settings.max_source_bytes:
+            raise limit_exceeded("bytes of source", limit=settings.max_source_bytes, actual=bound)
+        self._expansion = await self.context.analyst.expand(template.source, template.target_entity_type, keys)
+        self._source = self._expansion.source.encode()
+        self._digest = await digest(self._source)
+
+    def command(self, draw: Draw) -> commands.Command:
+        """The new sheet, under the draw's id."""
+        return commands.GenerateSheet(
+            sheet=Sheet(id=draw.id, digest=self._digest, statement_count=self._expansion.statement_count)
+        )
+
+    def changes(self, session: Session, draw: Draw, changes: Changes) -> None:
+        """The sheet's row, which knows what it was made of."""
+        changes.sheet = SheetRow(
+            id=draw.id,
+            session_id=session.id,
+            digest=self._digest,
+            source=self._source,
+            statement_count=self._expansion.statement_count,
+            created_at=draw.now,
+            scope_id=self._scope_id,
+            template_statements=self._expansion.template_statements,
+        )
+
+
+class ParseSheet(Simple):
+    """Analyses the current sheet; earlier resolutions are kept where their row still exists."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context, commands.ConfirmIntent())
+        self._sheet: SheetRow | None = None
+        self._analysis: Analysis | None = None
+        self._references: Sequence[ReferenceRow] = ()
+        self._view: SheetView | None = None
+
+    async def prepare(self, row: SessionRow | None) -> None:
+        """The analysis, with candidates for every open name."""
+        if row is None:
+            return
+        session = row.session
+        current = session.sheet
+        self.refuse_early(session, _parse_command(current.id if current is not None else "", None))
+        if current is None:
+            return  # refused already
+        self._sheet = await self.context.store.sheet(current.id)
+        source = self._sheet.source.decode()
+        resolutions = await self.context.resolutions(current.id)
+        self._analysis = await self.context.analyst.analyse(source, resolutions, session.committed)
+        self._references = await Names(self.context).rank(self._analysis.references)
+        self._view = view_parsed(self._sheet, source, self._analysis, self._references)
+
+    def command(self, draw: Draw) -> commands.Command:  # noqa: ARG002  # the step's form
+        """What was found, in counts."""
+        return _parse_command(self._sheet.id if self._sheet is not None else "", self._analysis)
+
+    def changes(self, session: Session, draw: Draw, changes: Changes) -> None:  # noqa: ARG002  # the step's form
+        """Findings and references replace the earlier ones."""
+        if self._sheet is None or self._analysis is None:
+            return
+        changes.analysis = count_analysis(self._sheet.id, self._analysis)
+        changes.diagnostics = self._analysis.diagnostics
+        changes.references = self._references
+
+    def outcome(self, row: SessionRow, changes: Changes) -> Outcome:  # noqa: ARG002  # the step's form
+        """The session and the sheet with all that was found."""
+        return Outcome(self.context.view(row), self._view)
+
+    def woken(self, changes: Changes) -> None:  # noqa: ARG002  # the step's form
+        """The plan is kept for the submit."""
+        if self._sheet is not None and self._analysis is not None:
+            self.context.analyst.keep(self._sheet.id, self._analysis)
+
+
+def _parse_command(sheet_id: str, analysis: Analysis | None) -> commands.ParseSheet:
+    return commands.ParseSheet(
+        sheet_id=sheet_id,
+        syntax_error_count=analysis.syntax_error_count if analysis is not None else 0,
+        error_count=analysis.error_count if analysis is not None else 0,
+        warning_count=analysis.warning_count if analysis is not None else 0,
+        unresolved_count=analysis.unresolved_count if analysis is not None else 0,
+        statement_count=analysis.statement_count if analysis is not None else 0,
+        phase_count=analysis.phase_count if analysis is not None else 0,
+        catalog_digest=analysis.catalog_digest if analysis is not None else "",
+    )
+
+
+def view_parsed(sheet: SheetRow, source: str, analysis: Analysis, references: Sequence[ReferenceRow]) -> SheetView:
+    """A sheet with the first of everything that was found."""
+    reader = Source(source)
+    errors = sorted(analysis.diagnostics, key=lambda found: found.severity is not Severity.ERROR)
+    shown = analysis.diagnostics if len(errors) <= EMBEDDED else errors
+    open_rows = [(at, row) for at, row in enumerate(references) if row.reference.entity_id is None]
+    return view_sheet(
+        sheet,
+        count_analysis(sheet.id, analysis),
+        phases=Phases(analysis.plan).page(-1, EMBEDDED) if analysis.plan is not None else [],
+        diagnostics=view_diagnostics(reader, shown[:EMBEDDED]),
+        references=view_references(reader, analysis, open_rows[:EMBEDDED]),
+    )
+
+
+class ResolveReference(ParseSheet):
+    """Takes a person's word for what a name means, and plans again."""
+
+    def __init__(self, context: Context, intent: intents.ResolveReference) -> None:
+        super().__init__(context)
+        self._intent = intent
+        self._resolved: dict[str, Key] = {}
+
+    async def prepare(self, row: SessionRow | None) -> None:
+        """Checks the reference and the row; the analysis with the new keys."""
+        if row is None:
+            return
+        session = row.session
+        current = session.sheet
+        self.refuse_early(session, self._resolve(current.unresolved_count if current is not None else 0))
+        if current is None:
+            return  # refused already
+        self._sheet = await self.context.store.sheet(current.id)
+        before = await self.context.analyse(self._sheet, session)
+        await self._check(before)
+        source = self._sheet.source.decode()
+        resolutions = {**await self.context.resolutions(current.id), **self._resolved}
+        self._analysis = await self.context.analyst.analyse(source, resolutions, session.committed)
+        self._references = await Names(self.context).rank(self._analysis.references)
+        self._view = view_parsed(self._sheet, source, self._analysis, self._references)
+
+    async def _check(self, analysis: Analysis) -> None:
+        meant = next((found for found in analysis.references if found.ref_id == self._intent.ref_id), None)
+        if meant is None:
+            message = f'the sheet has no reference "{self._intent.ref_id}"; ListReferences lists them'
+            raise NotFound(Reason.REFERENCE_NOT_FOUND, message, resource=("reference", self._intent.ref_id))
+        entity = self.context.catalog.entities[meant.entity_type]
+        key = read_key(entity, self._intent.entity_id, "entity_id")
+        if key not in await self.context.store.existing(entity, [key]):
+            message = f'no {entity.name} has the key "{key}"'
+            raise NotFound(Reason.ENTITY_NOT_FOUND, message, resource=(entity.name, str(key)))
+        same = (
+            (
+                found.ref_id
+                for found in analysis.references
+                if (found.entity_type, found.text) == (meant.entity_type, meant.text)
+            )
+            if self._intent.apply_to_same_text
+            else [meant.ref_id]
+        )
+        self._resolved = dict.fromkeys(same, key)
+
+    def command(self, draw: Draw) -> commands.Command:  # noqa: ARG002  # the step's form
+        """The choice, and how many names are still open."""
+        return self._resolve(self._analysis.unresolved_count if self._analysis is not None else 0)
+
+    def changes(self, session: Session, draw: Draw, changes: Changes) -> None:
+        """The keys; where they changed what was found otherwise, that too."""
+        super().changes(session, draw, changes)
+        changes.resolved = self._resolved
+
+    def _resolve(self, unresolved: int) -> commands.ResolveReference:
+        return commands.ResolveReference(
+            ref_id=self._intent.ref_id,
+            entity_id=self._intent.entity_id,
+            unresolved_count=unresolved,
+            apply_to_same_text=self._intent.apply_to_same_text,
+            phase_count=self._analysis.phase_count if self._analysis is not None else None,
+        )
+
+
+class SubmitSheet(Simple):
+    """Queues the run of the current sheet."""
+
+    def __init__(self, context: Context, intent: intents.SubmitSheet) -> None:
+        super().__init__(context, commands.ConfirmIntent())
+        self._intent = intent
+
+    async def prepare(self, row: SessionRow | None) -> None:
+        """Nothing but the plain refusals: the plan is made ready by the run, before it takes the writer."""
+        if row is not None:
+            self.refuse_early(row.session, self.command(_NO_DRAW))
+
+    def command(self, draw: Draw) -> commands.Command:
+        """The submit, with the draw's id for the execution."""
+        return commands.SubmitSheet(
+            execution_id=draw.id,
+            mode=self._intent.mode,
+            confirm=self._intent.confirm,
+            catalog_digest=self.context.catalog.digest,
+        )
+
+    def changes(self, session: Session, draw: Draw, changes: Changes) -> None:
+        """The execution's row."""
+        sheet = session.sheet
+        if sheet is None:
+            raise RuntimeError("a session that executes has a sheet")
+        changes.execution = ExecutionRow(
+            id=draw.id,
+            session_id=session.id,
+            sheet_id=sheet.id,
+            sheet_digest=sheet.digest,
+            mode=Mode(self._intent.mode),
+            state=ExecutionState.QUEUED,
+            submitted_at=draw.now,
+            statements_total=sheet.statement_count,
+            phases_total=sheet.phase_count,
+            timeout=self._intent.timeout,
+        )
+
+    def outcome(self, row: SessionRow, changes: Changes) -> Outcome:
+        """The session and the queued execution."""
+        return Outcome(self.context.view(row), execution=changes.execution)
+
+    def woken(self, changes: Changes) -> None:
+        """The run may begin."""
+        if changes.execution is not None:
+            self.context.runs.queue(changes.execution)

@@ -1,0 +1,193 @@
+"""The server put together: services, health, reflection, port; and its life from the first call to the last.
+
+Order of a shutdown: health says NOT_SERVING, new calls are refused and streams ended, calls under way get
+`drain_timeout` to end, then the engine stops. Executions are the engine's: a stream that ends ends no run.
+"""
+
+import asyncio
+import contextlib
+import re
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import grpc
+import structlog
+from google.protobuf.descriptor import ServiceDescriptor
+
+from sheetgrpc.config import Settings
+from sheetgrpc.engine.engine import Engine
+from sheetgrpc.engine.opening import open_engine
+from sheetgrpc.errors import StartError
+from sheetgrpc.server import health, reflection
+from sheetgrpc.server.calls import Calls
+from sheetgrpc.server.catalog_service import CatalogService
+from sheetgrpc.server.control_service import ControlService
+from sheetgrpc.server.execution_service import ExecutionService
+from sheetgrpc.server.health import Health
+from sheetgrpc.server.logs import configure_logs
+from sheetgrpc.server.reflection import Reflection
+from sheetgrpc.server.session_service import SessionService
+from sheetgrpc.server.sheet_service import SheetService
+from sheetgrpc.v1 import (
+    catalog_service_pb2,
+    control_service_pb2,
+    execution_service_pb2,
+    session_service_pb2,
+    sheet_service_pb2,
+)
+
+_log = structlog.get_logger("sheetgrpc.server")
+
+_FILES = (
+    catalog_service_pb2.DESCRIPTOR,
+    control_service_pb2.DESCRIPTOR,
+    execution_service_pb2.DESCRIPTOR,
+    session_service_pb2.DESCRIPTOR,
+    sheet_service_pb2.DESCRIPTOR,
+)
+SERVICES: tuple[ServiceDescriptor, ...] = tuple(
+    service for file in _FILES for service in file.services_by_name.values()
+)
+
+
+async def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT, then shuts down in order; a second signal does not wait for calls under way.
+
+    `ready` is told the address once calls are accepted. Raises StartError where the server cannot start.
+    """
+    configure_logs(settings.log_format)
+    server = Server(await open_engine(settings))
+    with _signals(server) as asked:
+        try:
+            await server.start()
+            if ready is not None:
+                ready(server.address)
+            await asked.wait()
+        finally:
+            await server.stop()
+
+
+class Server:
+    """A gRPC server over an engine, from `start` to `stop`; it stops the engine too."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.address = ""
+        self._engine = engine
+        self._settings = engine.settings
+        self._calls = Calls(self._settings.max_send_bytes)
+        self._health = Health(service.full_name for service in SERVICES)
+        self._grpc: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        """Recovers, binds, accepts calls; `address` is where. Raises StartError if the address cannot be had."""
+        await self._engine.start()
+        self._grpc = grpc.aio.server(options=_options(self._settings))
+        self._add_services(self._grpc)
+        self.address = _bind(self._grpc, self._settings.listen)
+        await self._grpc.start()
+        self._health.serve()
+        _log.info("server.started", address=self.address, database=self._settings.database)
+
+    def drain(self) -> None:
+        """Takes no more calls: health says so, new ones are refused, streams end with SHUTTING_DOWN."""
+        self._health.stop()
+        self._calls.drain()
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Drains, gives calls under way `grace` seconds (else the setting's) to end, then stops the engine."""
+        self.drain()
+        try:
+            if self._grpc is not None:
+                await self._grpc.stop(self._settings.drain_timeout if grace is None else grace)
+                await self._calls.settle()
+        finally:
+            await self._engine.stop()
+        _log.info("server.stopped")
+
+    async def hurry(self) -> None:
+        """Cuts off the calls that a `stop` waits for."""
+        if self._grpc is not None:
+            await self._grpc.stop(0)
+
+    def _add_services(self, server: grpc.aio.Server) -> None:
+        engine, calls = self._engine, self._calls
+        servicers = {
+            "SessionService": SessionService(engine),
+            "SheetService": SheetService(engine),
+            "ExecutionService": ExecutionService(engine),
+            "CatalogService": CatalogService(engine),
+            "ControlService": ControlService(engine),
+        }
+        for service in SERVICES:
+            calls.add(server, service, servicers[service.name])
+        calls.add(server, health.SERVICE, self._health, standing=True)
+        listed = Reflection(one.full_name for one in (*SERVICES, health.SERVICE, *reflection.SERVICES))
+        for service in reflection.SERVICES:
+            calls.add(server, service, listed)
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.so_reuseport", 0),  # else a second server silently shares the port
+        # Calls that arrive in a burst wait; by default they are dropped as CANCELLED from about 1,000 on.
+        ("grpc.server.max_pending_requests", 100_000),
+        ("grpc.server.max_pending_requests_hard_limit", 100_000),
+        ("grpc.max_receive_message_length", settings.max_receive_bytes),
+        ("grpc.max_send_message_length", settings.max_send_bytes),
+        ("grpc.max_concurrent_streams", 1000),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),  # without it a frozen peer takes a minute to be noticed
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.max_connection_age_ms", 30 * 60_000),  # the backstop for streams whose reader stopped reading
+        ("grpc.max_connection_age_grace_ms", 60_000),
+        ("grpc.max_connection_idle_ms", 5 * 60_000),
+    ]
+
+
+def _bind(server: grpc.aio.Server, listen: str) -> str:
+    """Takes the port; answers the address with the port that was taken."""
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise StartError(f"cannot listen at {listen}: {_why(listen)}; choose another with --listen") from error
+    return re.sub(r"\d+$", str(port), listen)
+
+
+def _why(listen: str) -> str:
+    """Why an address cannot be had. gRPC keeps that to itself, so a plain socket is asked."""
+    host, _, port = listen.rpartition(":")
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host.strip("[]"), int(port), type=socket.SOCK_STREAM
+        ):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.bind(address)
+    except OSError as error:
+        return (error.strerror or "no such address").lower()
+    return "it was taken a moment ago"
+
+
+@contextlib.contextmanager
+def _signals(server: Server) -> Iterator[asyncio.Event]:
+    """The event that SIGTERM and SIGINT set; the second of them hurries the shutdown."""
+    asked = asyncio.Event()
+    hurrying: list[asyncio.Task[None]] = []  # kept, or they would be collected
+
+    def ask() -> None:
+        if asked.is_set():
+            hurrying.append(loop.create_task(server.hurry()))
+        asked.set()
+
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    for one in wanted:
+        loop.add_signal_handler(one, ask)
+    try:
+        yield asked
+    finally:
+        for one in wanted:
+            loop.remove_signal_handler(one)

@@ -1,0 +1,82 @@
+"""What every changing RPC has in common: its envelope, the engine's handler, and what is told beside the answer."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from sheetgrpc.engine.engine import Engine
+from sheetgrpc.engine.intents import Envelope, Intent
+from sheetgrpc.engine.views import Outcome, Reply
+from sheetgrpc.server.calls import Call
+from sheetgrpc.server.convert.form import Form
+from sheetgrpc.server.convert.values import write_rfc3339
+
+REPLAYED = "sheetgrpc-replayed"
+EXPIRES = "sheetgrpc-request-id-expires"
+
+R = TypeVar("R", bound=Message)
+
+_LARGE = 1024 * 1024  # bytes from which on a request is digested beside the loop
+
+
+async def run_command(
+    engine: Engine,
+    call: Call,
+    request: R,
+    read: Callable[[Form, R], Intent],
+    write: Callable[[Outcome], Message],
+) -> bytes:
+    """The answer to a changing call, as bytes: those that a repeat of it gets too."""
+    form = Form()
+    intent = read(form, request)
+    envelope = await read_envelope(form, call, request)
+    reply = await engine.handle(envelope, intent, lambda outcome: write(outcome).SerializeToString())
+    tell_reply(call, reply)
+    return reply.body
+
+
+async def read_envelope(form: Form, call: Call, request: Message) -> Envelope:
+    """What a changing request carries beside its intent; with it the form is done, and refused if it must be.
+
+    Takes request_id and expected_version out of the request. Raises InvalidRequest.
+    """
+    fields = request.DESCRIPTOR.fields_by_name
+    session = form.name("session", getattr(request, "session")) if "session" in fields else ""  # noqa: B009  # untyped
+    request_id = form.name("request_id", getattr(request, "request_id"), required=False)  # noqa: B009  # untyped
+    versioned = "expected_version" in fields and request.HasField("expected_version")
+    expected_version = getattr(request, "expected_version") if versioned else None  # noqa: B009  # untyped
+    form.done()
+    call.request_id = request_id
+    return Envelope(
+        caller=call.caller,
+        method=call.method,
+        session=session,
+        request_id=request_id,
+        fingerprint=await _fingerprint(request) if request_id else b"",
+        expected_version=expected_version,
+    )
+
+
+def tell_reply(call: Call, reply: Reply) -> None:
+    """Tells in trailers whether the answer was given before, and how long it will be given again."""
+    if reply.replayed:
+        call.add_trailer(REPLAYED, "true")
+    if reply.stored is not None:
+        call.add_trailer(EXPIRES, write_rfc3339(reply.stored.expires_at))
+
+
+async def _fingerprint(request: Message) -> bytes:
+    """SHA-256 of the request's content."""
+    request.ClearField("request_id")
+    if "expected_version" in request.DESCRIPTOR.fields_by_name:
+        request.ClearField("expected_version")
+    if request.ByteSize() > _LARGE:
+        return await asyncio.to_thread(_digest, request)
+    return _digest(request)
+
+
+def _digest(request: Message) -> bytes:
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()

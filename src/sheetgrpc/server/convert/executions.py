@@ -1,0 +1,147 @@
+"""Writes executions, results and the updates of streams as messages."""
+
+from typing import assert_never
+
+from sheetgrpc.engine.updates import (
+    Body,
+    Finished,
+    Heartbeat,
+    PhaseCompleted,
+    PhaseStarted,
+    Progress,
+    Snapshot,
+    StatementResults,
+    Update,
+)
+from sheetgrpc.engine.views import ResultView
+from sheetgrpc.planning.model import Effect, ErrorCode, Status
+from sheetgrpc.server.convert.enums import EFFECTS, ERROR_CODES, EXECUTION_STATES, MODES, STATUSES
+from sheetgrpc.server.convert.values import write_duration, write_key, write_span, write_struct, write_time
+from sheetgrpc.store.records import ExecutionRow
+from sheetgrpc.v1 import execution_pb2, execution_service_pb2, progress_pb2, statement_result_pb2
+
+
+def write_execution(row: ExecutionRow) -> execution_pb2.Execution:
+    """An execution."""
+    return execution_pb2.Execution(
+        id=row.id,
+        session_id=row.session_id,
+        sheet_id=row.sheet_id,
+        sheet_digest=row.sheet_digest,
+        mode=MODES.write(row.mode),
+        state=EXECUTION_STATES.write(row.state),
+        epoch=row.epoch,
+        phases_completed=row.phases_completed,
+        phases_total=row.phases_total,
+        statements_total=row.statements_total,
+        status_counts=_write_status_counts(row),
+        tables=_write_tables(row),
+        error=_write_error(row),
+        submit_time=write_time(row.submitted_at),
+        start_time=write_time(row.started_at),
+        end_time=write_time(row.ended_at),
+    )
+
+
+def write_result(view: ResultView) -> statement_result_pb2.StatementResult:
+    """What became of a statement."""
+    row = view.row
+    message = statement_result_pb2.StatementResult(
+        index=row.index,
+        depth=row.depth,
+        status=STATUSES.write(Status(row.status)),
+        returned_key=write_key(row.key),
+        rows=map(write_struct, row.rows or ()),
+        duration=write_duration(row.micros),
+    )
+    if row.effect:
+        message.effect_kind = EFFECTS.write(Effect(row.effect))
+    if row.error is not None:
+        message.error.code = ERROR_CODES.write(row.error.code)
+        message.error.message = row.error.message
+        message.error.detail = row.error.detail
+        if row.error.blocked_by is not None:
+            message.error.blocked_by = row.error.blocked_by
+        if view.span is not None:
+            message.error.span.CopyFrom(write_span(view.span))
+    return message
+
+
+def encode_update(update: Update, max_bytes: int) -> bytes:
+    """The bytes of an update, for both kinds of stream, made once whoever asks first.
+
+    Results that would make the message larger than `max_bytes` come without the rows they read:
+    ListStatementResults has them.
+    """
+    if update.encoded is None:
+        message = _write_update(update)
+        if message.ByteSize() > max_bytes:
+            for result in message.statements.results:
+                del result.rows[:]
+        update.encoded = message.SerializeToString()
+    return update.encoded
+
+
+def _write_status_counts(row: ExecutionRow) -> list[execution_pb2.StatusCount]:
+    return [
+        execution_pb2.StatusCount(status=STATUSES.write(status), count=row.status_counts[status.name])
+        for status in Status
+        if row.status_counts.get(status.name)
+    ]
+
+
+def _write_tables(row: ExecutionRow) -> list[execution_pb2.TableCounts]:
+    return [
+        execution_pb2.TableCounts(
+            table=one.table, created=one.created, updated=one.updated, unchanged=one.unchanged, deleted=one.deleted
+        )
+        for one in sorted(row.tables, key=lambda one: one.table)
+    ]
+
+
+def _write_error(row: ExecutionRow) -> execution_pb2.ExecutionError | None:
+    error = row.error
+    if error is None:
+        return None
+    return execution_pb2.ExecutionError(
+        code=ERROR_CODES.write(ErrorCode(error.code)), message=error.message, statement_index=error.statement_index
+    )
+
+
+def _write_update(update: Update) -> execution_service_pb2.WatchExecutionResponse:
+    message = execution_service_pb2.WatchExecutionResponse(
+        epoch=update.epoch, sequence=update.sequence, resume_token=update.token, time=write_time(update.time)
+    )
+    _set_body(message, update.body)
+    return message
+
+
+def _set_body(message: execution_service_pb2.WatchExecutionResponse, body: Body) -> None:
+    match body:
+        case Snapshot(execution=execution):
+            message.snapshot.CopyFrom(write_execution(execution))
+        case PhaseStarted():
+            message.phase_started.CopyFrom(
+                execution_service_pb2.PhaseStarted(depth=body.depth, statement_count=body.statement_count)
+            )
+        case PhaseCompleted():
+            message.phase_completed.CopyFrom(
+                execution_service_pb2.PhaseCompleted(
+                    first_depth=body.first_depth,
+                    last_depth=body.last_depth,
+                    succeeded=body.succeeded,
+                    failed=body.failed,
+                    skipped=body.skipped,
+                )
+            )
+        case StatementResults(results=results):
+            message.statements.SetInParent()
+            message.statements.results.extend(map(write_result, results))
+        case Progress():
+            message.progress.CopyFrom(progress_pb2.Progress(completed=body.completed, total=body.total))
+        case Finished(execution=execution):
+            message.finished.CopyFrom(write_execution(execution))
+        case Heartbeat():
+            message.heartbeat = True
+        case _:
+            assert_never(body)

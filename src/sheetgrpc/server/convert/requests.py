@@ -1,0 +1,189 @@
+"""Reads requests: into intents for what changes something, into filters and positions for what reads.
+
+Each function notes on the form what is wrong, so that it is told all at once; what it then answers is not to be used
+before the form is `done`. What needs the catalog, the database or the session's state to be judged is the engine's.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from sheetgrpc.config import PAGE_DEFAULT, PAGE_LIMIT
+from sheetgrpc.engine import intents
+from sheetgrpc.errors import limit_exceeded
+from sheetgrpc.server.convert.enums import EXECUTION_STATES, LIFECYCLES, MODES, STATES, STATUSES
+from sheetgrpc.server.convert.form import TEXT_LENGTH, Form
+from sheetgrpc.server.convert.values import read_struct, read_timeout
+from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, State
+from sheetgrpc.store.records import SessionFilter
+from sheetgrpc.v1 import (
+    catalog_service_pb2,
+    execution_pb2,
+    execution_service_pb2,
+    session_service_pb2,
+    sheet_service_pb2,
+)
+
+TargetRequest: TypeAlias = (
+    sheet_service_pb2.GetSheetRequest
+    | sheet_service_pb2.ListStatementsRequest
+    | sheet_service_pb2.ListPhasesRequest
+    | sheet_service_pb2.ListDiagnosticsRequest
+    | sheet_service_pb2.ListReferencesRequest
+)
+
+MAX_METADATA_BYTES = 64 * 1024
+MAX_TEMPLATE_BYTES = 1024 * 1024  # a session carries its template in every answer
+
+_OUTCOMES = {LIFECYCLES.write(outcome): outcome for outcome in (Lifecycle.COMPLETED, Lifecycle.FAILED)}
+_RESETS = {STATES.write(state): state for state in (State.SCOPED, State.EMPTY)}
+
+
+def read_create_session(form: Form, request: session_service_pb2.CreateSessionRequest) -> intents.CreateSession:
+    """CreateSession."""
+    if (size := request.metadata.ByteSize()) > MAX_METADATA_BYTES:
+        form.refuse("metadata", f"has {size:,} bytes; {MAX_METADATA_BYTES:,} are allowed")
+    return intents.CreateSession(
+        name=form.text("name", request.name),
+        client=Client(
+            name=form.text("client.name", request.client.name),
+            version=form.text("client.version", request.client.version),
+            target=form.text("client.target", request.client.target),
+        ),
+        role=form.text("role", request.role),
+        task_id=form.text("task_id", request.task_id),
+        metadata=read_struct(form, "metadata", request.metadata),
+        labels=form.labels("labels", list(request.labels)),
+    )
+
+
+def read_close_session(form: Form, request: session_service_pb2.CloseSessionRequest) -> intents.CloseSession:
+    """CloseSession."""
+    if (outcome := _OUTCOMES.get(request.outcome)) is None:
+        form.refuse("outcome", "must be COMPLETED or FAILED")
+    return intents.CloseSession(outcome=outcome or Lifecycle.COMPLETED)
+
+
+def read_reset_session(form: Form, request: session_service_pb2.ResetSessionRequest) -> intents.ResetSession:
+    """ResetSession."""
+    if (to := _RESETS.get(request.to)) is None:
+        form.refuse("to", "must be SCOPED or EMPTY")
+    return intents.ResetSession(to=to or State.EMPTY)
+
+
+def read_set_scope(form: Form, request: session_service_pb2.SetScopeRequest, max_entities: int) -> intents.SetScope:
+    """SetScope; LimitExceeded for more keys than `max_entities`."""
+    entity_type = form.name("entity_type", request.entity_type)
+    ids: tuple[str, ...] | None = None
+    equals: dict[str, str] | None = None
+    match request.WhichOneof("selector"):
+        case "entity_ids":
+            ids = _read_keys(form, request.entity_ids.ids, max_entities)
+        case "filter":
+            equals = dict(request.filter.equals)
+            if not equals:
+                form.refuse("filter.equals", "must name a column; to take every entity, set all")
+            for column, value in equals.items():
+                form.name("filter.equals", column)
+                form.text(f"filter.equals[{column[:TEXT_LENGTH]}]", value)
+        case "all":
+            if not request.all:
+                form.refuse("all", "must be true")
+        case _:
+            form.refuse("selector", "must be one of entity_ids, filter and all")
+    return intents.SetScope(entity_type=entity_type, entity_ids=ids, equals=equals, all=request.all)
+
+
+def _read_keys(form: Form, keys: Sequence[str], limit: int) -> tuple[str, ...]:
+    if len(keys) > limit and (distinct := len(set(keys))) > limit:
+        raise limit_exceeded("entities of a scope", limit=limit, actual=distinct)
+    return form.keys("entity_ids.ids", keys)
+
+
+def read_set_template(form: Form, request: session_service_pb2.SetTemplateRequest) -> intents.SetTemplate:
+    """SetTemplate; LimitExceeded for a text beyond MAX_TEMPLATE_BYTES."""
+    source = form.source("source", request.source)
+    target = form.name("target_entity_type", request.target_entity_type, required=False)
+    if (size := len(source) if source.isascii() else len(source.encode())) > MAX_TEMPLATE_BYTES:
+        raise limit_exceeded("bytes of template", limit=MAX_TEMPLATE_BYTES, actual=size)
+    return intents.SetTemplate(source=source, target_entity_type=target)
+
+
+def read_import_sheet(_form: Form, request: sheet_service_pb2.ImportSheetRequest) -> intents.ImportSheet:
+    """ImportSheet. Any text is taken, the empty one too: it is judged by ParseSheet."""
+    return intents.ImportSheet(source=request.source)
+
+
+def read_resolve_reference(form: Form, request: sheet_service_pb2.ResolveReferenceRequest) -> intents.ResolveReference:
+    """ResolveReference."""
+    return intents.ResolveReference(
+        ref_id=form.name("ref_id", request.ref_id),
+        entity_id=form.text("entity_id", request.entity_id, required=True),
+        apply_to_same_text=request.apply_to_same_text,
+    )
+
+
+def read_submit_sheet(
+    form: Form,
+    request: execution_service_pb2.SubmitSheetRequest | execution_service_pb2.ExecuteSheetRequest,
+) -> intents.SubmitSheet:
+    """SubmitSheet and ExecuteSheet; an absent mode is ATOMIC. Without `confirm` the engine refuses it."""
+    mode: Mode | None = Mode.ATOMIC
+    if request.mode != execution_pb2.EXECUTION_MODE_UNSPECIFIED:
+        mode = MODES.read(form, "mode", request.mode)
+    timeout = read_timeout(form, "timeout", request.timeout) if request.HasField("timeout") else None
+    return intents.SubmitSheet(confirm=request.confirm, mode=mode or Mode.ATOMIC, timeout=timeout)
+
+
+def read_session_filter(form: Form, request: session_service_pb2.ListSessionsRequest) -> SessionFilter:
+    """The filters of ListSessions."""
+    return SessionFilter(
+        states=STATES.read_all(form, "states", request.states),
+        lifecycles=LIFECYCLES.read_all(form, "lifecycles", request.lifecycles),
+        label=form.name("label", request.label, required=False),
+        role=form.text("role", request.role),
+        task_id=form.text("task_id", request.task_id),
+        parent_id=form.name("parent_id", request.parent_id, required=False).upper(),
+    )
+
+
+def read_execution_filter(
+    form: Form, request: execution_service_pb2.ListExecutionsRequest
+) -> tuple[str, tuple[ExecutionState, ...]]:
+    """The filters of ListExecutions: a session as it was named, or nothing, and states."""
+    session = form.name("session", request.session, required=False)
+    return session, EXECUTION_STATES.read_all(form, "states", request.states)
+
+
+def read_statuses(form: Form, request: execution_service_pb2.ListStatementResultsRequest) -> list[int]:
+    """The statuses that ListStatementResults lets through."""
+    statuses = STATUSES.read_all(form, "statuses", request.statuses)
+    return [int(status) for status in statuses]
+
+
+def read_depth(form: Form, request: sheet_service_pb2.ListStatementsRequest) -> int | None:
+    """The phase that ListStatements is about; None for all."""
+    if not request.HasField("depth"):
+        return None
+    if request.depth < 0:
+        form.refuse("depth", "must not be negative")
+    return request.depth
+
+
+def read_search(form: Form, request: catalog_service_pb2.SearchEntitiesRequest) -> tuple[str, str, int]:
+    """Entity type, text and number of candidates of SearchEntities."""
+    entity_type = form.name("entity_type", request.entity_type)
+    query = form.text("query", request.query, required=True)
+    limit = form.count("limit", request.limit, default=PAGE_DEFAULT, limit=PAGE_LIMIT)
+    return entity_type, query, limit
+
+
+def read_target(form: Form, request: TargetRequest) -> tuple[str, str]:
+    """The session and the sheet that a request's `target` means, one of them empty."""
+    match request.WhichOneof("target"):
+        case "session":
+            return form.name("session", request.session), ""
+        case "sheet_id":
+            return "", form.name("sheet_id", request.sheet_id)
+        case _:
+            form.refuse("target", "must be session or sheet_id")
+            return "", ""

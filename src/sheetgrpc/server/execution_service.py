@@ -1,0 +1,103 @@
+"""ExecutionService: each method reads the request, calls the engine, writes the answer; both streams are one loop."""
+
+from sheetgrpc.engine.engine import Engine
+from sheetgrpc.engine.runs import Watcher
+from sheetgrpc.engine.views import Outcome
+from sheetgrpc.server.calls import Call
+from sheetgrpc.server.commands import read_envelope, run_command, tell_reply
+from sheetgrpc.server.convert import requests
+from sheetgrpc.server.convert.executions import encode_update, write_execution, write_result
+from sheetgrpc.server.convert.form import Form
+from sheetgrpc.server.convert.sessions import write_session
+from sheetgrpc.server.paging import MOMENTS, POSITIONS, read_page
+from sheetgrpc.store.records import ExecutionFilter
+from sheetgrpc.v1 import execution_pb2
+from sheetgrpc.v1 import execution_service_pb2 as pb
+
+_BEFORE_FIRST = -1
+_MAX_TOKEN = 1024
+
+
+class ExecutionService:
+    """Executions: submitted, watched, read."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def submit_sheet(self, request: pb.SubmitSheetRequest, call: Call) -> bytes:
+        """Submits the current sheet."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            requests.read_submit_sheet,
+            lambda outcome: pb.SubmitSheetResponse(
+                execution=_execution(outcome), session=write_session(outcome.session)
+            ),
+        )
+
+    async def execute_sheet(self, request: pb.ExecuteSheetRequest, call: Call) -> None:
+        """Submits the current sheet and streams what happens. A repeat watches the first execution."""
+        form = Form()
+        intent = requests.read_submit_sheet(form, request)
+        envelope = await read_envelope(form, call, request)
+        execution_id, reply = await self._engine.execute(envelope, intent)
+        tell_reply(call, reply)
+        watcher = await self._engine.watch(execution_id, "", request.include_results, from_start=not reply.replayed)
+        await _stream(watcher, call)
+
+    async def watch_execution(self, request: pb.WatchExecutionRequest, call: Call) -> None:
+        """Streams what happens in an execution."""
+        form = Form()
+        execution_id = form.name("execution", request.execution).upper()
+        form.done()
+        # A token that is not known is no error: the stream begins with a snapshot.
+        token = request.resume_token if len(request.resume_token) <= _MAX_TOKEN else ""
+        await _stream(await self._engine.watch(execution_id, token, request.include_results), call)
+
+    async def get_execution(self, request: pb.GetExecutionRequest, _call: Call) -> pb.GetExecutionResponse:
+        """Gets an execution."""
+        form = Form()
+        execution_id = form.name("execution", request.execution).upper()
+        form.done()
+        row = await self._engine.get_execution(execution_id)
+        return pb.GetExecutionResponse(execution=write_execution(row))
+
+    async def list_executions(self, request: pb.ListExecutionsRequest, call: Call) -> pb.ListExecutionsResponse:
+        """Lists executions."""
+        form = Form()
+        page = read_page(form, request, MOMENTS, call.max_send_bytes)
+        session, states = requests.read_execution_filter(form, request)
+        form.done()
+        session_id = (await self._engine.get_session(session)).row.session.id if session else ""
+        wanted = ExecutionFilter(session_id=session_id, states=states)
+        found = await self._engine.list_executions(wanted, page.wanted, page.after)
+        executions, token = page.write(found, write_execution, lambda _, row: (row.submitted_at, row.id))
+        return pb.ListExecutionsResponse(executions=executions, next_page_token=token)
+
+    async def list_statement_results(
+        self, request: pb.ListStatementResultsRequest, call: Call
+    ) -> pb.ListStatementResultsResponse:
+        """Lists what became of each statement."""
+        form = Form()
+        page = read_page(form, request, POSITIONS, call.max_send_bytes)
+        execution_id = form.name("execution", request.execution).upper()
+        statuses = requests.read_statuses(form, request)
+        form.done()
+        after = _BEFORE_FIRST if page.after is None else page.after
+        found = await self._engine.list_results(execution_id, after, page.wanted, statuses)
+        results, token = page.write(found, write_result, lambda _, view: view.row.index)
+        return pb.ListStatementResultsResponse(results=results, next_page_token=token)
+
+
+async def _stream(watcher: Watcher, call: Call) -> None:
+    """Writes every update of a watcher. The bytes of an update are made once for all streams of both kinds."""
+    try:
+        while (update := await watcher.next()) is not None:
+            await call.write(encode_update(update, call.max_send_bytes))
+    finally:
+        watcher.close()
+
+
+def _execution(outcome: Outcome) -> execution_pb2.Execution | None:
+    return write_execution(outcome.execution) if outcome.execution is not None else None

@@ -1,0 +1,111 @@
+"""SessionService: each method reads the request, calls the engine once, writes the answer."""
+
+from sheetgrpc.engine import intents
+from sheetgrpc.engine.engine import Engine
+from sheetgrpc.server.calls import Call
+from sheetgrpc.server.commands import run_command
+from sheetgrpc.server.convert import requests
+from sheetgrpc.server.convert.form import Form
+from sheetgrpc.server.convert.sessions import write_session
+from sheetgrpc.server.paging import MOMENTS, read_page
+from sheetgrpc.v1 import session_service_pb2 as pb
+
+
+class SessionService:
+    """Sessions: made, found, steered, closed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def create_session(self, request: pb.CreateSessionRequest, call: Call) -> bytes:
+        """Creates a session."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            requests.read_create_session,
+            lambda outcome: pb.CreateSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def get_session(self, request: pb.GetSessionRequest, _call: Call) -> pb.GetSessionResponse:
+        """Gets a session."""
+        form = Form()
+        session = form.name("session", request.session)
+        form.done()
+        view = await self._engine.get_session(session)
+        return pb.GetSessionResponse(session=write_session(view))
+
+    async def list_sessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
+        """Lists sessions."""
+        form = Form()
+        page = read_page(form, request, MOMENTS, call.max_send_bytes)
+        wanted = requests.read_session_filter(form, request)
+        form.done()
+        found = await self._engine.list_sessions(wanted, page.wanted, page.after)
+        sessions, token = page.write(
+            found,
+            lambda view: write_session(view, listed=True),
+            lambda _, view: (view.row.session.created_at, view.row.session.id),
+        )
+        return pb.ListSessionsResponse(sessions=sessions, next_page_token=token)
+
+    async def close_session(self, request: pb.CloseSessionRequest, call: Call) -> bytes:
+        """Closes a session."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            requests.read_close_session,
+            lambda outcome: pb.CloseSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def set_scope(self, request: pb.SetScopeRequest, call: Call) -> bytes:
+        """Sets the scope."""
+        limit = self._engine.settings.max_scope_entities
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lambda form, request: requests.read_set_scope(form, request, limit),
+            lambda outcome: pb.SetScopeResponse(session=write_session(outcome.session)),
+        )
+
+    async def clear_scope(self, request: pb.ClearScopeRequest, call: Call) -> bytes:
+        """Clears the scope."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lambda _form, _request: intents.ClearScope(),
+            lambda outcome: pb.ClearScopeResponse(session=write_session(outcome.session)),
+        )
+
+    async def set_template(self, request: pb.SetTemplateRequest, call: Call) -> bytes:
+        """Sets the template."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            requests.read_set_template,
+            lambda outcome: pb.SetTemplateResponse(session=write_session(outcome.session)),
+        )
+
+    async def confirm_intent(self, request: pb.ConfirmIntentRequest, call: Call) -> bytes:
+        """Confirms the intent."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lambda _form, _request: intents.ConfirmIntent(),
+            lambda outcome: pb.ConfirmIntentResponse(session=write_session(outcome.session)),
+        )
+
+    async def reset_session(self, request: pb.ResetSessionRequest, call: Call) -> bytes:
+        """Resets a session."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            requests.read_reset_session,
+            lambda outcome: pb.ResetSessionResponse(session=write_session(outcome.session)),
+        )

@@ -1,0 +1,128 @@
+"""What a session may be asked to do: one frozen struct a command, with the facts that were worked out before.
+
+The machine is pure, so a command brings what text, catalog and database have to say: how many errors a parse found,
+how many entities a selector matched. Nothing here decides whether the command is legal: see table.py and machine.py.
+"""
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, Scope, Sheet, State
+
+
+class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Open a session; its id is the draw's."""
+
+    name: str = ""
+    client: Client = Client()
+    role: str = ""
+    task_id: str = ""
+    metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
+    labels: tuple[str, ...] = ()
+
+
+class SetScope(msgspec.Struct, frozen=True, kw_only=True):
+    """Work on the entities of this snapshot from now on."""
+
+    scope: Scope
+
+
+class ClearScope(msgspec.Struct, frozen=True):
+    """Forget the scope and all that stands on it."""
+
+
+class SetTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """Say what to do to each entity; `source` was parsed and does use its placeholder."""
+
+    source: str
+    target_entity_type: str
+
+
+class ConfirmIntent(msgspec.Struct, frozen=True):
+    """Confirm the template as it stands."""
+
+
+class GenerateSheet(msgspec.Struct, frozen=True, kw_only=True):
+    """Make this sheet, the expansion of template and scope, the current one."""
+
+    sheet: Sheet
+
+
+class ImportSheet(msgspec.Struct, frozen=True, kw_only=True):
+    """Make this sheet, given as text by the caller, the current one."""
+
+    sheet: Sheet
+
+
+class ParseSheet(msgspec.Struct, frozen=True, kw_only=True):
+    """Take note of what an analysis of the current sheet found; `error_count` has the syntax errors in it."""
+
+    sheet_id: str
+    syntax_error_count: int
+    error_count: int
+    warning_count: int
+    unresolved_count: int
+    statement_count: int
+    phase_count: int
+    catalog_digest: str
+
+
+class ResolveReference(msgspec.Struct, frozen=True, kw_only=True):
+    """Bind a reference to an entity; the counts are those after it.
+
+    `phase_count` of None means that the phases are as before: resolved keys can move statements to another phase.
+    """
+
+    ref_id: str
+    entity_id: str
+    unresolved_count: int
+    apply_to_same_text: bool = False
+    phase_count: int | None = None
+
+
+class SubmitSheet(msgspec.Struct, frozen=True, kw_only=True):
+    """Queue an execution of the current sheet; `catalog_digest` is of the catalog that the server has now."""
+
+    execution_id: str
+    confirm: bool
+    catalog_digest: str
+    mode: Mode = Mode.ATOMIC
+
+
+class FinishExecution(msgspec.Struct, frozen=True, kw_only=True):
+    """Take note of how the running execution ended, in statements; no caller sends this, the executor does."""
+
+    execution_id: str
+    state: ExecutionState
+    completed: int
+    total: int
+
+
+class ResetSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Go back to SCOPED, or to EMPTY and forget the symbols of earlier executions too."""
+
+    to: State
+
+
+class CloseSession(msgspec.Struct, frozen=True, kw_only=True):
+    """End the session as COMPLETED or FAILED."""
+
+    outcome: Lifecycle
+
+
+Command: TypeAlias = (
+    CreateSession
+    | SetScope
+    | ClearScope
+    | SetTemplate
+    | ConfirmIntent
+    | GenerateSheet
+    | ImportSheet
+    | ParseSheet
+    | ResolveReference
+    | SubmitSheet
+    | FinishExecution
+    | ResetSession
+    | CloseSession
+)

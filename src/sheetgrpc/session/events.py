@@ -1,0 +1,152 @@
+"""What happened to a session: one frozen struct an event, and how they are written down.
+
+The log outlives every version of this program. So a struct is never renamed, a field never removed or retyped; what is
+new comes as a field with a default, and tests/session/events_v1.jsonl keeps one line of each as first written. An
+event states its outcome (the state a parse led to), so that a changed rule never changes what an old log means.
+"""
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, Scope, Sheet, State
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
+    """`at` is when it happened, in microseconds since 1970 UTC."""
+
+    at: int
+
+
+class SessionCreated(_Event, frozen=True, kw_only=True):
+    """The first event of every log, and only that."""
+
+    id: str
+    name: str = ""
+    client: Client = Client()
+    role: str = ""
+    task_id: str = ""
+    metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
+    labels: tuple[str, ...] = ()
+
+
+class ScopeSet(_Event, frozen=True, kw_only=True):
+    """The layers above the scope went with it."""
+
+    scope: Scope
+
+
+class ScopeCleared(_Event, frozen=True, kw_only=True):
+    """The scope and every layer above it went."""
+
+
+class TemplateSet(_Event, frozen=True, kw_only=True):
+    """A template, not yet confirmed, took the place of intent, sheet and execution."""
+
+    source: str
+    target_entity_type: str
+
+
+class IntentConfirmed(_Event, frozen=True, kw_only=True):
+    """The template was confirmed."""
+
+
+class SheetGenerated(_Event, frozen=True, kw_only=True):
+    """Template and scope became a sheet."""
+
+    sheet: Sheet
+
+
+class SheetImported(_Event, frozen=True, kw_only=True):
+    """A sheet came as text; the template went, the scope stayed."""
+
+    sheet: Sheet
+
+
+class SheetParsed(_Event, frozen=True, kw_only=True):
+    """An analysis of the current sheet led to `state`; `error_count` has the syntax errors in it."""
+
+    sheet_id: str
+    state: State
+    statement_count: int
+    phase_count: int
+    syntax_error_count: int
+    error_count: int
+    warning_count: int
+    unresolved_count: int
+    catalog_digest: str
+
+
+class ReferenceResolved(_Event, frozen=True, kw_only=True):
+    """A reference was bound, with `unresolved_count` left; `phase_count` of None: the phases are as before."""
+
+    ref_id: str
+    entity_id: str
+    state: State
+    unresolved_count: int
+    apply_to_same_text: bool = False
+    phase_count: int | None = None
+
+
+class SheetSubmitted(_Event, frozen=True, kw_only=True):
+    """An execution of the current sheet was queued."""
+
+    execution_id: str
+    sheet_id: str
+    mode: Mode
+
+
+class ExecutionFinished(_Event, frozen=True, kw_only=True):
+    """The running execution ended; `completed` of `total` statements succeeded."""
+
+    execution_id: str
+    state: ExecutionState
+    completed: int
+    total: int
+
+
+class SessionReset(_Event, frozen=True, kw_only=True):
+    """The layers went back to the scope alone (SCOPED) or to nothing (EMPTY)."""
+
+    to: State
+
+
+class SessionClosed(_Event, frozen=True, kw_only=True):
+    """The session ended as `outcome`."""
+
+    outcome: Lifecycle
+
+
+Event: TypeAlias = (
+    SessionCreated
+    | ScopeSet
+    | ScopeCleared
+    | TemplateSet
+    | IntentConfirmed
+    | SheetGenerated
+    | SheetImported
+    | SheetParsed
+    | ReferenceResolved
+    | SheetSubmitted
+    | ExecutionFinished
+    | SessionReset
+    | SessionClosed
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def encode(event: Event) -> bytes:
+    """The event as one JSON object; its kind is the field `type`."""
+    return _encoder.encode(event)
+
+
+def decode(data: bytes | str) -> Event:
+    """The event that `encode` wrote, by this or any earlier version; msgspec.DecodeError if it is no event."""
+    return _decoder.decode(data)
+
+
+def event_type(event: Event) -> str:
+    """The kind of event as the log and the wire name it, such as "ScopeSet"."""
+    return type(event).__name__

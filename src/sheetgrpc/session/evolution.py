@@ -1,0 +1,165 @@
+"""What an event makes of a session: the left fold that every session is.
+
+Total over all that any version ever wrote: nothing here asks whether an event was legal and nothing reads the table,
+because what has happened has happened, under the rules of its day.
+"""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from sheetgrpc.session.events import (
+    Event,
+    ExecutionFinished,
+    IntentConfirmed,
+    ReferenceResolved,
+    ScopeCleared,
+    ScopeSet,
+    SessionClosed,
+    SessionCreated,
+    SessionReset,
+    SheetGenerated,
+    SheetImported,
+    SheetParsed,
+    SheetSubmitted,
+    TemplateSet,
+)
+from sheetgrpc.session.model import ExecutionState, Lifecycle, Scope, Session, Sheet, State, Template
+
+
+def evolve(session: Session | None, event: Event) -> Session:
+    """The session after the event, one version later; ValueError only for a log that opens with another event."""
+    if isinstance(event, SessionCreated):
+        return _created(event, 1 if session is None else session.version + 1)
+    if session is None:
+        raise ValueError(f"a session's log begins with SessionCreated, not with {type(event).__name__}")
+    active = Lifecycle.ACTIVE if session.lifecycle is Lifecycle.PENDING else session.lifecycle
+    return _applied(replace(session, version=session.version + 1, updated_at=event.at, lifecycle=active), event)
+
+
+def fold(events: Iterable[Event]) -> Session:
+    """The session that a whole log amounts to; ValueError if the log is empty or opens with another event."""
+    session: Session | None = None
+    for event in events:
+        session = evolve(session, event)
+    if session is None:
+        raise ValueError("a session's log has at least one event")
+    return session
+
+
+def _created(event: SessionCreated, version: int) -> Session:
+    return Session(
+        id=event.id,
+        version=version,
+        name=event.name,
+        client=event.client,
+        role=event.role,
+        task_id=event.task_id,
+        metadata=event.metadata,
+        labels=event.labels,
+        created_at=event.at,
+        updated_at=event.at,
+    )
+
+
+def _applied(session: Session, event: Event) -> Session:
+    """The session, its version and time already those of the event, with what the event says in it."""
+    match event:
+        case ScopeSet(scope=scope):
+            return _layered(session, State.SCOPED, scope=scope)
+        case ScopeCleared():
+            return _layered(session, State.EMPTY)
+        case TemplateSet(source=source, target_entity_type=target):
+            return _layered(session, State.TEMPLATED, scope=session.scope, template=Template(source, target))
+        case IntentConfirmed():
+            return replace(session, template=session.template and replace(session.template, confirmed=True))
+        case SheetGenerated(sheet=sheet):
+            return _layered(session, State.GENERATED, scope=session.scope, template=session.template, sheet=sheet)
+        case SheetImported(sheet=sheet):
+            return _layered(session, State.GENERATED, scope=session.scope, sheet=sheet)
+        case SheetParsed():
+            return replace(session, state=event.state, sheet=_parsed(session.sheet, event))
+        case ReferenceResolved():
+            return replace(session, state=event.state, sheet=_resolved(session.sheet, event))
+        case SheetSubmitted(execution_id=execution_id):
+            return replace(session, state=State.EXECUTING, execution_id=execution_id)
+        case ExecutionFinished():
+            return _finished(session, event)
+        case SessionReset(to=to):
+            return _reset(session, to)
+        case SessionClosed(outcome=outcome, at=at):
+            return replace(session, lifecycle=outcome, ended_at=at)
+        case SessionCreated():
+            raise AssertionError("evolve opens the log itself")
+        case _:
+            assert_never(event)
+
+
+def _layered(
+    session: Session,
+    state: State,
+    *,
+    scope: Scope | None = None,
+    template: Template | None = None,
+    sheet: Sheet | None = None,
+) -> Session:
+    """The session with exactly these layers: what stood above the lowest that changed, the execution too, is gone."""
+    return replace(
+        session,
+        state=state,
+        scope=scope,
+        template=template,
+        sheet=sheet,
+        execution_id="",
+        last_execution_id="",
+        last_execution_succeeded=False,
+        progress_completed=0,
+        progress_total=0,
+    )
+
+
+def _parsed(sheet: Sheet | None, event: SheetParsed) -> Sheet | None:
+    return sheet and replace(
+        sheet,
+        statement_count=event.statement_count,
+        phase_count=event.phase_count,
+        error_count=event.error_count,
+        warning_count=event.warning_count,
+        unresolved_count=event.unresolved_count,
+        catalog_digest=event.catalog_digest,
+    )
+
+
+def _resolved(sheet: Sheet | None, event: ReferenceResolved) -> Sheet | None:
+    if sheet is None:
+        return None
+    phases = sheet.phase_count if event.phase_count is None else event.phase_count
+    return replace(sheet, unresolved_count=event.unresolved_count, phase_count=phases)
+
+
+def _finished(session: Session, event: ExecutionFinished) -> Session:
+    """EXECUTED; what committed anything spends the sheet and leaves its symbols to later ones."""
+    ended = replace(
+        session,
+        state=State.EXECUTED,
+        execution_id="",
+        last_execution_id=event.execution_id,
+        last_execution_succeeded=event.state is ExecutionState.SUCCEEDED,
+        progress_completed=event.completed,
+        progress_total=event.total,
+    )
+    if not event.state.committed:
+        return ended
+    return replace(
+        ended,
+        committed=(*session.committed, event.execution_id),
+        sheet=session.sheet and replace(session.sheet, spent=True),
+    )
+
+
+def _reset(session: Session, to: State) -> Session:
+    """SCOPED keeps the scope and the committed symbols, EMPTY neither."""
+    if to is State.EMPTY:
+        return replace(_layered(session, to), committed=())
+    return _layered(session, to, scope=session.scope)

@@ -1,0 +1,201 @@
+"""What the engine asks of a database: a few coarse calls, each one trip.
+
+`Store` reads without waiting for writers. `Transaction` is the one writer's: `open` begins and reads, `apply` writes
+batches of a plan, `commit` writes a command's changes and commits. Everything a command writes is in one transaction,
+or nothing is. Errors raised by all of them: Unavailable(STORE_BUSY | STORE_UNAVAILABLE | SHUTTING_DOWN). A caller that
+is cancelled gets its CancelledError once the database is done with the call, never before.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from sheetgrpc.catalog.database import Table
+from sheetgrpc.catalog.model import Catalog, Entity
+from sheetgrpc.dsl.diagnostics import Diagnostic
+from sheetgrpc.planning.model import Key, Plan, Results
+from sheetgrpc.session.events import Event
+from sheetgrpc.store.records import (
+    AnalysisRow,
+    Candidate,
+    Changes,
+    ExecutionFilter,
+    ExecutionRow,
+    Opened,
+    ReferenceRow,
+    RequestKey,
+    ResultRow,
+    ScopeRow,
+    SessionFilter,
+    SessionRow,
+    SheetRow,
+    StoredReply,
+    SymbolRow,
+)
+
+
+class StoreRefused(Exception):  # reads as what it is
+    """A database that must not be served as it is. The text is for whoever starts the server, never for a client."""
+
+
+class ConstraintViolated(Exception):  # as above
+    """A deferred constraint of the user's tables failed at COMMIT: nothing of the transaction is there."""
+
+    def __init__(self, constraint: str) -> None:
+        """`constraint` names the table and columns where the database tells."""
+        super().__init__(f"{constraint} does not hold")
+        self.constraint = constraint
+
+
+class Interrupted(Exception):  # as above
+    """`interrupt` hit the running statement, or the database itself ended the transaction: nothing of it is there."""
+
+
+class Transaction(Protocol):
+    """The writer, for as long as one command or one run needs it. Leaving the context without commit rolls back."""
+
+    async def open(self, session_id: str | None, key: RequestKey | None) -> Opened:
+        """Begins; reads the session (None: none is meant) and the stored reply of `key` as they are now."""
+        ...
+
+    async def claim(self, execution: ExecutionRow) -> bool:
+        """Begins if need be; True if the stored execution still has this state and epoch (DESIGN section 7)."""
+        ...
+
+    async def recheck(self, plan: Plan, results: Results) -> None:
+        """Dooms the statements whose resolved keys have no row any more (`results.doomed`)."""
+        ...
+
+    async def apply(self, plan: Plan, first: int, last: int, results: Results, *, collect: bool) -> int:
+        """Writes batches `first..last-1` of the plan, filling `results`; answers how many batches were done.
+
+        Stops after the first batch with a failing statement unless `collect`. Statements whose `results.status` is
+        SKIPPED are left out. A failing statement leaves nothing of itself behind.
+        """
+        ...
+
+    async def record(self, execution: ExecutionRow, plan: Plan, results: Results) -> None:
+        """Writes the result row of every statement."""
+        ...
+
+    async def commit(self, changes: Changes) -> None:
+        """Writes the changes and commits. Raises ConstraintViolated where a deferred constraint fails here."""
+        ...
+
+    def interrupt(self) -> None:
+        """Makes the statement that runs now, if any, fail at once; safe from any task."""
+        ...
+
+
+class Store(Protocol):
+    """A database with our tables and the user's."""
+
+    incarnation: str  # of this database; another after a restore
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """The writer; waits for it at most the writer timeout, then Unavailable(STORE_BUSY)."""
+        ...
+
+    async def reply(self, key: RequestKey) -> StoredReply | None:
+        """The stored, unexpired reply of a request id."""
+        ...
+
+    async def session(self, ref: str) -> SessionRow:
+        """By id (any case), else unique prefix of 6 or more, else label; NotFound, InvalidRequest(AMBIGUOUS)."""
+        ...
+
+    async def sessions(self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None) -> list[SessionRow]:
+        """Newest created first, (created_at, id) before `before`."""
+        ...
+
+    async def events(self, session_id: str, after: int, limit: int) -> list[Event]:
+        """A session's events with a sequence beyond `after`, in order."""
+        ...
+
+    async def scope(self, scope_id: str) -> ScopeRow:
+        """A scope snapshot."""
+        ...
+
+    async def sheet(self, sheet_id: str) -> SheetRow:
+        """A sheet with its source; NotFound(SHEET_NOT_FOUND)."""
+        ...
+
+    async def analysis(self, sheet_id: str) -> AnalysisRow | None:
+        """The counts of the sheet's last parse."""
+        ...
+
+    async def diagnostics(self, sheet_id: str, after: int, limit: int) -> list[Diagnostic]:
+        """In source order, from position `after`."""
+        ...
+
+    async def references(
+        self, sheet_id: str, after: int, limit: int, *, unresolved_only: bool
+    ) -> list[tuple[int, ReferenceRow]]:
+        """With their positions, from position beyond `after`, in statement order."""
+        ...
+
+    async def reference(self, sheet_id: str, ref_id: str) -> ReferenceRow | None:
+        """One reference."""
+        ...
+
+    async def resolutions(self, sheet_id: str) -> dict[str, tuple[str, Key]]:
+        """ref_id -> (entity type, key) of the sheet's references that have one."""
+        ...
+
+    async def symbols(
+        self, executions: Sequence[str], names: Sequence[str] | None, after: str, limit: int
+    ) -> list[SymbolRow]:
+        """Committed symbols by name beyond `after`; of two executions the later binding of a name counts."""
+        ...
+
+    async def execution(self, execution_id: str) -> ExecutionRow:
+        """NotFound(EXECUTION_NOT_FOUND)."""
+        ...
+
+    async def executions(
+        self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
+    ) -> list[ExecutionRow]:
+        """Newest submitted first."""
+        ...
+
+    async def results(
+        self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]
+    ) -> list[ResultRow]:
+        """By statement index beyond `after`."""
+        ...
+
+    async def existing(self, entity: Entity, keys: Sequence[Key]) -> set[Key]:
+        """Which of these keys rows have."""
+        ...
+
+    async def keys(self, entity: Entity, equals: Mapping[str, str], limit: int) -> list[Key]:
+        """Keys of rows whose columns equal these texts (none: all rows), in key order, at most `limit`."""
+        ...
+
+    async def named(self, entity: Entity, texts: Sequence[str]) -> dict[str, list[Key]]:
+        """Keys of rows that have exactly this text in a search column; at most two a text (two: ambiguous)."""
+        ...
+
+    async def similar(self, entity: Entity, text: str, limit: int) -> list[Candidate]:
+        """A bounded pool of rows that may be meant, unranked (score 0)."""
+        ...
+
+    async def displays(self, entity: Entity, keys: Sequence[Key]) -> dict[Key, str]:
+        """The display text of rows."""
+        ...
+
+    async def describe(self, tables: Sequence[str]) -> Mapping[str, Table]:
+        """The live shape of these tables; missing ones are left out."""
+        ...
+
+    async def prepare(self, catalog: Catalog) -> None:
+        """Told once at start which verbs will be written."""
+        ...
+
+    async def run_script(self, sql: str) -> None:
+        """Runs an example's schema in one transaction; each statement ends a line."""
+        ...
+
+    async def close(self) -> None:
+        """Closes every connection and releases the lock."""
+        ...

@@ -1,0 +1,204 @@
+"""The rows a store keeps, as values, and what a command wants written.
+
+Nothing here knows a database. Times are microseconds since 1970 UTC.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from sheetgrpc.dsl.diagnostics import Diagnostic
+from sheetgrpc.planning.model import Key, Reference, StatementError
+from sheetgrpc.session.events import Event
+from sheetgrpc.session.model import ExecutionState, Mode, Session
+
+
+class SymbolRow(msgspec.Struct, frozen=True, gc=False):
+    """A symbol that a committed execution bound."""
+
+    name: str
+    entity_type: str
+    entity_id: Key
+    execution_id: str
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """A session with what is kept beside its fold: its committed symbols (all counted, the first 100 by name here)."""
+
+    session: Session
+    symbol_count: int = 0
+    symbols: tuple[SymbolRow, ...] = ()
+
+
+class ScopeRow(msgspec.Struct, frozen=True):
+    """An immutable scope snapshot."""
+
+    id: str
+    session_id: str
+    entity_type: str
+    source: str
+    keys: Sequence[Key]
+
+
+class SheetRow(msgspec.Struct, frozen=True):
+    """An immutable sheet. A generated one knows its scope: statement i is of entity i // template_statements."""
+
+    id: str
+    session_id: str
+    digest: str
+    source: bytes
+    statement_count: int
+    created_at: int
+    scope_id: str = ""
+    template_statements: int = 0
+
+
+class AnalysisRow(msgspec.Struct, frozen=True):
+    """What the last ParseSheet of a sheet found, in counts."""
+
+    sheet_id: str
+    catalog_digest: str
+    statement_count: int
+    phase_count: int
+    error_count: int
+    warning_count: int
+    unresolved_count: int
+
+
+class TableCounts(msgspec.Struct, frozen=True):
+    """Rows an execution touched in one table."""
+
+    table: str
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+
+
+class ExecutionError(msgspec.Struct, frozen=True):
+    """Why an execution ended as it did; `statement_index` is None where no statement is to blame."""
+
+    code: str
+    message: str
+    statement_index: int | None = None
+
+
+class ExecutionRow(msgspec.Struct, frozen=True):
+    """One run of one sheet. `number` orders results on disk and is the store's; 0 before the row is written."""
+
+    id: str
+    session_id: str
+    sheet_id: str
+    sheet_digest: str
+    mode: Mode
+    state: ExecutionState
+    submitted_at: int
+    statements_total: int
+    phases_total: int
+    timeout: int | None = None  # microseconds
+    epoch: int = 0
+    started_at: int | None = None
+    ended_at: int | None = None
+    phases_completed: int = 0
+    status_counts: dict[str, int] = {}
+    tables: tuple[TableCounts, ...] = ()
+    error: ExecutionError | None = None
+    number: int = 0
+
+
+class ResultRow(msgspec.Struct, frozen=True, gc=False):
+    """One statement of one execution. `effect` is 0 for none."""
+
+    index: int
+    depth: int
+    status: int
+    effect: int
+    key: Key | None
+    micros: int
+    error: StatementError | None = None
+    rows: list[dict[str, Any]] | None = None
+
+
+class Candidate(msgspec.Struct, frozen=True, gc=False):
+    """A row that a name might mean; score 0..1."""
+
+    entity_id: Key
+    display: str
+    score: float
+
+
+class ReferenceRow(msgspec.Struct, frozen=True, gc=False):
+    """A reference of a parsed sheet, with ranked candidates while open (and after, as they were)."""
+
+    reference: Reference
+    candidates: tuple[Candidate, ...] = ()
+
+
+class RequestKey(msgspec.Struct, frozen=True):
+    """What a request id is unique within. `target` is the `session` (or `execution`) field as it was sent."""
+
+    caller: str
+    method: str
+    target: str
+    request_id: str
+
+
+class StoredReply(msgspec.Struct, frozen=True):
+    """An accepted command's answer. `fingerprint` is of the request's content; `execution_id` where it started one."""
+
+    key: RequestKey
+    fingerprint: bytes
+    reply: bytes
+    session_id: str
+    expires_at: int
+    execution_id: str = ""
+
+
+class Changes(msgspec.Struct, kw_only=True):
+    """All that one command writes, in one transaction. `session` is the state after `events`."""
+
+    session: Session
+    events: tuple[Event, ...]
+    created: bool = False  # the session row is new
+    reply: StoredReply | None = None
+    scope: ScopeRow | None = None
+    sheet: SheetRow | None = None
+    analysis: AnalysisRow | None = None
+    diagnostics: Sequence[Diagnostic] | None = None  # with `analysis`: replaces the sheet's
+    references: Sequence[ReferenceRow] | None = None  # with `analysis`: replaces the sheet's
+    resolved: dict[str, Key] | None = None  # ref_id -> key, of `session.sheet`
+    execution: ExecutionRow | None = None  # inserted (number 0) or updated
+    symbols: "SymbolChange | None" = None
+
+
+class SymbolChange(msgspec.Struct):
+    """The session's committed symbols after this command: the count and the first 100 by name."""
+
+    count: int
+    first: tuple[SymbolRow, ...]
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What a transaction sees when it begins."""
+
+    row: SessionRow | None
+    reply: StoredReply | None
+
+
+class SessionFilter(msgspec.Struct, frozen=True):
+    """Which sessions to list; empty means all. Newest created first."""
+
+    states: tuple[str, ...] = ()
+    lifecycles: tuple[str, ...] = ()
+    label: str = ""
+    role: str = ""
+    task_id: str = ""
+    parent_id: str = ""
+
+
+class ExecutionFilter(msgspec.Struct, frozen=True):
+    """Which executions to list; empty means all. Newest submitted first."""
+
+    session_id: str = ""
+    states: tuple[str, ...] = ()

@@ -1,0 +1,297 @@
+-- Every fixed query of the SQLite store. `-- name:` begins one; the line after it says what it is for.
+
+-- name: our_tables
+-- All tables with our prefix: tells an empty database from one with a schema.
+SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'sheetgrpc\_%' ESCAPE '\' ORDER BY name;
+
+-- name: create_migrations
+-- The list of migrations this database has had.
+CREATE TABLE IF NOT EXISTS sheetgrpc_migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at integer NOT NULL);
+
+-- name: migration_version
+-- The newest migration applied.
+SELECT max(version) FROM sheetgrpc_migrations;
+
+-- name: add_migration
+-- Written in the migration's own transaction.
+INSERT INTO sheetgrpc_migrations (version, name, applied_at) VALUES (:version, :name, :applied_at);
+
+-- name: add_meta
+-- A fact about this database, if it has none of that name yet.
+INSERT INTO sheetgrpc_meta (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING;
+
+-- name: meta
+-- A fact about this database.
+SELECT value FROM sheetgrpc_meta WHERE name = :name;
+
+-- name: session
+-- One session by its id.
+SELECT body, symbol_count, symbols FROM sheetgrpc_sessions WHERE id = :id;
+
+-- name: session_ids
+-- Ids with a prefix, as an index range; one more than is ever listed, so that the reader knows of more.
+SELECT id FROM sheetgrpc_sessions WHERE id >= :prefix AND id < :beyond ORDER BY id LIMIT 11;
+
+-- name: labelled_session
+-- The session that a label means.
+SELECT s.body, s.symbol_count, s.symbols
+FROM sheetgrpc_labels AS l
+JOIN sheetgrpc_sessions AS s ON s.id = l.session_id
+WHERE l.label = :label;
+
+-- name: sessions
+-- A page of sessions, newest first.
+SELECT body, symbol_count, NULL
+FROM sheetgrpc_sessions
+WHERE (created_at, id) < (:created_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:role = '' OR role = :role)
+    AND (:task_id = '' OR task_id = :task_id)
+    AND (:parent_id = '' OR parent_id = :parent_id)
+    AND (:label = '' OR sheetgrpc_sessions.id = (SELECT session_id FROM sheetgrpc_labels WHERE label = :label))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: add_session
+-- A new session.
+INSERT INTO sheetgrpc_sessions (id, created_at, state, lifecycle, version, role, task_id, parent_id, body)
+VALUES (:id, :created_at, :state, :lifecycle, :version, :role, :task_id, :parent_id, :body);
+
+-- name: change_session
+-- Compare and set: nothing happens unless the stored version is the one the command read.
+UPDATE sheetgrpc_sessions
+SET state = :state, lifecycle = :lifecycle, version = :version, role = :role, task_id = :task_id, body = :body
+WHERE id = :id AND version = :before;
+
+-- name: change_symbols
+-- The committed symbols kept beside a session.
+UPDATE sheetgrpc_sessions SET symbol_count = :count, symbols = :first WHERE id = :id;
+
+-- name: labels
+-- A session's labels.
+SELECT label FROM sheetgrpc_labels WHERE session_id = :session_id;
+
+-- name: add_label
+-- A label that nobody has yet.
+INSERT INTO sheetgrpc_labels (label, session_id) VALUES (:label, :session_id) ON CONFLICT DO NOTHING;
+
+-- name: move_label
+-- A label, from whoever has it.
+INSERT INTO sheetgrpc_labels (label, session_id) VALUES (:label, :session_id)
+ON CONFLICT (label) DO UPDATE SET session_id = excluded.session_id;
+
+-- name: drop_label
+-- A label that its session no longer has.
+DELETE FROM sheetgrpc_labels WHERE label = :label AND session_id = :session_id;
+
+-- name: events
+-- A stretch of a session's log.
+SELECT body FROM sheetgrpc_events WHERE session_id = :session_id AND sequence > :after ORDER BY sequence LIMIT :limit;
+
+-- name: add_event
+-- One more event.
+INSERT INTO sheetgrpc_events (session_id, sequence, body) VALUES (?, ?, ?);
+
+-- name: scope
+-- A scope snapshot.
+SELECT id, session_id, entity_type, source, keys FROM sheetgrpc_scopes WHERE id = :id;
+
+-- name: add_scope
+-- A new scope snapshot.
+INSERT INTO sheetgrpc_scopes (id, session_id, entity_type, source, keys)
+VALUES (:id, :session_id, :entity_type, :source, :keys);
+
+-- name: sheet
+-- A sheet with its source.
+SELECT id, session_id, digest, source, statement_count, created_at, scope_id, template_statements
+FROM sheetgrpc_sheets
+WHERE id = :id;
+
+-- name: add_sheet
+-- A new sheet.
+INSERT INTO sheetgrpc_sheets (id, session_id, digest, source, statement_count, created_at, scope_id, template_statements)
+VALUES (:id, :session_id, :digest, :source, :statement_count, :created_at, :scope_id, :template_statements);
+
+-- name: analysis
+-- The counts of a sheet's last parse.
+SELECT body FROM sheetgrpc_analyses WHERE sheet_id = :sheet_id;
+
+-- name: set_analysis
+-- The counts of a sheet's last parse, over those of the one before.
+INSERT INTO sheetgrpc_analyses (sheet_id, body) VALUES (:sheet_id, :body)
+ON CONFLICT (sheet_id) DO UPDATE SET body = excluded.body;
+
+-- name: diagnostics
+-- A stretch of a sheet's findings.
+SELECT body FROM sheetgrpc_diagnostics WHERE sheet_id = :sheet_id AND position >= :first ORDER BY position LIMIT :limit;
+
+-- name: drop_diagnostics
+-- What an earlier parse found.
+DELETE FROM sheetgrpc_diagnostics WHERE sheet_id = :sheet_id;
+
+-- name: add_diagnostics
+-- Findings from one JSON array, the first of which has position `first`.
+INSERT INTO sheetgrpc_diagnostics (sheet_id, position, body)
+SELECT :sheet_id, :first + item.key, item.value FROM json_each(:items) AS item;
+
+-- name: references
+-- A stretch of a sheet's references.
+SELECT position, entity_id, body
+FROM sheetgrpc_references
+WHERE sheet_id = :sheet_id AND position > :after
+ORDER BY position
+LIMIT :limit;
+
+-- name: open_references
+-- A stretch of a sheet's references without a key.
+SELECT position, entity_id, body
+FROM sheetgrpc_references
+WHERE sheet_id = :sheet_id AND position > :after AND entity_id IS NULL
+ORDER BY position
+LIMIT :limit;
+
+-- name: reference
+-- One reference.
+SELECT position, entity_id, body FROM sheetgrpc_references WHERE sheet_id = :sheet_id AND ref_id = :ref_id;
+
+-- name: resolutions
+-- All chosen keys of a sheet, as one JSON array: a row each would be a lock hand-over each.
+SELECT json_group_array(json_array(ref_id, json_extract(body, '$.reference.entity_type'), entity_id))
+FROM sheetgrpc_references
+WHERE sheet_id = :sheet_id AND entity_id IS NOT NULL;
+
+-- name: drop_references
+-- What an earlier parse wanted.
+DELETE FROM sheetgrpc_references WHERE sheet_id = :sheet_id;
+
+-- name: add_references
+-- References from one JSON array, the first of which has position `first`.
+INSERT INTO sheetgrpc_references (sheet_id, position, ref_id, entity_id, body)
+SELECT
+    :sheet_id,
+    :first + item.key,
+    json_extract(item.value, '$.reference.ref_id'),
+    json_extract(item.value, '$.reference.entity_id'),
+    item.value
+FROM json_each(:items) AS item;
+
+-- name: resolve_reference
+-- The key that a reference stands for.
+UPDATE sheetgrpc_references SET entity_id = ? WHERE sheet_id = ? AND ref_id = ?;
+
+-- name: execution
+-- One execution by its id.
+SELECT number, body FROM sheetgrpc_executions WHERE id = :id;
+
+-- name: executions
+-- A page of executions, newest submitted first.
+SELECT number, body
+FROM sheetgrpc_executions
+WHERE (submitted_at, id) < (:submitted_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+ORDER BY submitted_at DESC, id DESC
+LIMIT :limit;
+
+-- name: executions_of_session
+-- A page of one session's executions, newest submitted first.
+SELECT number, body
+FROM sheetgrpc_executions
+WHERE session_id = :session_id
+    AND (submitted_at, id) < (:submitted_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+ORDER BY submitted_at DESC, id DESC
+LIMIT :limit;
+
+-- name: executions_unfinished
+-- The queue: read from the small index of what has not ended, however long the history is.
+SELECT number, body
+FROM sheetgrpc_executions INDEXED BY sheetgrpc_executions_unfinished
+WHERE state IN ('QUEUED', 'RUNNING')
+    AND state IN (SELECT value FROM json_each(:states))
+    AND (:session_id = '' OR session_id = :session_id)
+    AND (submitted_at, id) < (:submitted_at, :id)
+ORDER BY submitted_at DESC, id DESC
+LIMIT :limit;
+
+-- name: claim
+-- The guard of a run: is this still what was read?
+SELECT 1 FROM sheetgrpc_executions WHERE id = :id AND state = :state AND epoch = :epoch;
+
+-- name: add_execution
+-- A new execution; nothing happens if the session has an unfinished one.
+INSERT INTO sheetgrpc_executions (id, session_id, sheet_id, submitted_at, state, epoch, body)
+VALUES (:id, :session_id, :sheet_id, :submitted_at, :state, :epoch, :body)
+ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
+
+-- name: change_execution
+-- How an unfinished execution goes on or ends.
+UPDATE sheetgrpc_executions
+SET state = :state, epoch = :epoch, body = :body
+WHERE number = :number AND id = :id AND state IN ('QUEUED', 'RUNNING');
+
+-- name: results
+-- A stretch of an execution's results.
+SELECT statement_index, depth, status, effect, key, micros, detail
+FROM sheetgrpc_results
+WHERE execution = :execution
+    AND statement_index > :after
+    AND (:statuses = '[]' OR status IN (SELECT value FROM json_each(:statuses)))
+ORDER BY statement_index
+LIMIT :limit;
+
+-- name: symbols
+-- The symbols of one execution by name.
+SELECT symbol, entity_type, key
+FROM sheetgrpc_results
+WHERE execution = :execution AND symbol IS NOT NULL AND symbol > :after AND key IS NOT NULL
+ORDER BY symbol
+LIMIT :limit;
+
+-- name: symbols_named
+-- Those of these names that one execution bound.
+SELECT r.symbol, r.entity_type, r.key
+FROM (SELECT DISTINCT value FROM json_each(:names)) AS wanted
+CROSS JOIN sheetgrpc_results AS r ON r.execution = :execution AND r.symbol = wanted.value
+WHERE r.symbol IS NOT NULL AND r.symbol > :after AND r.key IS NOT NULL
+ORDER BY r.symbol
+LIMIT :limit;
+
+-- name: reply
+-- The reply of a request id, unless it has expired.
+SELECT fingerprint, reply, session_id, expires_at, execution_id
+FROM sheetgrpc_replies
+WHERE caller = :caller AND method = :method AND target = :target AND request_id = :request_id AND expires_at > :now;
+
+-- name: add_reply
+-- A reply; over one of the same request id only if that has expired.
+INSERT INTO sheetgrpc_replies (caller, method, target, request_id, session_id, execution_id, expires_at, fingerprint, reply)
+VALUES (:caller, :method, :target, :request_id, :session_id, :execution_id, :expires_at, :fingerprint, :reply)
+ON CONFLICT (caller, method, target, request_id) DO UPDATE
+SET session_id = excluded.session_id, execution_id = excluded.execution_id, expires_at = excluded.expires_at,
+    fingerprint = excluded.fingerprint, reply = excluded.reply
+WHERE sheetgrpc_replies.expires_at <= :now;
+
+-- name: drop_expired_replies
+-- A few at a time, with every reply written: the table stays as large as what is kept, without a sweeper.
+DELETE FROM sheetgrpc_replies
+WHERE rowid IN (SELECT rowid FROM sheetgrpc_replies WHERE expires_at <= :now ORDER BY expires_at LIMIT 4);
+
+-- name: table_columns
+-- The columns of a table or view as it is now; empty if there is none.
+SELECT name, type, pk FROM pragma_table_xinfo(:table) WHERE hidden <> 1 ORDER BY cid;
+
+-- name: unique_columns
+-- The columns of each full unique index of a table; one on an expression has a column without a name.
+SELECT list.name, info.name
+FROM pragma_index_list(:table) AS list, pragma_index_info(list.name) AS info
+WHERE list."unique" = 1 AND list.partial = 0
+ORDER BY list.seq, info.seqno;
+
+-- name: broken_foreign_key
+-- The first foreign key that does not hold.
+SELECT "table", parent, fkid FROM pragma_foreign_key_check LIMIT 1;
+
+-- name: foreign_key_columns
+-- The columns of one foreign key.
+SELECT "from" FROM pragma_foreign_key_list(:table) WHERE id = :id ORDER BY seq;

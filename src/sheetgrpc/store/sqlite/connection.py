@@ -1,0 +1,119 @@
+"""Where a SQLite database lies and how a connection to it is set up.
+
+A server owns its file: an OS lock on a file beside it keeps a second server out, and goes with the process however that
+ends. An in-memory database is a file in a temporary directory that goes with the store: SQLite's own have no readers
+beside a writer, and a test database that behaves otherwise than the real one tests nothing.
+"""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import quote
+
+from sheetgrpc.store.base import StoreRefused
+
+_MINIMUM = (3, 38, 0)  # the first with RETURNING and with JSON always built in
+_OWNER_ONLY = 0o600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A database file. `temporary`: it need not survive a power cut, nor its store."""
+
+    path: Path
+    temporary: bool = False
+
+
+def claim(path: str, released: ExitStack) -> Place:
+    """Locks the database at `path` (":memory:": a fresh one) and makes it if it is not there; `released` undoes it.
+
+    Raises StoreRefused if there is no such directory, or another process has the lock.
+    """
+    if path == ":memory:":
+        folder = tempfile.mkdtemp(prefix="sheetgrpc-")
+        released.callback(shutil.rmtree, folder, ignore_errors=True)
+        return Place(path=_create(Path(folder, "memory.db")), temporary=True)
+    place = Path(path).resolve()  # one lock, whatever link leads there
+    if not place.parent.is_dir():
+        raise StoreRefused(f'there is no directory "{place.parent}" for the database; make it first')
+    released.callback(_lock(place.with_name(place.name + ".lock")).close)
+    return Place(path=_create(place))
+
+
+def connect_writer(place: Place, *, busy_timeout: float) -> sqlite3.Connection:
+    """The one connection that writes; `busy_timeout` (seconds) is for other programs that write to the file."""
+    connection = _connect(place, "rw", busy_timeout)
+    try:
+        (journal,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if journal != "wal":
+            raise StoreRefused(f'"{place.path}" cannot be used in WAL mode; put it on a local disk')
+        connection.execute(f"PRAGMA synchronous = {'OFF' if place.temporary else 'FULL'}")
+        connection.execute("PRAGMA cache_size = -32768")  # KiB: a large sheet's pages stay out of the log until commit
+        connection.execute("PRAGMA journal_size_limit = 67108864")  # a huge run's log does not stay huge
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_reader(place: Place, *, busy_timeout: float) -> sqlite3.Connection:
+    """A connection that cannot write."""
+    connection = _connect(place, "ro", busy_timeout)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connect(place: Place, mode: str, busy_timeout: float) -> sqlite3.Connection:
+    if sqlite3.sqlite_version_info < _MINIMUM:
+        needed = ".".join(map(str, _MINIMUM))
+        raise StoreRefused(f"SQLite {sqlite3.sqlite_version} is too old; a Python with {needed} or newer is needed")
+    connection = sqlite3.connect(
+        f"file:{quote(str(place.path))}?mode={mode}",
+        uri=True,
+        timeout=busy_timeout,
+        isolation_level=None,  # transactions begin and end where we say
+        cached_statements=512,
+    )
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA temp_store = MEMORY")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _lock(path: Path) -> TextIO:
+    # The file stays when the lock goes: removing it would let two processes lock two files of one name.
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY), "r+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+    except BlockingIOError:
+        holder = file.read(32).strip() or "unknown"
+        file.close()
+        raise StoreRefused(
+            f'"{path.with_suffix("")}" is in use by the process with id {holder}; stop it first'
+        ) from None
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _create(path: Path) -> Path:
+    # Before SQLite does, so that only the owner may read it; the log beside it takes after the file.
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY))
+    except OSError as error:
+        raise StoreRefused(f'"{path}" cannot be opened as a database: {error.strerror}') from error
+    return path

@@ -1,0 +1,57 @@
+"""Brings a database's schema up to this program's, one numbered step a transaction, and names the database.
+
+A database that is newer than the program, or that has our tables but no record of how they came about, is refused: a
+guess would be worse.
+"""
+
+import sqlite3
+import uuid
+from collections.abc import Sequence
+
+from sheetgrpc.store.base import StoreRefused
+from sheetgrpc.store.queries import Migration, load_migrations, load_queries, statements
+
+_SQL = load_queries("sqlite")
+_RECORD = "sheetgrpc_migrations"
+
+
+def migrate(connection: sqlite3.Connection, now: int, migrations: Sequence[Migration] | None = None) -> str:
+    """Applies what is missing; answers the database's incarnation. Raises StoreRefused."""
+    known = load_migrations("sqlite") if migrations is None else migrations
+    done = _version(connection)
+    if done > len(known):
+        raise StoreRefused(f"the database has schema {done}, this program knows up to {len(known)}; start a newer one")
+    for migration in known[done:]:
+        _apply(connection, migration, now)
+    (incarnation,) = connection.execute(_SQL["meta"], {"name": "incarnation"}).fetchone()
+    return str(incarnation)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    tables = [name for (name,) in connection.execute(_SQL["our_tables"])]
+    if not tables:
+        return 0
+    version = None
+    if _RECORD in tables:
+        (version,) = connection.execute(_SQL["migration_version"]).fetchone()
+    if version is None:
+        raise StoreRefused(
+            f"the database has tables of ours ({tables[0]}, ...) but no record of their version in {_RECORD}"
+        )
+    return int(version)
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration, now: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(_SQL["create_migrations"])
+        for statement in statements(migration.sql):
+            connection.execute(statement)
+        connection.execute(_SQL["add_meta"], {"name": "incarnation", "value": str(uuid.uuid4())})
+        record = {"version": migration.version, "name": migration.name, "applied_at": now}
+        connection.execute(_SQL["add_migration"], record)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,295 @@
+"""Reads our own tables: functions of a connection that answer records. Nothing here writes or knows of threads."""
+
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from sheetgrpc.catalog.database import Table
+from sheetgrpc.dsl.diagnostics import Diagnostic
+from sheetgrpc.errors import InvalidRequest, NotFound, Reason
+from sheetgrpc.planning.model import Key
+from sheetgrpc.session import events as log
+from sheetgrpc.session.events import Event
+from sheetgrpc.session.model import ExecutionState, Session
+from sheetgrpc.store.queries import load_queries
+from sheetgrpc.store.records import (
+    AnalysisRow,
+    ExecutionFilter,
+    ExecutionRow,
+    Opened,
+    ReferenceRow,
+    RequestKey,
+    ResultRow,
+    ScopeRow,
+    SessionFilter,
+    SessionRow,
+    SheetRow,
+    StoredReply,
+    SymbolRow,
+)
+from sheetgrpc.store.sqlite.writes import Detail
+
+_SQL = load_queries("sqlite")
+_ID_PREFIX = re.compile(r"[0-9A-HJKMNP-TV-Z]{6,26}", re.IGNORECASE | re.ASCII)
+_ID_LENGTH = 26
+_BEYOND_IDS = "~"  # sorts after every character of an id
+_CANDIDATES = 10
+_SHOWN = 80  # characters of a caller's text in a message
+_END_OF_TIME = (2**63 - 1, "")
+_UNFINISHED = frozenset(state for state in ExecutionState if not state.terminal)
+
+_session = msgspec.json.Decoder(Session)
+_symbols = msgspec.json.Decoder(tuple[SymbolRow, ...])
+_keys = msgspec.json.Decoder(list[Key])
+_analysis = msgspec.json.Decoder(AnalysisRow)
+_diagnostic = msgspec.json.Decoder(Diagnostic)
+_reference = msgspec.json.Decoder(ReferenceRow)
+_execution = msgspec.json.Decoder(ExecutionRow)
+_detail = msgspec.json.Decoder(Detail)
+_chosen = msgspec.json.Decoder(list[tuple[str, str, Key]])
+
+
+def read_opened(connection: sqlite3.Connection, session_id: str | None, key: RequestKey | None, now: int) -> Opened:
+    """What a transaction sees when it begins."""
+    return Opened(
+        row=find_session(connection, session_id) if session_id is not None else None,
+        reply=read_reply(connection, key, now) if key is not None else None,
+    )
+
+
+def read_reply(connection: sqlite3.Connection, key: RequestKey, now: int) -> StoredReply | None:
+    """The reply of a request id, unless it has expired by `now`."""
+    row = connection.execute(_SQL["reply"], {**msgspec.structs.asdict(key), "now": now}).fetchone()
+    if row is None:
+        return None
+    fingerprint, reply, session_id, expires_at, execution_id = row
+    return StoredReply(
+        key=key,
+        fingerprint=fingerprint,
+        reply=reply,
+        session_id=session_id,
+        expires_at=expires_at,
+        execution_id=execution_id,
+    )
+
+
+def find_session(connection: sqlite3.Connection, session_id: str) -> SessionRow | None:
+    """By its id as it is."""
+    row = connection.execute(_SQL["session"], {"id": session_id}).fetchone()
+    return _session_row(row) if row is not None else None
+
+
+def read_session(connection: sqlite3.Connection, ref: str) -> SessionRow:
+    """By id, prefix or label (`Store.session`)."""
+    found = _session_by_prefix(connection, ref.upper()) if _ID_PREFIX.fullmatch(ref) else None
+    if found is None:
+        row = connection.execute(_SQL["labelled_session"], {"label": ref}).fetchone()
+        found = _session_row(row) if row is not None else None
+    if found is None:
+        raise _missing(Reason.SESSION_NOT_FOUND, "session", ref)
+    return found
+
+
+def read_sessions(
+    connection: sqlite3.Connection, wanted: SessionFilter, limit: int, before: tuple[int, str] | None
+) -> list[SessionRow]:
+    """A page of sessions, without their symbols."""
+    created_at, session_id = before or _END_OF_TIME
+    parameters = {
+        "created_at": created_at,
+        "id": session_id,
+        "states": _json(wanted.states),
+        "lifecycles": _json(wanted.lifecycles),
+        "label": wanted.label,
+        "role": wanted.role,
+        "task_id": wanted.task_id,
+        "parent_id": wanted.parent_id,
+        "limit": limit,
+    }
+    return [_session_row(row) for row in connection.execute(_SQL["sessions"], parameters).fetchall()]
+
+
+def read_events(connection: sqlite3.Connection, session_id: str, after: int, limit: int) -> list[Event]:
+    """A stretch of a session's log."""
+    rows = connection.execute(_SQL["events"], {"session_id": session_id, "after": after, "limit": limit}).fetchall()
+    return [log.decode(body) for (body,) in rows]
+
+
+def read_scope(connection: sqlite3.Connection, scope_id: str) -> ScopeRow:
+    """A scope snapshot; LookupError: only our own rows name scopes, so a missing one is a bug."""
+    row = connection.execute(_SQL["scope"], {"id": scope_id}).fetchone()
+    if row is None:
+        raise LookupError(f'there is no scope "{scope_id}"')
+    scope, session_id, entity_type, source, keys = row
+    return ScopeRow(scope, session_id, entity_type, source, _keys.decode(keys))
+
+
+def read_sheet(connection: sqlite3.Connection, sheet_id: str) -> SheetRow:
+    """A sheet with its source."""
+    row = connection.execute(_SQL["sheet"], {"id": sheet_id.upper()}).fetchone()
+    if row is None:
+        raise _missing(Reason.SHEET_NOT_FOUND, "sheet", sheet_id)
+    return SheetRow(*row)
+
+
+def read_analysis(connection: sqlite3.Connection, sheet_id: str) -> AnalysisRow | None:
+    """The counts of the last parse."""
+    row = connection.execute(_SQL["analysis"], {"sheet_id": sheet_id}).fetchone()
+    return _analysis.decode(row[0]) if row is not None else None
+
+
+def read_diagnostics(connection: sqlite3.Connection, sheet_id: str, first: int, limit: int) -> list[Diagnostic]:
+    """A stretch of a sheet's findings."""
+    rows = connection.execute(_SQL["diagnostics"], {"sheet_id": sheet_id, "first": first, "limit": limit}).fetchall()
+    return [_diagnostic.decode(body) for (body,) in rows]
+
+
+def read_references(
+    connection: sqlite3.Connection, sheet_id: str, after: int, limit: int, *, unresolved_only: bool
+) -> list[tuple[int, ReferenceRow]]:
+    """A stretch of a sheet's references."""
+    query = _SQL["open_references" if unresolved_only else "references"]
+    rows = connection.execute(query, {"sheet_id": sheet_id, "after": after, "limit": limit}).fetchall()
+    return [_reference_row(*row) for row in rows]
+
+
+def read_reference(connection: sqlite3.Connection, sheet_id: str, ref_id: str) -> ReferenceRow | None:
+    """One reference."""
+    row = connection.execute(_SQL["reference"], {"sheet_id": sheet_id, "ref_id": ref_id}).fetchone()
+    return _reference_row(*row)[1] if row is not None else None
+
+
+def read_resolutions(connection: sqlite3.Connection, sheet_id: str) -> dict[str, tuple[str, Key]]:
+    """The entity types and chosen keys by ref_id."""
+    (chosen,) = connection.execute(_SQL["resolutions"], {"sheet_id": sheet_id}).fetchone()
+    return {ref_id: (entity_type, key) for ref_id, entity_type, key in _chosen.decode(chosen)}
+
+
+def read_symbols(
+    connection: sqlite3.Connection, executions: Sequence[str], names: Sequence[str] | None, after: str, limit: int
+) -> list[SymbolRow]:
+    """A page of committed symbols; each execution gives at most a page, so the first page of all is among them."""
+    query = _SQL["symbols" if names is None else "symbols_named"]
+    asked = {"after": after, "limit": limit} | ({} if names is None else {"names": _json(names)})
+    found: dict[str, SymbolRow] = {}
+    for execution_id in executions:
+        row = connection.execute(_SQL["execution"], {"id": execution_id}).fetchone()
+        if row is None:
+            continue
+        for name, entity_type, key in connection.execute(query, asked | {"execution": row[0]}).fetchall():
+            found[name] = SymbolRow(name, entity_type, key, execution_id)
+    return [found[name] for name in sorted(found)[:limit]]
+
+
+def read_execution(connection: sqlite3.Connection, execution_id: str) -> ExecutionRow:
+    """One execution."""
+    row = connection.execute(_SQL["execution"], {"id": execution_id.upper()}).fetchone()
+    if row is None:
+        raise _missing(Reason.EXECUTION_NOT_FOUND, "execution", execution_id)
+    return _execution_row(*row)
+
+
+def read_executions(
+    connection: sqlite3.Connection, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
+) -> list[ExecutionRow]:
+    """A page of executions, newest submitted first."""
+    submitted_at, execution_id = before or _END_OF_TIME
+    name = "executions_of_session" if wanted.session_id else "executions"
+    if wanted.states and _UNFINISHED.issuperset(wanted.states):
+        name = "executions_unfinished"
+    parameters = {
+        "submitted_at": submitted_at,
+        "id": execution_id,
+        "states": _json(wanted.states),
+        "session_id": wanted.session_id,
+        "limit": limit,
+    }
+    return [_execution_row(*row) for row in connection.execute(_SQL[name], parameters).fetchall()]
+
+
+def is_as_read(connection: sqlite3.Connection, execution: ExecutionRow) -> bool:
+    """True if the stored execution still has this state and epoch."""
+    guard = {"id": execution.id, "state": execution.state, "epoch": execution.epoch}
+    return connection.execute(_SQL["claim"], guard).fetchone() is not None
+
+
+def read_results(
+    connection: sqlite3.Connection, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]
+) -> list[ResultRow]:
+    """A stretch of an execution's results."""
+    parameters = {"execution": execution.number, "after": after, "limit": limit, "statuses": _json(list(statuses))}
+    return [_result_row(row) for row in connection.execute(_SQL["results"], parameters).fetchall()]
+
+
+def describe_tables(connection: sqlite3.Connection, tables: Sequence[str]) -> Mapping[str, Table]:
+    """The live shape of these tables, by the names asked for."""
+    return {name: table for name in tables if (table := _describe(connection, name)) is not None}
+
+
+def _session_row(row: tuple[bytes, int, bytes | None]) -> SessionRow:
+    body, count, symbols = row
+    return SessionRow(_session.decode(body), count, _symbols.decode(symbols) if symbols is not None else ())
+
+
+def _session_by_prefix(connection: sqlite3.Connection, prefix: str) -> SessionRow | None:
+    if len(prefix) == _ID_LENGTH:
+        return find_session(connection, prefix)
+    bounds = {"prefix": prefix, "beyond": prefix + _BEYOND_IDS}
+    ids = [session_id for (session_id,) in connection.execute(_SQL["session_ids"], bounds)]
+    if len(ids) > 1:
+        listed = ", ".join(ids[:_CANDIDATES])
+        more = ", ..." if len(ids) > _CANDIDATES else ""
+        raise InvalidRequest(
+            Reason.SESSION_AMBIGUOUS,
+            f'"{prefix}" begins the ids of several sessions: {listed}{more}; give more of the id',
+            metadata={"session": prefix, "candidates": ",".join(ids[:_CANDIDATES])},
+        )
+    return find_session(connection, ids[0]) if ids else None
+
+
+def _reference_row(position: int, entity_id: Key | None, body: str) -> tuple[int, ReferenceRow]:
+    row = _reference.decode(body)
+    if row.reference.entity_id != entity_id:
+        row = msgspec.structs.replace(row, reference=msgspec.structs.replace(row.reference, entity_id=entity_id))
+    return position, row
+
+
+def _execution_row(number: int, body: bytes) -> ExecutionRow:
+    return msgspec.structs.replace(_execution.decode(body), number=number)
+
+
+def _result_row(row: tuple[int, int, int, int, Key | None, int, bytes | None]) -> ResultRow:
+    index, depth, status, effect, key, micros, detail = row
+    more = _detail.decode(detail) if detail is not None else Detail()
+    return ResultRow(index, depth, status, effect, key, micros, more.error, more.rows)
+
+
+def _describe(connection: sqlite3.Connection, name: str) -> Table | None:
+    columns = connection.execute(_SQL["table_columns"], {"table": name}).fetchall()
+    if not columns:
+        return None
+    indexes: dict[str, set[str | None]] = {}
+    for index, column in connection.execute(_SQL["unique_columns"], {"table": name}):
+        indexes.setdefault(index, set()).add(column)
+    unique = {frozenset(named) for index in indexes.values() if None not in index for named in [_named(index)]}
+    primary = frozenset(column for column, _, place in columns if place)
+    return Table(
+        name=name,
+        columns={column: declared for column, declared, _ in columns},
+        unique=frozenset(unique | {primary} if primary else unique),
+    )
+
+
+def _named(columns: set[str | None]) -> set[str]:
+    return {column for column in columns if column is not None}
+
+
+def _missing(reason: Reason, kind: str, ref: str) -> NotFound:
+    shown = ref if len(ref) <= _SHOWN else ref[:_SHOWN] + "..."
+    return NotFound(reason, f'there is no {kind} "{shown}"', resource=(kind, shown))
+
+
+def _json(values: Sequence[str] | Sequence[int]) -> str:
+    return msgspec.json.encode(values).decode()

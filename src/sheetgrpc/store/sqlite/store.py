@@ -1,0 +1,233 @@
+"""`Store` on SQLite: one connection that writes, a few that read, a thread each.
+
+Reads run on read-only connections and see the last commit, whatever the writer is doing (WAL). The writer belongs to
+one transaction at a time; who waits for it too long is told to come back.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sheetgrpc.catalog.database import Table
+from sheetgrpc.catalog.model import Catalog, Entity
+from sheetgrpc.clock import wall_clock
+from sheetgrpc.dsl.diagnostics import Diagnostic
+from sheetgrpc.planning.model import Key
+from sheetgrpc.session.events import Event
+from sheetgrpc.store.records import (
+    AnalysisRow,
+    Candidate,
+    ExecutionFilter,
+    ExecutionRow,
+    ReferenceRow,
+    RequestKey,
+    ResultRow,
+    ScopeRow,
+    SessionFilter,
+    SessionRow,
+    SheetRow,
+    StoredReply,
+    SymbolRow,
+)
+from sheetgrpc.store.sqlite import lookups, reads
+from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, connect_writer
+from sheetgrpc.store.sqlite.migrations import migrate
+from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
+from sheetgrpc.store.sqlite.transaction import SQLiteTransaction
+from sheetgrpc.store.sqlite.worker import Worker, busy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_READERS = 3
+
+
+class SQLiteStore:
+    """`store.base.Store` on SQLite; made by `open_sqlite`."""
+
+    incarnation: str
+
+    def __init__(
+        self, place: Place, released: ExitStack, *, writer_timeout: float, busy_timeout: float, now: Callable[[], int]
+    ) -> None:
+        """Takes `released` over: it is closed when the last connection is."""
+        self._released = released
+        self._writer_timeout = writer_timeout
+        self._now = now
+        self._lock = asyncio.Lock()
+        self._compiled: Compiled | None = None
+        self._writer = Worker("sqlite-writer", partial(connect_writer, place, busy_timeout=busy_timeout))
+        self._readers = [
+            Worker(f"sqlite-reader-{number}", partial(connect_reader, place, busy_timeout=busy_timeout))
+            for number in range(_READERS)
+        ]
+
+    async def start(self) -> None:
+        """Connects and brings the schema up to date. Raises StoreRefused, and Unavailable where the file is broken."""
+        await self._writer.open()
+        self.incarnation = await self._writer.run(migrate, self._now())
+        for reader in self._readers:
+            await reader.open()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[SQLiteTransaction]:
+        """The writer, waited for at most the writer timeout."""
+        await self._take_writer()
+        try:
+            transaction = SQLiteTransaction(self._writer, self._compiled, self._now)
+            try:
+                yield transaction
+            finally:
+                await transaction.end()
+        finally:
+            self._lock.release()
+
+    async def reply(self, key: RequestKey) -> StoredReply | None:
+        """The stored, unexpired reply."""
+        return await self._read(reads.read_reply, key, self._now())
+
+    async def session(self, ref: str) -> SessionRow:
+        """By id, prefix or label."""
+        return await self._read(reads.read_session, ref)
+
+    async def sessions(self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None) -> list[SessionRow]:
+        """A page, newest first."""
+        return await self._read(reads.read_sessions, wanted, limit, before)
+
+    async def events(self, session_id: str, after: int, limit: int) -> list[Event]:
+        """A stretch of the log."""
+        return await self._read(reads.read_events, session_id, after, limit)
+
+    async def scope(self, scope_id: str) -> ScopeRow:
+        """A scope snapshot."""
+        return await self._read(reads.read_scope, scope_id)
+
+    async def sheet(self, sheet_id: str) -> SheetRow:
+        """A sheet with its source."""
+        return await self._read(reads.read_sheet, sheet_id)
+
+    async def analysis(self, sheet_id: str) -> AnalysisRow | None:
+        """The counts of the last parse."""
+        return await self._read(reads.read_analysis, sheet_id)
+
+    async def diagnostics(self, sheet_id: str, after: int, limit: int) -> list[Diagnostic]:
+        """From position `after`, the first being 0."""
+        return await self._read(reads.read_diagnostics, sheet_id, after, limit)
+
+    async def references(
+        self, sheet_id: str, after: int, limit: int, *, unresolved_only: bool
+    ) -> list[tuple[int, ReferenceRow]]:
+        """With positions, beyond `after`."""
+        return await self._read(reads.read_references, sheet_id, after, limit, unresolved_only=unresolved_only)
+
+    async def reference(self, sheet_id: str, ref_id: str) -> ReferenceRow | None:
+        """One reference."""
+        return await self._read(reads.read_reference, sheet_id, ref_id)
+
+    async def resolutions(self, sheet_id: str) -> dict[str, tuple[str, Key]]:
+        """The entity types and chosen keys by ref_id."""
+        return await self._read(reads.read_resolutions, sheet_id)
+
+    async def symbols(
+        self, executions: Sequence[str], names: Sequence[str] | None, after: str, limit: int
+    ) -> list[SymbolRow]:
+        """Committed symbols by name."""
+        return await self._read(reads.read_symbols, executions, names, after, limit)
+
+    async def execution(self, execution_id: str) -> ExecutionRow:
+        """One execution."""
+        return await self._read(reads.read_execution, execution_id)
+
+    async def executions(
+        self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
+    ) -> list[ExecutionRow]:
+        """A page, newest submitted first."""
+        return await self._read(reads.read_executions, wanted, limit, before)
+
+    async def results(
+        self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]
+    ) -> list[ResultRow]:
+        """By statement index, beyond `after`."""
+        return await self._read(reads.read_results, execution, after, limit, statuses)
+
+    async def existing(self, entity: Entity, keys: Sequence[Key]) -> set[Key]:
+        """Which of these keys rows have."""
+        return await self._read(lookups.find_existing, entity, keys) if keys else set()
+
+    async def keys(self, entity: Entity, equals: Mapping[str, str], limit: int) -> list[Key]:
+        """Keys of rows with these texts."""
+        return await self._read(lookups.find_keys, entity, equals, limit)
+
+    async def named(self, entity: Entity, texts: Sequence[str]) -> dict[str, list[Key]]:
+        """Keys of rows with these names."""
+        return await self._read(lookups.find_named, entity, texts) if texts else {}
+
+    async def similar(self, entity: Entity, text: str, limit: int) -> list[Candidate]:
+        """Rows that may be meant."""
+        return await self._read(lookups.find_similar, entity, text, limit)
+
+    async def displays(self, entity: Entity, keys: Sequence[Key]) -> dict[Key, str]:
+        """The display text of rows."""
+        return await self._read(lookups.find_displays, entity, keys) if keys else {}
+
+    async def describe(self, tables: Sequence[str]) -> Mapping[str, Table]:
+        """The live shape of tables."""
+        return await self._read(reads.describe_tables, tables)
+
+    async def prepare(self, catalog: Catalog) -> None:
+        """The catalog whose verbs runs will write."""
+        self._compiled = compile_catalog(catalog)
+
+    async def run_script(self, sql: str) -> None:
+        """Statements that make an example's tables, in one transaction."""
+        async with self.begin() as transaction:
+            await transaction.run_script(sql)
+
+    async def close(self) -> None:
+        """Rolls back what is open, closes every connection, releases the lock; again: does nothing."""
+        with self._released:
+            # The writer last: the last connection to leave folds the log into the file, and a reader could not.
+            await _close_all([*self._readers, self._writer])
+
+    async def _take_writer(self) -> None:
+        try:
+            async with asyncio.timeout(self._writer_timeout):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise busy() from None
+
+    async def _read(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        reader = min(self._readers, key=lambda worker: worker.waiting)
+        return await reader.run(function, *args, **kwargs)
+
+
+async def open_sqlite(
+    path: str, *, writer_timeout: float, busy_timeout: float, now: Callable[[], int] = wall_clock
+) -> SQLiteStore:
+    """The store at `path`, ":memory:" for one that goes when it is closed; times in seconds."""
+    with ExitStack() as released:
+        place = claim(path, released)
+        kept = released.pop_all()
+    store = SQLiteStore(place, kept, writer_timeout=writer_timeout, busy_timeout=busy_timeout, now=now)
+    try:
+        await store.start()
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+async def _close_all(workers: Sequence[Worker]) -> None:
+    cancelled = None
+    for worker in workers:
+        try:
+            await worker.close()
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

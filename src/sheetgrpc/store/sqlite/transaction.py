@@ -1,0 +1,130 @@
+"""One command's or one run's hold on the writer: every method is one hop to the writer's thread.
+
+The transaction begins with the first call and is over with `commit`, or when its holder lets go. Should SQLite itself
+end it on the way (an interrupt rolls back, and so may a constraint of the user's own), nothing more is written: outside
+of a transaction every statement would be its own.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sheetgrpc.planning.model import Plan, Results
+from sheetgrpc.store.base import Interrupted
+from sheetgrpc.store.queries import statements
+from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey
+from sheetgrpc.store.sqlite import writes
+from sheetgrpc.store.sqlite.changes import commit, write_changes
+from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
+from sheetgrpc.store.sqlite.statements import Compiled
+from sheetgrpc.store.sqlite.worker import Worker
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SQLiteTransaction:
+    """`store.base.Transaction` on SQLite."""
+
+    def __init__(self, writer: Worker, compiled: Compiled | None, now: Callable[[], int]) -> None:
+        """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC."""
+        self._writer = writer
+        self._compiled = compiled
+        self._now = now
+        self._begun = False
+        self._over = False
+
+    async def open(self, session_id: str | None, key: RequestKey | None) -> Opened:
+        """Begins and reads."""
+        return await self._run(read_opened, session_id, key, self._now())
+
+    async def claim(self, execution: ExecutionRow) -> bool:
+        """True if the stored execution still has this state and epoch."""
+        return await self._run(is_as_read, execution)
+
+    async def apply(self, plan: Plan, first: int, last: int, results: Results, *, collect: bool) -> int:
+        """Writes batches of the plan."""
+        return await self._run(writes.apply, self._catalog, plan, first, last, results, collect=collect)
+
+    async def recheck(self, plan: Plan, results: Results) -> None:
+        """Dooms statements whose resolved keys have no row any more."""
+        await self._run(writes.recheck, self._catalog.catalog, plan, results)
+
+    async def record(self, execution: ExecutionRow, plan: Plan, results: Results) -> None:
+        """Writes the result rows."""
+        await self._run(writes.record, execution, plan, results, self._catalog.catalog)
+
+    async def commit(self, changes: Changes) -> None:
+        """Writes the changes and commits; the transaction is over."""
+        await self._run(self._commit, changes)
+
+    async def run_script(self, sql: str) -> None:
+        """Runs the statements of a script and commits; the transaction is over."""
+        await self._run(self._run_script, sql)
+
+    def interrupt(self) -> None:
+        """Fails the running statement; nothing once the transaction is over, when the writer is somebody else's."""
+        if not self._over:
+            self._writer.interrupt()
+
+    async def end(self) -> None:
+        """Rolls back whatever was not committed."""
+        self._over = True
+        if not self._writer.closed:  # else its connection is, and the transaction with it
+            await self._writer.run(_roll_back)
+
+    @property
+    def _catalog(self) -> Compiled:
+        assert self._compiled is not None, "prepare() comes before the first run"
+        return self._compiled
+
+    async def _run(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if self._over:
+            raise RuntimeError("the transaction is over")
+        return await self._writer.run(lambda connection: self._within(connection, function, *args, **kwargs))
+
+    def _within(
+        self,
+        connection: sqlite3.Connection,
+        function: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        if not self._begun:
+            _roll_back(connection)  # what a failing disk kept an earlier holder from
+            connection.execute("BEGIN IMMEDIATE")
+            self._begun = True
+        _check_open(connection)
+        outcome = function(connection, *args, **kwargs)
+        if not self._over:
+            _check_open(connection)
+        return outcome
+
+    def _commit(self, connection: sqlite3.Connection, changes: Changes) -> None:
+        self._finish(connection, lambda: write_changes(connection, changes, self._now()))
+
+    def _run_script(self, connection: sqlite3.Connection, sql: str) -> None:
+        self._finish(connection, lambda: [connection.execute(statement) for statement in statements(sql)])
+
+    def _finish(self, connection: sqlite3.Connection, write: Callable[[], object]) -> None:
+        try:
+            write()
+            _check_open(connection)
+            commit(connection)
+        except BaseException:
+            _roll_back(connection)  # here and now: nothing half written may be committed by a second try
+            raise
+        finally:
+            self._over = True
+
+
+def _check_open(connection: sqlite3.Connection) -> None:
+    if not connection.in_transaction:
+        raise Interrupted("the database ended the transaction")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

@@ -1,0 +1,175 @@
+"""A SQLite connection and the one thread that uses it.
+
+Whole functions are sent to the thread, so that a transaction's worth of statements costs one hop. A caller that is
+cancelled still waits for its function to end: when `run` returns or raises, the thread is done with it. Knows nothing
+of what the functions do; turns the database's own failures into the service's errors, by result code and never by text.
+
+A queue and a thread of our own rather than an executor: under load a call costs half, and a thread that hangs in the
+file system does not keep the process from ending.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sheetgrpc.errors import Reason, Unavailable
+from sheetgrpc.store.base import Interrupted
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_RETRY_AFTER = 1.0  # seconds
+_PRIMARY = 0xFF  # the primary result code within an extended one
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+# What the machine does to us. Any other code is a wrong statement: a bug, and not to be retried.
+_BROKEN = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+
+
+class Worker:
+    """Runs functions of a connection, one after the other, on the connection's thread."""
+
+    def __init__(self, name: str, connect: Callable[[], sqlite3.Connection]) -> None:
+        """`connect` is called on the thread by `open`."""
+        self.waiting = 0  # functions sent and not yet done
+        self._connect = connect
+        self._connection: sqlite3.Connection | None = None
+        self.closed = False
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        Thread(target=_serve, args=(self._calls,), name=name, daemon=True).start()
+
+    async def open(self) -> None:
+        """Connects; the thread is gone again if that fails."""
+        try:
+            await self._send(self._open)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def run(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The function's outcome. Raises Unavailable where the database is at fault, Interrupted after `interrupt`."""
+        return await self._send(lambda: function(self._connected(), *args, **kwargs))
+
+    def interrupt(self) -> None:
+        """Fails the statement that runs now, if one does."""
+        if self._connection is not None and not self.closed:
+            self._connection.interrupt()
+
+    async def close(self) -> None:
+        """Rolls back what is open, closes the connection and ends the thread; again: does nothing."""
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            await settled(self._put(self._close))
+        finally:
+            self._calls.put(None)
+
+    async def _send(self, function: Callable[[], T]) -> T:
+        if self.closed:
+            raise Unavailable(Reason.SHUTTING_DOWN, "the store is closed; try another server", retry_after=_RETRY_AFTER)
+        self.waiting += 1
+        try:
+            return await settled(self._put(function))
+        finally:
+            self.waiting -= 1
+
+    def _put(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._calls.put(partial(_answer, loop, future, function))
+        return future
+
+    def _open(self) -> None:
+        self._connection = self._connect()
+
+    def _connected(self) -> sqlite3.Connection:
+        assert self._connection is not None, "open() comes first"
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+async def settled(future: asyncio.Future[T]) -> T:
+    """The outcome of `future`, waited for to its end; a cancellation meanwhile is raised after that."""
+    cancelled = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        future.exception()  # seen: asyncio would report one that nobody looked at
+        raise cancelled
+    try:
+        return future.result()
+    finally:
+        del future  # as in _answer
+
+
+def busy() -> Unavailable:
+    """The refusal of a caller that waited long enough for somebody else's transaction."""
+    return Unavailable(Reason.STORE_BUSY, "the database is busy; try again", retry_after=_RETRY_AFTER)
+
+
+def _serve(calls: "SimpleQueue[Callable[[], None] | None]") -> None:
+    while (call := calls.get()) is not None:
+        call()
+        del call  # what it holds is not kept until the next one comes
+
+
+def _answer(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], function: Callable[[], T]) -> None:
+    deliver: Callable[[], None]
+    try:
+        deliver = partial(future.set_result, _translating(function))
+    except BaseException as error:  # noqa: BLE001  # it is the caller's, all of it
+        deliver = partial(future.set_exception, error)
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(deliver)
+    del deliver, future  # an error would hold itself by way of this frame, and all that was sent with it
+
+
+def _translating(function: Callable[[], T]) -> T:
+    try:
+        return function()
+    except sqlite3.DatabaseError as error:
+        refusal = _refusal_of(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def _refusal_of(error: sqlite3.Error) -> Exception | None:
+    """What a caller is told of a failure of the database; None where the statement itself is wrong."""
+    code = getattr(error, "sqlite_errorcode", None)  # absent where the module itself objects
+    if code is None:
+        return None
+    code &= _PRIMARY
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return Interrupted("the statement was interrupted")
+    if code in _BUSY:
+        return busy()
+    if code in _BROKEN:
+        return Unavailable(
+            Reason.STORE_UNAVAILABLE, "the database does not answer; try again", retry_after=_RETRY_AFTER
+        )
+    return None

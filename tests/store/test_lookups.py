@@ -1,0 +1,145 @@
+"""Look-ups in the user's tables, hostile names and texts included, through the Store contract."""
+
+import pytest
+
+from sheetgrpc.catalog.database import Table
+from sheetgrpc.catalog.model import Entity, Key, KeySource, KeyType
+from sheetgrpc.store.base import Store
+from sheetgrpc.store.records import Candidate
+
+HOSTILE = "o'dd \"na]me; DROP--"
+CBU = Entity("cbu", "cbus", Key("cbu_id"), display="name", search=("name", "code"))
+PART = Entity("part", HOSTILE, Key(HOSTILE, KeyType.INTEGER, KeySource.DATABASE), search=("label",))
+SIZED = Entity("sized", "cbus", Key("cbu_id"), search=("size",))
+BARE = Entity("bare", "cbus", Key("cbu_id"))
+QUOTED = '"' + HOSTILE.replace('"', '""') + '"'
+SCHEMA = f"""
+CREATE TABLE cbus (cbu_id text PRIMARY KEY, name text, code text UNIQUE, size integer, rate numeric);
+CREATE TABLE {QUOTED} ({QUOTED} integer PRIMARY KEY, label COLLATE NOCASE);
+CREATE UNIQUE INDEX parts_label ON {QUOTED} (label);
+INSERT INTO cbus VALUES ('k1', 'Allianz Global Investors', 'AGI', 5, '1.5'), ('k2', 'Allianz SE', 'ASE', 5, '2.5');
+INSERT INTO cbus VALUES ('k3', 'Zürich Ä', 'Allianz SE', 7, NULL), ('5', NULL, NULL, NULL, NULL);
+INSERT INTO cbus VALUES ('k' || char(0) || 'x', 'n' || char(0) || 'x', 'n', 1, 1), ('k', 'D''Arcy "x"', 'AGI2', 1, 1);
+INSERT INTO {QUOTED} VALUES (1, 'bolt'), (2, 7), (5, '100% _wild');
+"""
+
+
+@pytest.fixture(autouse=True)
+async def tables(store: Store) -> None:
+    await store.run_script(SCHEMA)
+
+
+async def test_existing_keys_are_told_from_look_alikes(store: Store) -> None:
+    asked: list[str | int] = ["k1", "K1", "k", "k\0x", "k\0", "5", 5, "\ud800", "", "'", "k1 "]
+    assert await store.existing(CBU, asked) == {"k1", "k", "k\0x", "5"}
+    assert await store.existing(PART, [1, "1", 5, 9, 2**63, -(2**70)]) == {1, 5}
+    assert await store.existing(CBU, []) == set()
+
+
+async def test_many_keys_are_looked_up_at_once(store: Store) -> None:
+    await store.run_script(
+        "INSERT INTO cbus (cbu_id) WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 24999)"
+        " SELECT 'n' || i FROM n;"
+    )
+    keys = [f"n{at}" for at in range(25_010)]
+    assert await store.existing(CBU, keys) == set(keys[:25_000])
+    assert len(await store.displays(CBU, keys)) == 25_000
+    assert len(await store.keys(CBU, {}, 26_000)) == 25_006
+
+
+@pytest.mark.parametrize(
+    ("equals", "keys"),
+    [
+        ({}, ["5", "k", "k\0x", "k1", "k2", "k3"]),
+        ({"size": "5"}, ["k1", "k2"]),
+        ({"size": "5", "name": "Allianz SE"}, ["k2"]),
+        ({"rate": "1.50"}, ["k1"]),
+        ({"size": "5 OR 1=1"}, []),
+        ({"name": "n\0x"}, ["k\0x"]),
+        ({"name": "n"}, []),
+        ({"name": "allianz se"}, []),
+        ({"name": "\ud800"}, []),
+    ],
+)
+async def test_filter_matches_as_the_columns_types_compare(
+    store: Store, equals: dict[str, str], keys: list[str]
+) -> None:
+    assert await store.keys(CBU, equals, 10) == keys
+    assert await store.keys(CBU, equals, 2) == keys[:2]
+
+
+async def test_integer_keys_come_back_as_integers_in_order(store: Store) -> None:
+    assert await store.keys(PART, {}, 10) == [1, 2, 5]
+    assert await store.keys(PART, {HOSTILE: "5"}, 10) == [5]
+
+
+async def test_name_matches_exactly_in_any_search_column(store: Store) -> None:
+    texts = ["Allianz SE", "AGI", "agi", "n", "n\0x", "n\0", 'D\'Arcy "x"', "Zürich Ä", "k1", "", "\ud800", "Allianz%"]
+    assert await store.named(CBU, texts) == {
+        "Allianz SE": ["k2", "k3"],
+        "AGI": ["k1"],
+        "n": ["k\0x"],
+        "n\0x": ["k\0x"],
+        'D\'Arcy "x"': ["k"],
+        "Zürich Ä": ["k3"],
+    }
+    assert await store.named(PART, ["bolt", "BOLT", "%"]) == {"bolt": [1]}
+    assert await store.named(SIZED, ["7", "5", "07", "6"]) == {"7": ["k3"], "5": ["k1", "k2"]}
+    assert await store.named(BARE, ["AGI"]) == {}
+
+
+async def test_name_of_many_rows_gives_two_keys(store: Store) -> None:
+    await store.run_script("INSERT INTO cbus (cbu_id, name) VALUES ('a', 'n3'), ('c', 'n3'), ('b', 'n3');")
+    assert await store.named(CBU, ["n3", "n3"]) == {"n3": ["a", "c"]}
+
+
+async def test_similar_rows_come_first_and_the_pool_is_bounded(store: Store) -> None:
+    found = await store.similar(CBU, "ALLIANZ investers", 10)
+    assert found[0] == Candidate("k1", "Allianz Global Investors", 0.0)
+    assert {row.entity_id for row in found[1:3]} == {"k2", "k3"}
+    assert len(found) == 6
+    assert len(await store.similar(CBU, "Allianz", 2)) == 2
+
+
+@pytest.mark.parametrize("text", ["", "%", "_", "' OR 1", "\0", "\ud800x", "x" * 100_000, "a b c d e f g h", "Ä"])
+async def test_any_text_may_be_searched(store: Store, text: str) -> None:
+    assert len(await store.similar(CBU, text, 10)) == 6
+    assert len(await store.similar(BARE, text, 10)) == 6
+    assert {row.display for row in await store.similar(PART, text, 10)} == {"1", "2", "5"}
+
+
+async def test_display_falls_back_to_the_key(store: Store) -> None:
+    assert await store.displays(CBU, ["k1", "5", "none", "k\0x"]) == {
+        "k1": "Allianz Global Investors",
+        "5": "5",
+        "k\0x": "n\0x",
+    }
+    assert await store.displays(PART, [5, 1, 9]) == {5: "5", 1: "1"}
+
+
+async def test_unknown_column_is_an_error_and_never_a_string(store: Store) -> None:
+    with pytest.raises(Exception, match="no such column"):
+        await store.keys(CBU, {"nope": "nope"}, 10)
+
+
+async def test_tables_are_described_as_they_are(store: Store) -> None:
+    await store.run_script(
+        "CREATE TABLE pairs (a text, b text, c AS (a || b), PRIMARY KEY (a, b)) WITHOUT ROWID;\n"
+        "CREATE UNIQUE INDEX partial ON pairs (b) WHERE a = 'x';\n"
+        "CREATE UNIQUE INDEX expression ON pairs (lower(b));\n"
+        "CREATE INDEX plain ON pairs (b);\n"
+        "CREATE VIEW seen AS SELECT a FROM pairs;"
+    )
+    described = await store.describe(["cbus", HOSTILE, "pairs", "seen", "missing", "x'); --"])
+    assert described == {
+        "cbus": Table(
+            "cbus",
+            {"cbu_id": "TEXT", "name": "TEXT", "code": "TEXT", "size": "INTEGER", "rate": "numeric"},
+            frozenset({frozenset({"cbu_id"}), frozenset({"code"})}),
+        ),
+        HOSTILE: Table(
+            HOSTILE, {HOSTILE: "INTEGER", "label": ""}, frozenset({frozenset({HOSTILE}), frozenset({"label"})})
+        ),
+        "pairs": Table("pairs", {"a": "TEXT", "b": "TEXT", "c": ""}, frozenset({frozenset({"a", "b"})})),
+        "seen": Table("seen", {"a": "TEXT"}, frozenset()),
+    }

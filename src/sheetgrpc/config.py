@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
-from sheetgrpc.errors import StartError
-
 T = TypeVar("T")
 MIB = 1024 * 1024
 PAGE_DEFAULT = 20
@@ -23,6 +21,10 @@ _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE = re.compile(r"(\d+)(KiB|MiB|GiB)?")
 _SIZE_UNITS = {"KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(\d{1,5})")
+
+
+class StartError(Exception):
+    """The server cannot start; the message tells a person why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

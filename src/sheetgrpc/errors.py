@@ -80,10 +80,6 @@ class SheetError(Exception):
         self.retry_after = retry_after
 
 
-class StartError(Exception):
-    """The server cannot start; the message tells a person why and what to do."""
-
-
 class InvalidRequest(SheetError):
     """The request is wrong in itself."""
 

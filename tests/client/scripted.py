@@ -1,9 +1,11 @@
+# ruff: noqa: N802  (servicers spell RPCs as the protos do)
 """A real grpc.aio server that answers what a test tells it to, call by call, and remembers what it was asked."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -39,6 +41,7 @@ class Wait:
     until: Callable[[], Awaitable[object]]
 
 
+M = TypeVar("M", bound=Message)
 Step = Message | Refuse | Wait
 
 
@@ -54,7 +57,7 @@ class Script:
         """What the next calls of a method do."""
         self.steps.setdefault(method, deque()).extend(calls)
 
-    def requests(self, kind: type[Message]) -> list[Message]:
+    def requests(self, kind: type[M]) -> list[M]:
         """The requests of one kind, in order."""
         return [request for request in self.asked if isinstance(request, kind)]
 

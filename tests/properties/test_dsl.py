@@ -113,10 +113,13 @@ def rows(columns: Columns) -> list[Call]:
 
 
 def node(kind: Kind, cell: Cell) -> Value:
-    wrap = {Kind.SYMBOL: Symbol, Kind.REFERENCE: Reference, Kind.WORD: Word}.get(kind)
-    if wrap is not None:
-        assert isinstance(cell, str)
-        return wrap(cell)
+    match kind, cell:
+        case Kind.SYMBOL, str():
+            return Symbol(cell)
+        case Kind.REFERENCE, str():
+            return Reference(cell)
+        case Kind.WORD, str():
+            return Word(cell)
     assert isinstance(cell, str | int | bool | Decimal | List | Map | None)
     return cell
 

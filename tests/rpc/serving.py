@@ -104,4 +104,3 @@ def read_refusal(error: grpc.aio.AioRpcError) -> Refused:
         metadata=dict(info.metadata),
         details=details,
     )
-

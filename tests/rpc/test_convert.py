@@ -131,7 +131,13 @@ def test_a_number_that_json_has_not_is_refused_where_it_is(number: float) -> Non
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(2**53, 2.0**53), (2**53 + 1, "9007199254740993"), (-(2**63), "-9223372036854775808"), (True, True), (math.nan, "nan")],
+    [
+        (2**53, 2.0**53),
+        (2**53 + 1, "9007199254740993"),
+        (-(2**63), "-9223372036854775808"),
+        (True, True),
+        (math.nan, "nan"),
+    ],
 )
 def test_what_a_double_cannot_hold_is_written_as_text(value: object, written: object) -> None:
     assert values.write_struct({"v": value})["v"] == written

@@ -2,8 +2,7 @@
 
 import pytest
 
-from sheetgrpc.config import Settings
-from sheetgrpc.errors import StartError
+from sheetgrpc.config import Settings, StartError
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:

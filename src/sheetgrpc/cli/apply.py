@@ -97,14 +97,14 @@ class _Work:
     asking: bool
 
     async def run_aloud(self, terminal: Terminal, sheet: Sheet, *, confirmed: bool) -> int:
-        draw_diagnostics(terminal, self.source, sheet.diagnostics)
+        draw_diagnostics(terminal, self.source, sheet)
         terminal.line(summarize(self.source.name, sheet))
         if sheet.error_count:
             return FAILED
         if sheet.unresolved_count:
             sheet = await self._resolve(terminal, sheet)
         show_phases(terminal, sheet)
-        self._confirm(sheet, confirmed=confirmed)
+        await self._confirm(sheet, confirmed=confirmed)
         stream = self.session.execute_sheet(confirm=True, mode=self.mode, timeout=self.timeout)
         execution = await follow(terminal, stream, display_for(terminal, sheet), address=self.address)
         show_outcome(terminal, execution)
@@ -141,11 +141,11 @@ class _Work:
             "run this on a terminal, or write keys in the sheet"
         )
 
-    def _confirm(self, sheet: Sheet, *, confirmed: bool) -> None:
+    async def _confirm(self, sheet: Sheet, *, confirmed: bool) -> None:
         if confirmed:
             return
         if not self.asking:
             raise Failure("not confirmed, nothing was changed: run this on a terminal, or give --yes")
         holds = f"{plural(sheet.statement_count, 'statement')} in {plural(sheet.phase_count, 'phase')}"
-        if not confirm(f"apply {holds}?"):
+        if not await confirm(f"apply {holds}?"):
             raise Failure("not confirmed, nothing was changed")

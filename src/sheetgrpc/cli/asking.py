@@ -1,6 +1,6 @@
 """Questions to whoever sits at the terminal. Where nobody does, nothing is asked."""
 
-import signal
+import asyncio
 import sys
 
 from sheetgrpc.cli.failure import FAILED, INTERRUPTED, Failure
@@ -11,24 +11,36 @@ def somebody_there() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def ask(question: str) -> str:
+async def ask(question: str) -> str:
     """The answer to a question, without the blanks around it.
 
     Raises:
         Failure: the answer was Ctrl-C or the end of the input.
     """
-    # asyncio turns Ctrl-C into the cancelling of a task, which nobody would notice while input() waits.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    print(question, end="", flush=True)
     try:
-        return input(question).strip()
-    except EOFError:
-        raise Failure("no answer, nothing was changed", FAILED) from None
-    except KeyboardInterrupt:
+        await _line_typed()
+    except asyncio.CancelledError:
+        print()
         raise Failure("interrupted, nothing was changed", INTERRUPTED) from None
-    finally:
-        signal.signal(signal.SIGINT, before)
+    line = sys.stdin.readline()
+    if not line:
+        print()
+        raise Failure("no answer, nothing was changed", FAILED)
+    return line.strip()
 
 
-def confirm(question: str) -> bool:
+async def confirm(question: str) -> bool:
     """Whether the answer is yes; nothing counts as no."""
-    return ask(f"{question} [y/N] ").lower() in {"y", "yes"}
+    return (await ask(f"{question} [y/N] ")).lower() in {"y", "yes"}
+
+
+async def _line_typed() -> None:
+    """Wait until a whole line (or the end) was typed; unlike input(), this notices Ctrl-C at any moment."""
+    loop = asyncio.get_running_loop()
+    typed = asyncio.Event()
+    loop.add_reader(sys.stdin, typed.set)
+    try:
+        await typed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)

@@ -5,7 +5,7 @@ from sheetgrpc.cli.documents import document_of, print_document
 from sheetgrpc.cli.drawing import Source, draw_diagnostics, summarize
 from sheetgrpc.cli.failure import DONE, FAILED
 from sheetgrpc.cli.options import DEFAULT_ADDRESS, Address, AsJson, SheetFile, read_sheet
-from sheetgrpc.cli.terminal import plural, stdout
+from sheetgrpc.cli.terminal import stdout
 
 
 async def check(file: SheetFile, /, *, address: Address = DEFAULT_ADDRESS, as_json: AsJson = False) -> int:
@@ -17,9 +17,6 @@ async def check(file: SheetFile, /, *, address: Address = DEFAULT_ADDRESS, as_js
         print_document(document_of(sheet))
     else:
         terminal = stdout()
-        draw_diagnostics(terminal, Source.of_text(name, text), sheet.diagnostics)
-        untold = sheet.error_count + sheet.warning_count - len(sheet.diagnostics)
-        if untold > 0:
-            terminal.line(f"and {plural(untold, 'finding')} more")
+        draw_diagnostics(terminal, Source.of_text(name, text), sheet)
         terminal.line(summarize(name, sheet))
     return FAILED if sheet.error_count else DONE

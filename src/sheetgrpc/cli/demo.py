@@ -92,7 +92,7 @@ async def _parse_and_execute(
 
 def _refuse_faults(terminal: Terminal, sheet: Sheet, source: Source | None) -> None:
     if sheet.error_count or sheet.unresolved_count:
-        draw_diagnostics(terminal, source or Source("the generated sheet", b"", offset=-1), sheet.diagnostics)
+        draw_diagnostics(terminal, source or Source("the generated sheet", b"", offset=-1), sheet)
         raise Failure("the example's own sheet cannot be executed; this is a fault of sheetgrpc")
 
 

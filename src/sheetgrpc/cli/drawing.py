@@ -7,7 +7,6 @@ from rich.cells import cell_len
 
 from sheetgrpc.cli.terminal import Terminal, plural, safe, shorten
 from sheetgrpc.client import words
-from sheetgrpc.v1.diagnostic_pb2 import Diagnostic
 from sheetgrpc.v1.sheet_pb2 import Sheet
 from sheetgrpc.v1.span_pb2 import Span
 from sheetgrpc.v1.statement_pb2 import Statement
@@ -49,9 +48,9 @@ class Source:
         return before, marked, shorten(after, max(1, ALL - len(before) - len(marked)))
 
 
-def draw_diagnostics(terminal: Terminal, source: Source, diagnostics: Sequence[Diagnostic]) -> None:
-    """Draw every finding, in source order."""
-    for diagnostic in diagnostics:
+def draw_diagnostics(terminal: Terminal, source: Source, sheet: Sheet) -> None:
+    """Draw every finding that a sheet brings along, in source order, and count those that it does not."""
+    for diagnostic in sheet.diagnostics:
         severity = words.severity(diagnostic.severity)
         draw(
             terminal,
@@ -61,6 +60,9 @@ def draw_diagnostics(terminal: Terminal, source: Source, diagnostics: Sequence[D
             notes=[("hint", diagnostic.hint)] if diagnostic.hint else [],
             colour=COLOURS.get(severity, "bold"),
         )
+    untold = sheet.error_count + sheet.warning_count - len(sheet.diagnostics)
+    if untold > 0:
+        terminal.line(f"and {plural(untold, 'more finding')}")
 
 
 def draw(

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, Parameter
 
-from sheetgrpc.cli.failure import DONE, INTERRUPTED, NOT_BEGUN, Failure
+from sheetgrpc.cli.failure import DONE, FAILED, INTERRUPTED, NOT_BEGUN, Failure
 from sheetgrpc.cli.options import STDIN
 from sheetgrpc.cli.terminal import prepare_streams, stderr
 
@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"{error}\ntry: sheetgrpc --help", NOT_BEGUN)
     except Failure as failure:
         return _complain(failure.message, failure.code)
+    except OSError as error:  # what was to be printed cannot be: files and servers have failures of their own
+        return _complain(f"cannot go on: {error.strerror or error}", FAILED)
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else DONE

@@ -12,6 +12,7 @@ from sheetgrpc.v1.statement_result_pb2 import StatementResult
 MOST_PHASES = 20
 MOST_SYMBOLS = 3
 MOST_LETTERS = 18  # of a symbol
+TOLD_SYMBOLS = 1000  # where the server stops
 MOST_FAILURES = 20
 GOOD, BAD = "bold green", "bold red"
 _SAID = {
@@ -30,7 +31,7 @@ def show_phases(terminal: Terminal, sheet: Sheet) -> None:
     rows = [["phase", "statements", "binds"], *map(_phase_row, sheet.phases[:MOST_PHASES])]
     terminal.columns(rows, numbers=frozenset({0, 1}), indent=2)
     if sheet.phase_count > MOST_PHASES:
-        terminal.line(f"  and {plural(sheet.phase_count - MOST_PHASES, 'phase')} more")
+        terminal.line(f"  and {plural(sheet.phase_count - MOST_PHASES, 'more phase')}")
 
 
 def show_outcome(terminal: Terminal, execution: Execution) -> None:
@@ -79,8 +80,10 @@ async def show_failures(terminal: Terminal, client: Client, execution: Execution
 
 def _phase_row(phase: Phase) -> list[str]:
     binds = [f"@{shorten(name, MOST_LETTERS)}" for name in phase.produces[:MOST_SYMBOLS]]
-    more = [f"and {len(phase.produces) - MOST_SYMBOLS:,} more"] if len(phase.produces) > MOST_SYMBOLS else []
-    return [str(phase.depth), f"{phase.statement_count:,}", " ".join(binds + more)]
+    untold = len(phase.produces) - MOST_SYMBOLS
+    if untold > 0:
+        binds.append("and more" if len(phase.produces) == TOLD_SYMBOLS else f"and {untold:,} more")
+    return [str(phase.depth), f"{phase.statement_count:,}", " ".join(binds)]
 
 
 async def _read_failures(client: Client, execution: str) -> tuple[list[StatementResult], Counter[int]]:

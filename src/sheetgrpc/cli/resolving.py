@@ -51,7 +51,7 @@ async def _choose(terminal: Terminal, client: Client, reference: Reference) -> s
     candidates: Sequence[Candidate] = reference.candidates
     while True:
         number = f"1-{len(candidates)} to choose, " if candidates else ""
-        answer = ask(f"{number}other words to search again, q to quit: ")
+        answer = await ask(f"{number}other words to search again, q to quit: ")
         if answer.lower() in _QUIT:
             raise Failure("quit, nothing was changed")
         if answer.isdecimal() and 1 <= int(answer) <= len(candidates):

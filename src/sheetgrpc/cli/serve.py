@@ -7,8 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sheetgrpc.cli.failure import FAILED, Failure
-from sheetgrpc.config import Setting, Settings
-from sheetgrpc.errors import StartError
+from sheetgrpc.config import Setting, Settings, StartError
 
 
 async def serve(**flags: str | None) -> None:

@@ -12,7 +12,7 @@ class Faults:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._first_unkept = Extent(0, 0)
-        self._unkept = 0
+        self.full = False  # something was found beyond the limit
         self.kept: list[Diagnostic] = []
         self.count = 0
         self.quiet = False  # count, but keep nothing: what follows is the consequence of a fault already kept
@@ -25,8 +25,8 @@ class Faults:
         if len(self.kept) < self._limit:
             self.kept.append(Diagnostic(code, message, Extent(offset, length), hint))
             return
-        self._first_unkept = self._first_unkept if self._unkept else Extent(offset, length)
-        self._unkept += 1
+        self._first_unkept = self._first_unkept if self.full else Extent(offset, length)
+        self.full = True
 
     def syntax(self, message: str, offset: int, length: int, hint: str) -> None:
         """Adds a SYNTAX_ERROR."""
@@ -92,10 +92,10 @@ class Faults:
         self.kept[since:] = [kept for kept in self.kept[since:] if kept.extent.offset not in offsets]
 
     def listed(self) -> list[Diagnostic]:
-        """All that was kept, in source order, and a last one that counts the others if there are any."""
+        """All that was kept, in source order, and a last one that says so if there were more."""
         kept = sorted(self.kept, key=lambda diagnostic: diagnostic.extent.offset)
-        if self._unkept:
-            message = f"{self._unkept:,} more syntax errors are not shown"
+        if self.full:
+            message = f"more than {self._limit:,} syntax errors; the rest was not read"
             hint = "correct those shown, then parse again"
             kept.append(Diagnostic(DiagnosticCode.SYNTAX_ERROR, message, self._first_unkept, hint))
         return kept

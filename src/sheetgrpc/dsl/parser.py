@@ -72,6 +72,8 @@ class _Sheet:
         Most time is spent here. After each statement the shape is tried first that followed its shape last time: a run
         of one shape is read in the inner loop, if each begins where the one before ends or on the next line.
         """
+        if self._reader.faults.full:  # the reader gives up the rest
+            return position
         text, offsets, limit = self._text, self.offsets, self._limits.statements
         offset, ended = offsets.append, self._ends.append
         shape = before = self._find(position)
@@ -90,7 +92,7 @@ class _Sheet:
             if first < len(offsets):
                 shape.mark(range(first, len(offsets)))
                 shape, before = shape.follower, shape
-            elif first == limit or (shape := self._find(position)) is None:
+            elif first >= limit or (shape := self._find(position)) is None:
                 break
             else:
                 before.follower = shape

@@ -33,9 +33,15 @@ class Reader:
         return self._statements.records
 
     def read(self, position: int, base: int) -> int:
-        """Reads what stands after `position`; returns where it ends. `base` is the index of the next statement."""
+        """Reads what stands after `position`; returns where it ends. `base` is the index of the next statement.
+
+        After too many faults the rest of the text is given up; what it binds is not to be called undefined.
+        """
         statements, text = self._statements, self._text
         statements.records, statements.base = [], base
+        if self.faults.full:
+            self.damaged.update(_BINDINGS.findall(text, position))
+            return len(text)
         skipped = SKIP.match(text, position)
         at = skipped.end() if skipped else position
         if at == len(text):

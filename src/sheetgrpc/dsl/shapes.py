@@ -92,7 +92,8 @@ class Shapes:
 
 
 def _flat(record: Record) -> bool:
-    return not record.children and all(kind in _VALUES for kind in record.kinds)
+    named = (record.binding is None) == (record.bound_at < 0)  # not by lifting
+    return named and not record.children and all(kind in _VALUES for kind in record.kinds)
 
 
 @lru_cache(maxsize=512)

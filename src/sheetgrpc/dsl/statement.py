@@ -35,7 +35,7 @@ from sheetgrpc.dsl.limits import Limits
 
 _NAME = re.compile(IDENT)
 _STATEMENT = re.compile(rf"\((?={VERB})")
-_NEXT_BRACKET = re.compile(r'(?:[^()\[\]{}";]++|;[^\n]*+|"(?:[^"\\\n]++|\\(?s:.))*+"?+)*+([()\[\]{}])')
+_NEXT_BRACKETS = re.compile(r'(?:[^()\[\]{}";]++|;[^\n]*+|"(?:[^"\\\n]++|\\(?s:.))*+"?+)*+([(\[{]++|[)\]}]++)')
 _NESTED: Final = {"(": "a statement", "[": "a list", "{": "a map"}
 
 # Members of an enum are slow to reach.
@@ -287,16 +287,16 @@ class StatementReader:
     def _skip_nested(self, at: int) -> tuple[int, bool]:
         """Where the statement with the bracket at `at` ends, by counting brackets alone, and whether it is closed."""
         depth = len(self._frames)
-        while (found := _NEXT_BRACKET.match(self._text, at)) is not None:
-            start, at = found.start(1), found.end()
-            if found[1] in CLOSERS:
+        while (found := _NEXT_BRACKETS.match(self._text, at)) is not None:
+            start, at = found.span(1)
+            if self._text[start] in CLOSERS:
                 if _STATEMENT.match(self._text, start) and self._aligned(start):
                     return start, False
-                depth += 1
+                depth += at - start
+            elif depth <= at - start:
+                return start + depth, True
             else:
-                depth -= 1
-                if not depth:
-                    return at, True
+                depth -= at - start
         return len(self._text), False
 
     def _close(self, bracket: str, at: int) -> int:

@@ -1,5 +1,6 @@
 """How an execution ends: what its statements read afterwards, its counts, and what follows for the session."""
 
+import asyncio
 import heapq
 from collections.abc import Sequence
 
@@ -37,7 +38,7 @@ def settle(catalog: Catalog, plan: Plan, results: Results, first: int, *, undone
         results.effect = bytearray(plan.count)
         results.keys = [None] * plan.count
         results.rows = {}
-    else:
+    elif results.status.count(Status.SUCCESS) < plan.count:
         results.keys = [
             key if status == Status.SUCCESS else None for key, status in zip(results.keys, results.status, strict=True)
         ]
@@ -82,28 +83,25 @@ async def committed_symbols(
     store: Store, row: SessionRow, catalog: Catalog, plan: Plan, results: Results, execution_id: str
 ) -> SymbolChange:
     """The session's symbols once this run has committed: a new binding of a name hides the old one."""
-    fresh = _bound(catalog, plan, results, execution_id)
+    fresh = await asyncio.to_thread(_bound, catalog, plan, results)
     again = 0
     earlier: Sequence[str] = row.session.committed
     if earlier and fresh:
         again = len(await store.symbols(earlier, list(fresh), "", len(fresh)))
     merged = {symbol.name: symbol for symbol in row.symbols}
-    merged.update((symbol.name, symbol) for symbol in heapq.nsmallest(_SHOWN_SYMBOLS, fresh.values(), key=_name))
-    first = heapq.nsmallest(_SHOWN_SYMBOLS, merged.values(), key=_name)
-    return SymbolChange(row.symbol_count + len(fresh) - again, tuple(first))
+    for name in heapq.nsmallest(_SHOWN_SYMBOLS, fresh):
+        merged[name] = SymbolRow(name, *fresh[name], execution_id)
+    first = tuple(merged[name] for name in heapq.nsmallest(_SHOWN_SYMBOLS, merged))
+    return SymbolChange(row.symbol_count + len(fresh) - again, first)
 
 
-def _name(symbol: SymbolRow) -> str:
-    return symbol.name
-
-
-def _bound(catalog: Catalog, plan: Plan, results: Results, execution_id: str) -> dict[str, SymbolRow]:
-    found: dict[str, SymbolRow] = {}
+def _bound(catalog: Catalog, plan: Plan, results: Results) -> dict[str, tuple[str, Key]]:
+    """Name -> (entity type, key) of all that the run bound."""
+    found: dict[str, tuple[str, Key]] = {}
     for group in plan.groups:
         entity = catalog.verbs[group.verb].entity
         if entity is not None:
-            for name, key in _bindings(group, results):
-                found[name] = SymbolRow(name, entity, key, execution_id)
+            found.update((name, (entity, key)) for name, key in _bindings(group, results))
     return found
 
 

@@ -15,7 +15,7 @@ from sheetgrpc.store.records import Candidate, ReferenceRow
 
 SHOWN = 10
 _POOL = 200
-_RANKED_NAMES = 500  # distinct open names that get candidates in one parse; the rest is found by SearchEntities
+_RANKED_NAMES = 50  # distinct open names that get candidates in one parse; SearchEntities finds those of the rest
 
 
 class Names:

@@ -7,13 +7,13 @@ from sheetgrpc.catalog.database import check
 from sheetgrpc.catalog.loading import CatalogError, load
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.clock import Draws
-from sheetgrpc.config import Settings
+from sheetgrpc.config import Settings, StartError
 from sheetgrpc.dsl.limits import Limits
 from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.runs import Runs
-from sheetgrpc.errors import StartError, Unavailable
+from sheetgrpc.errors import Unavailable
 from sheetgrpc.store.base import StoreRefused
 from sheetgrpc.store.opening import open_store
 

@@ -150,8 +150,8 @@ class Run:
     def _statement_results(self, indexes: list[int]) -> StatementResults:
         plan, results = self._plan, self._results
         if plan is None or results is None:
-            return StatementResults([])
-        return StatementResults([ResultView(result_row(plan, results, index)) for index in indexes])
+            return StatementResults(list)
+        return StatementResults(lambda: [ResultView(result_row(plan, results, index)) for index in indexes])
 
     def _publish(self, body: Body) -> None:
         self._updates.append(self._update(body, self.head + 1))

@@ -5,7 +5,9 @@ nothing is kept per statement for it.
 """
 
 import bisect
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 
 from sheetgrpc.catalog.model import Catalog, Type
 from sheetgrpc.dsl.diagnostics import Diagnostic, Extent
@@ -20,7 +22,7 @@ from sheetgrpc.engine.views import (
     StatementView,
 )
 from sheetgrpc.planning.blocking import uses
-from sheetgrpc.planning.model import Analysis, Key, Plan
+from sheetgrpc.planning.model import Analysis, Group, Key, Plan
 from sheetgrpc.store.records import AnalysisRow, ReferenceRow, SheetRow
 
 
@@ -86,8 +88,7 @@ class Phases:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        batches = plan.batches
-        self._depths = batches[3::4]
+        self._depths = plan.batches[3::4]
 
     def page(self, after: int, limit: int) -> list[PhaseView]:
         """Phases of a depth beyond `after`."""
@@ -95,35 +96,42 @@ class Phases:
 
     def indexes(self, depth: int) -> list[int]:
         """All statements of a depth, ascending."""
+        return sorted(chain.from_iterable(group.indexes[first:stop] for group, first, stop in self._parts(depth)))
+
+    def _parts(self, depth: int) -> Iterator[tuple[Group, int, int]]:
+        """The batches of a depth: a group and its rows."""
         plan = self._plan
-        found: list[int] = []
         start = bisect.bisect_left(self._depths, depth)
         for batch in range(start, bisect.bisect_right(self._depths, depth)):
             number, first, stop, _ = plan.batches[4 * batch : 4 * batch + 4]
-            found.extend(plan.groups[number].indexes[first:stop])
-        found.sort()
-        return found
+            yield plan.groups[number], first, stop
 
     def _view(self, depth: int) -> PhaseView:
-        plan = self._plan
-        names: set[str] = set()
-        needed: set[int] = set()
-        start = bisect.bisect_left(self._depths, depth)
-        for batch in range(start, bisect.bisect_right(self._depths, depth)):
-            number, first, stop, _ = plan.batches[4 * batch : 4 * batch + 4]
-            group = plan.groups[number]
-            if group.bindings is not None:
-                names.update(name for name in group.bindings[first:stop] if name is not None)
-            for row in range(first, stop):
-                needed.update(uses(group, row))
+        """Whole columns at a time: a phase may have 100,000 statements, and this runs on the event loop."""
         indexes = self.indexes(depth)
+        makers: list[int] = []
+        needed: set[int] = set()
+        for group, first, stop in self._parts(depth):
+            if group.bindings is not None:
+                makers += group.indexes[first:stop]
+            for column in group.columns:
+                if column.refs is not None:
+                    needed.update(column.refs[first:stop])
+                for row in range(first, stop) if column.trees else ():
+                    needed.update(piece for piece in (column.trees or {}).get(row, ()) if isinstance(piece, int))
+        needed.discard(-1)
         return PhaseView(
             depth=depth,
             statement_count=len(indexes),
             statement_indices=indexes[:EMBEDDED],
-            produces=sorted(names)[:EMBEDDED],
-            consumes=sorted(binding_of(plan, index) for index in needed)[:EMBEDDED],
+            produces=self._names(sorted(makers)),
+            consumes=self._names(heapq.nsmallest(EMBEDDED, needed)),
         )
+
+    def _names(self, indexes: Sequence[int]) -> list[str]:
+        """The symbols that the first of these statements bind."""
+        names = (binding_of(self._plan, index) for index in indexes)
+        return list(islice((name for name in names if name), EMBEDDED))
 
 
 def binding_of(plan: Plan, index: int) -> str:

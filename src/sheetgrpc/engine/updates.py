@@ -4,6 +4,9 @@ Updates belong to the run, not to a stream: every watcher gets the same ones, so
 `sequence` place an update in the run; `token` is what a client sends back to continue right after it.
 """
 
+from collections.abc import Callable
+from functools import cached_property
+
 import msgspec
 
 from sheetgrpc.engine.views import ResultView
@@ -33,10 +36,19 @@ class PhaseCompleted(msgspec.Struct, frozen=True):
     skipped: int
 
 
-class StatementResults(msgspec.Struct, frozen=True):
-    """Results of statements, only for streams that asked; provisional until Finished."""
+class StatementResults:
+    """Results of statements, only for streams that asked; provisional until Finished.
 
-    results: list[ResultView]
+    They are read when the first such stream gets here, so that a run nobody asks about pays nothing for them.
+    """
+
+    def __init__(self, read: Callable[[], list[ResultView]]) -> None:
+        self._read = read
+
+    @cached_property
+    def results(self) -> list[ResultView]:
+        """The results as they stood when they were first read."""
+        return self._read()
 
 
 class Progress(msgspec.Struct, frozen=True):

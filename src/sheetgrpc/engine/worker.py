@@ -7,12 +7,14 @@ calls change nothing, so a second try is safe.
 """
 
 import asyncio
+import contextlib
 import gc
 import pickle
 import struct
+import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any, BinaryIO, TypeVar
+from typing import IO, Any, TypeVar
 
 from sheetgrpc.catalog.loading import load
 from sheetgrpc.catalog.model import Catalog
@@ -30,11 +32,14 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """The server's end: one process, started when first needed, one call at a time."""
+    """The server's end: one process, started when first needed, one call at a time.
+
+    Talking to it is a thread's work: sheets are megabytes, and pickling or piping them would hold the loop.
+    """
 
     def __init__(self, catalog_source: str) -> None:
         self._catalog_source = catalog_source
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._turn = asyncio.Lock()
         self._calls: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -49,61 +54,57 @@ class Worker:
     async def close(self) -> None:
         """Ends the process and what waits for it."""
         self._closed = True
-        await self._kill()
+        if self._process is not None:
+            self._process.kill()
         if self._calls:
             await asyncio.gather(*self._calls, return_exceptions=True)
+        self._drop()
 
     async def _call(self, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
-        message = pickle.dumps((function.__name__, arguments), protocol=5)
         async with self._turn:
             for _ in range(2):
                 try:
-                    answer = await self._exchange(message)
-                except (asyncio.IncompleteReadError, ConnectionError):
-                    await self._kill()
+                    outcome = await asyncio.to_thread(self._exchange, function.__name__, arguments)
+                except (EOFError, OSError):
+                    self._drop()
                     continue
-                outcome = pickle.loads(answer)  # noqa: S301  # our own process's
                 if isinstance(outcome, WorkerError):
                     raise outcome
                 return outcome  # type: ignore[no-any-return]  # what `function` answers, by the table below
         raise WorkerError("the analysis process died twice")
 
-    async def _exchange(self, message: bytes) -> bytes:
-        process = await self._start()
+    def _exchange(self, name: str, arguments: tuple[object, ...]) -> Any:
+        """In a thread. Raises EOFError or OSError where the process is gone."""
+        process = self._start()
         if process.stdin is None or process.stdout is None:
             raise WorkerError("the analysis process has no pipes")
-        process.stdin.write(_LENGTH.pack(len(message)) + message)
-        await process.stdin.drain()
-        (length,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
-        return await process.stdout.readexactly(length)
+        _write(process.stdin, (name, arguments))
+        answer = _read(process.stdout)
+        if answer is None:
+            raise EOFError
+        return pickle.loads(answer)  # noqa: S301  # our own process's
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    def _start(self) -> "subprocess.Popen[bytes]":
         if self._closed:
             raise WorkerError("the server is shutting down")
         if self._process is None:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "sheetgrpc.engine.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                limit=1 << 24,
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sheetgrpc.engine.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 start_new_session=True,  # a terminal's Ctrl-C is the server's to handle
             )
-            first = pickle.dumps(self._catalog_source, protocol=5)
             if self._process.stdin is not None:
-                self._process.stdin.write(_LENGTH.pack(len(first)) + first)
+                _write(self._process.stdin, self._catalog_source)
         return self._process
 
-    async def _kill(self) -> None:
+    def _drop(self) -> None:
+        """Forgets a process that is gone, or makes it so."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        if process.returncode is None:
+        if process is not None:
             process.kill()
-        await process.wait()
-        # asyncio leaves the pipes to the collector otherwise, which warns.
-        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
+            with contextlib.suppress(OSError):
+                process.communicate()  # closes the pipes and takes the exit status
 
 
 def ready() -> bool:
@@ -146,19 +147,26 @@ def main() -> None:
             outcome: object = _FUNCTIONS[name](*arguments)
         except Exception as error:  # noqa: BLE001  # whatever it is goes to the server, which logs it
             outcome = WorkerError(f"{type(error).__name__}: {error}")
-        answer = pickle.dumps(outcome, protocol=5)
-        answers.write(_LENGTH.pack(len(answer)) + answer)
-        answers.flush()
-        del outcome, answer, message, arguments
+        _write(answers, outcome)
+        del outcome, message, arguments
 
 
-def _read(source: BinaryIO) -> bytes | None:
-    """One message; None at the end."""
-    head = source.read(_LENGTH.size)
+def _write(pipe: IO[bytes], value: object) -> None:
+    """One message."""
+    message = pickle.dumps(value, protocol=5)
+    pipe.write(_LENGTH.pack(len(message)))
+    pipe.write(message)
+    pipe.flush()
+
+
+def _read(pipe: IO[bytes]) -> bytes | None:
+    """One message; None where it ends early."""
+    head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
     (length,) = _LENGTH.unpack(head)
-    return source.read(length)
+    message = pipe.read(length)
+    return message if len(message) == length else None
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from sheetgrpc.dsl.source import Located, locate
 from sheetgrpc.planning import depths, order
 from sheetgrpc.planning.binding import Binding, bind
 from sheetgrpc.planning.drafts import Draft
-from sheetgrpc.planning.findings import Finding
+from sheetgrpc.planning.findings import BINDING, VERB, Finding, shorten
 from sheetgrpc.planning.model import Analysis, Cell, Column, Group, Ints, Known, Plan, Wanted
 
 DEFAULT_LIMITS = Limits()
@@ -62,14 +62,12 @@ def _sequence(binding: Binding) -> tuple[list[int] | None, list[Finding]]:
 
 
 def _report_cycle(path: Sequence[int], binding: Binding) -> Finding:
-    names = {index: name for name, index in binding.symbols.items()}
-    shown = [f"statement {index} (@{names.get(index, '?')})" for index in path]
+    names = {index: f" (@{name})" for name, index in binding.symbols.items() if not name.startswith("__")}
+    shown = [f"statement {index}{names.get(index, '')}" for index in path]
     if len(shown) > 20:
         shown[10:-10] = [f"... {len(shown) - 20} more ..."]
     message = "statements need each other: " + " needs ".join([*shown, shown[0]])
-    return Finding(
-        path[0], "verb", DiagnosticCode.CYCLIC_DEPENDENCY, message, "break the circle at one of these symbols"
-    )
+    return Finding(path[0], VERB, DiagnosticCode.CYCLIC_DEPENDENCY, message, "break the circle at one of these symbols")
 
 
 def _place(source: str, sheet: Columns, findings: Sequence[Finding]) -> list[Diagnostic]:
@@ -78,21 +76,30 @@ def _place(source: str, sheet: Columns, findings: Sequence[Finding]) -> list[Dia
     if not sheet.count and not placed:
         hint = "a statement looks like (verb :argument value)"
         placed.append(Diagnostic(DiagnosticCode.EMPTY_SHEET, "the sheet has no statement", Extent(0, 0), hint))
-    located: dict[int, Located] = {}
-    for finding in findings:
-        index = finding.index
-        if index not in located:
-            located[index] = locate(source, sheet.offsets[index], sheet.lengths[index])
-        extent = _extent(finding, located[index])
-        placed.append(Diagnostic(finding.code, finding.message, extent, finding.hint, index))
+    at, located = -1, None
+    for finding in shorten(findings):
+        if located is None or finding.index != at:
+            at = finding.index
+            located = locate(source, sheet.offsets[at], sheet.lengths[at])
+        placed.append(Diagnostic(finding.code, finding.message, _extent(finding, located), finding.hint, at))
     placed.sort(key=lambda diagnostic: (diagnostic.extent.offset, diagnostic.extent.length, diagnostic.code))
     return placed
 
 
+def _plain_extent(source: str, sheet: Columns, finding: Finding) -> Extent | None:
+    """Where a binding stands in a statement that ends with it, as most do: a sheet may have 100,000 unused ones."""
+    if finding.part != ":as" or not finding.symbol:
+        return None
+    end = sheet.offsets[finding.index] + sheet.lengths[finding.index]
+    start = end - len(finding.symbol) - 2
+    ends_so = source.startswith(f":as @{finding.symbol})", start - 4)
+    return Extent(start, len(finding.symbol) + 1) if ends_so else None
+
+
 def _extent(finding: Finding, located: Located) -> Extent:
-    if finding.part == "verb":
+    if finding.part == VERB:
         return located.verb
-    if finding.part == ":as":
+    if finding.part == BINDING:
         return located.binding or located.verb
     argument = located.arguments.get(finding.part)
     if argument is None:
@@ -121,7 +128,7 @@ def _plan(source: str, sheet: Columns, binding: Binding, placed: list[int], sequ
         offsets=sheet.offsets,
         lengths=sheet.lengths,
         order=array("i", sequence) if sequence is not None else None,
-        digest=hashlib.sha256(source.encode()).hexdigest(),
+        digest=hashlib.sha256(source.encode(errors="surrogatepass")).hexdigest(),
     )
 
 

@@ -5,7 +5,6 @@ the same verb, with storable cells), findings, references, and what is still wan
 orders anything.
 """
 
-import difflib
 from array import array
 from collections.abc import Mapping, Sequence
 
@@ -17,13 +16,14 @@ from sheetgrpc.dsl.columns import Columns, Group, Kind
 from sheetgrpc.dsl.diagnostics import DiagnosticCode
 from sheetgrpc.planning import trees
 from sheetgrpc.planning.drafts import Draft, Drafts
-from sheetgrpc.planning.findings import Finding
+from sheetgrpc.dsl.ast import List, Symbol
+from sheetgrpc.planning.findings import BINDING, VERB, Closest, Finding
 from sheetgrpc.planning.model import Cell, Column, Ints, Key, Known, Reference, Wanted
-from sheetgrpc.planning.required import check_required
-from sheetgrpc.planning.values import Problem, accepts, article, is_uuid, mismatch, quote, store_cells
+from sheetgrpc.planning.naming import Naming, Place, offer_symbols
+from sheetgrpc.planning.required import Given, check_required
+from sheetgrpc.planning.values import Problem, accepts, article, mismatch, store_cells
 
 _UNKNOWN_TYPE = ""  # of a symbol whose statement is itself wrong: no more is said of it
-_INT64 = range(-(2**63), 2**63)
 
 
 class Binding(msgspec.Struct):
@@ -53,9 +53,6 @@ class _Binder:
         self.types: dict[str, str] = {}  # symbol -> entity type
         self.used: set[str] = set()
         self.findings: list[Finding] = []
-        self.references: list[Reference] = []
-        self.wanted_references: dict[str, dict[str, None]] = {}
-        self.wanted_keys: dict[str, dict[Key, None]] = {}
         self.wanted_symbols: dict[str, None] = {}
         self.drafts = Drafts()
         self.needs: list[tuple[int, ...]] = [()] * sheet.count
@@ -64,17 +61,25 @@ class _Binder:
         """The pass: bindings first, so that a symbol may be used above the statement that binds it."""
         for group in self.sheet.groups:
             self._collect_bindings(group)
+        self.close_symbols = Closest(self.symbols)
+        self.close_verbs = Closest(self.catalog.verbs)
+        hint = "refer to a row of this sheet by its symbol" if self.symbols else "SearchEntities finds keys by name"
+        self.naming = Naming(self.known, hint, self.findings.append)
         for group in self.sheet.groups:
             self._bind_group(group)
         self._report_unused()
-        self.references.sort(key=lambda reference: (reference.statement_index, reference.ref_id))
+        return self._answer()
+
+    def _answer(self) -> Binding:
+        naming, drafts = self.naming, self.drafts.listed()
+        naming.references.sort(key=lambda reference: reference.statement_index)  # inside a statement: as written
         return Binding(
-            drafts=self.drafts.listed(),
+            drafts=drafts,
             findings=self.findings,
-            references=self.references,
+            references=offer_symbols(naming.references, drafts, self.catalog.entities.values()),
             wanted=Wanted(
-                references={kind: list(texts) for kind, texts in self.wanted_references.items()},
-                keys={kind: list(keys) for kind, keys in self.wanted_keys.items()},
+                references={kind: list(texts) for kind, texts in naming.wanted_references.items()},
+                keys={kind: list(keys) for kind, keys in naming.wanted_keys.items()},
                 symbols=list(self.wanted_symbols),
             ),
             symbols=self.symbols,
@@ -98,7 +103,7 @@ class _Binder:
                 hint = (
                     "remove :as" if index not in self.sheet.lifted else "write the inner call as a statement of its own"
                 )
-                self._find(index, ":as", DiagnosticCode.BINDS_NOTHING, message, hint)
+                self._find(index, BINDING, DiagnosticCode.BINDS_NOTHING, message, hint)
 
     def _collect_with_duplicates(self, group: Group, entity: str) -> None:
         for name, index in zip(group.bindings or (), group.indexes, strict=True):
@@ -107,9 +112,10 @@ class _Binder:
                 self.symbols[name], self.types[name] = index, entity
                 continue
             earlier, later = min(first, index), max(first, index)
-            self.symbols[name] = earlier
+            if earlier == index:  # groups are met in the order of their first statements, not statement by statement
+                self.symbols[name], self.types[name] = index, entity
             message = f"@{name} is bound already by statement {earlier}"
-            self._find(later, ":as", DiagnosticCode.DUPLICATE_BINDING, message, "choose another name")
+            self._find(later, BINDING, DiagnosticCode.DUPLICATE_BINDING, message, "choose another name")
 
     def _bind_group(self, group: Group) -> None:
         verb = self.catalog.verbs.get(group.verb)
@@ -121,31 +127,31 @@ class _Binder:
         if verb.deprecated:
             hint = f"use {verb.replaced_by}" if verb.replaced_by else ""
             for index in group.indexes:
-                self._find(index, "verb", DiagnosticCode.DEPRECATED_VERB, f"{verb.name} is deprecated", hint)
+                self._find(index, VERB, DiagnosticCode.DEPRECATED_VERB, f"{verb.name} is deprecated", hint)
         columns: dict[str, Column] = {}
-        kinds: dict[str, Kind] = {}
+        given: dict[str, Given] = {}
         for written, kind, cells in zip(group.names, group.kinds, group.columns, strict=True):
             argument = self._match_argument(group, verb, written, columns)
             if argument is None:
                 self._use_symbols(group, written, kind, cells)
             else:
-                kinds[argument.name] = kind
+                given[argument.name] = Given(written, kind)
                 columns[argument.name] = self._bind_column(group, argument, written, kind, cells)
-        self.findings += check_required(self.catalog, group, verb, columns, kinds)
+        self.findings += check_required(self.catalog, group, verb, columns, given)
         self.drafts.add(group, verb, columns)
 
     def _report_unknown_verb(self, group: Group) -> None:
-        close = difflib.get_close_matches(group.verb, self.catalog.verbs, n=1, cutoff=0.6)
-        hint = f"did you mean {close[0]}?" if close else "ListVerbs lists what this server knows"
+        close = self.close_verbs.find(group.verb)
+        hint = f"did you mean {close}?" if close else "ListVerbs lists what this server knows"
         for index in group.indexes:
-            self._find(index, "verb", DiagnosticCode.UNKNOWN_VERB, f"there is no verb {group.verb}", hint)
+            self._find(index, VERB, DiagnosticCode.UNKNOWN_VERB, f"there is no verb {group.verb}", hint)
 
     def _match_argument(self, group: Group, verb: Verb, written: str, taken: Mapping[str, object]) -> Argument | None:
         argument = arguments_by_name(verb).get(written)
         if argument is None:
-            close = difflib.get_close_matches(written, arguments_by_name(verb), n=1, cutoff=0.6)
+            close = Closest(arguments_by_name(verb)).find(written)
             names = ", ".join(f":{argument.name}" for argument in verb.arguments)
-            hint = f"did you mean :{close[0]}?" if close else f"{verb.name} takes {names or 'no arguments'}"
+            hint = f"did you mean :{close}?" if close else f"{verb.name} takes {names or 'no arguments'}"
             message = f"{verb.name} has no argument :{written}"
             for index in group.indexes:
                 self._find(index, written, DiagnosticCode.UNKNOWN_ARGUMENT, message, hint, at_name=True)
@@ -162,7 +168,12 @@ class _Binder:
         column = Column(argument=argument.name, column=argument.column, type=argument.type, values=[None] * len(cells))
         if kind is Kind.NIL:
             return column
-        if kind is Kind.SYMBOL:
+        if kind is Kind.SYMBOL and argument.type is Type.LIST:  # a list of one
+            items = [List((Symbol(str(cell)),)) for cell in cells]
+            self._bind_trees(group, argument, written, Kind.LIST, items, column)
+        elif kind is Kind.SYMBOL and argument.type is Type.JSON:
+            self._bind_trees(group, argument, written, kind, [Symbol(str(cell)) for cell in cells], column)
+        elif kind is Kind.SYMBOL:
             self._bind_symbols(group, argument, written, cells, column)
         elif argument.type is Type.ENTITY and argument.entity is not None:
             self._bind_entities(group, argument, written, kind, cells, column)
@@ -179,18 +190,21 @@ class _Binder:
         self, group: Group, argument: Argument, written: str, names: Sequence[object], column: Column
     ) -> None:
         """A column of symbols: each cell is the statement that binds it, or the key of a committed symbol."""
+        if argument.type not in _KEY_TYPES:
+            self._report(group, written, mismatch(argument, Kind.SYMBOL, len(names)))
+            self._use_symbols(group, written, Kind.SYMBOL, names)
+            return
         texts: list[str] = names  # type: ignore[assignment]  # SYMBOL columns hold str
         self.used.update(texts)
         column.refs = array("i", [self.symbols.get(name, -1) for name in texts])
         complete = min(column.refs, default=0) >= 0
         wanted = argument.entity if argument.type is Type.ENTITY else None
-        if argument.type not in _KEY_TYPES:
-            self._report(group, written, mismatch(argument, Kind.SYMBOL, len(texts)))
-            return
         kinds = set(map(self.types.get, texts))
         if not complete or kinds - {wanted, _UNKNOWN_TYPE}:
             self._check_symbols(group, argument, written, texts, column)
-        self._add_needs(group, column.refs)
+        for index, name, ref in zip(group.indexes, texts, column.refs, strict=True):
+            if ref >= 0:
+                self._need(index, written, [(name, ref)])
         if argument.type is Type.STRING:
             column.as_text = any(self._key_type(kind) is KeyType.INTEGER for kind in kinds if kind)
 
@@ -213,13 +227,15 @@ class _Binder:
             return
         if argument.type is Type.ENTITY:
             fits = entity == argument.entity
-            wanted = article(argument.entity or "")
+            message = f"argument :{argument.name} wants {article(argument.entity or '')}; @{name} is {article(entity)}"
         else:
             key_type = self._key_type(entity)
-            fits = argument.type in (Type.STRING, Type.JSON, Type.LIST) or _KEY_FITS[key_type] is argument.type
-            wanted = f"of type {argument.type.value}"
+            fits = argument.type in (Type.STRING, Type.JSON) or _KEY_FITS[key_type] is argument.type
+            message = (
+                f"argument :{argument.name} wants {article(argument.type.value)};"
+                f" @{name} is {article(entity)}, whose key is {article(key_type.value)}"
+            )
         if not fits:
-            message = f"argument :{argument.name} wants {wanted}; @{name} is {article(entity)}"
             self._find(index, written, DiagnosticCode.TYPE_MISMATCH, message, symbol=name)
 
     def _key_type(self, entity: str | None) -> KeyType:
@@ -228,85 +244,45 @@ class _Binder:
 
     def _committed(self, index: int, written: str, name: str) -> tuple[str, Key] | None:
         """A symbol this sheet does not bind: an earlier sheet of the session may have."""
+        if name in self.sheet.damaged:
+            return None
         bound = self.known.symbols.get(name)
         if bound is not None:
             return bound
         if not self.known.complete:
             self.wanted_symbols[name] = None
-        elif name not in self.sheet.damaged:
-            close = difflib.get_close_matches(name, self.symbols, n=1, cutoff=0.6)
-            hint = f"did you mean @{close[0]}?" if close else "bind it with :as on the statement that makes it"
-            message = f"nothing binds @{name}"
-            self._find(index, written, DiagnosticCode.UNDEFINED_SYMBOL, message, hint, symbol=name)
+            return None
+        close = self.close_symbols.find(name)
+        hint = f"did you mean @{close}?" if close else "bind it with :as on the statement that makes it"
+        self._find(index, written, DiagnosticCode.UNDEFINED_SYMBOL, f"nothing binds @{name}", hint, symbol=name)
         return None
 
-    def _add_needs(self, group: Group, refs: Ints) -> None:
-        needs = self.needs
-        for index, ref in zip(group.indexes, refs, strict=True):
-            if ref < 0:
-                continue
+    def _need(self, index: int, written: str, uses: Sequence[tuple[str, int]]) -> None:
+        """Statement `index` uses symbols of these statements."""
+        for name, ref in uses:
             if ref == index:
-                name = (group.bindings or [""])[group.indexes.index(index)]
                 message = f"the statement uses @{name}, which it makes itself"
-                self._find(index, ":as", DiagnosticCode.SELF_REFERENCE, message, "refer to another statement")
-            else:
-                needs[index] += (ref,)
+                hint = "refer to another statement"
+                self._find(index, written, DiagnosticCode.SELF_REFERENCE, message, hint, symbol=name)
+        self.needs[index] += tuple([ref for _, ref in uses if ref != index])
 
     def _bind_entities(
         self, group: Group, argument: Argument, written: str, kind: Kind, cells: Sequence[object], column: Column
     ) -> None:
         entity = self.catalog.entities[argument.entity or ""]
         if kind is Kind.INTEGER and entity.key.type is KeyType.INTEGER:
-            column.values = list(cells)  # type: ignore[arg-type]  # int
-            self._check_keys(group, entity, written, column.values)
+            keys: list[int] = list(cells)  # type: ignore[arg-type]  # INTEGER columns hold int
+            for index, key in zip(group.indexes, keys, strict=True):
+                self.naming.bind_key(entity, Place(index, argument.name, written), key)
+            column.values = list(keys)
         elif kind in (Kind.STRING, Kind.WORD, Kind.REFERENCE):
-            texts: list[str] = cells  # type: ignore[assignment]  # str
+            bind, named = self.naming.bind_text, kind is Kind.REFERENCE
             column.values = [
-                self._bind_name(entity, index, argument.name, written, text, named=kind is Kind.REFERENCE)
-                for index, text in zip(group.indexes, texts, strict=True)
+                bind(entity, Place(index, argument.name, written), str(text), named=named)
+                for index, text in zip(group.indexes, cells, strict=True)
             ]
         else:
             self._report(group, written, mismatch(argument, kind, len(cells)))
-
-    def _check_keys(self, group: Group, entity: Entity, written: str, keys: Sequence[Cell]) -> None:
-        for index, key in zip(group.indexes, keys, strict=True):
-            if isinstance(key, (str, int)):
-                self._bind_key(entity, index, written, key)
-
-    def _bind_key(self, entity: Entity, index: int, written: str, key: Key) -> Key:
-        if not self.known.complete:
-            self.wanted_keys.setdefault(entity.name, {})[key] = None
-        elif key not in self.known.keys.get(entity.name, ()):
-            message = f"no {entity.name} has the key {quote(str(key))}"
-            hint = "refer to a row of this sheet by its symbol" if self.symbols else "SearchEntities finds keys by name"
-            self._find(index, written, DiagnosticCode.INVALID_VALUE, message, hint)
-        return key
-
-    def _bind_name(
-        self, entity: Entity, index: int, argument: str, written: str, text: str, *, named: bool, place: str = ""
-    ) -> Key | None:
-        """A text given to an entity argument: a key by its form, else a name (DESIGN section 4)."""
-        if not named:
-            if entity.key.type is KeyType.UUID and is_uuid(text):
-                return self._bind_key(entity, index, written, text.lower())
-            if entity.key.type is KeyType.INTEGER and _is_integer(text):
-                return self._bind_key(entity, index, written, int(text))
-            if entity.key.type is KeyType.STRING:
-                if not self.known.complete:
-                    self.wanted_keys.setdefault(entity.name, {})[text] = None
-                elif text in self.known.keys.get(entity.name, ()):
-                    return text
-        return self._refer(entity, index, argument + place, text)
-
-    def _refer(self, entity: Entity, index: int, argument: str, text: str) -> Key | None:
-        ref_id = f"{index}:{argument}"
-        key = self.known.resolutions.get(ref_id)
-        if key is None:
-            if not self.known.complete:
-                self.wanted_references.setdefault(entity.name, {})[text] = None
-            key = self.known.references.get(entity.name, {}).get(text)
-        self.references.append(Reference(ref_id, index, argument, text, entity.name, key))
-        return key
 
     def _bind_trees(
         self, group: Group, argument: Argument, written: str, kind: Kind, cells: Sequence[object], column: Column
@@ -314,58 +290,61 @@ class _Binder:
         if kind in (Kind.STRING, Kind.WORD, Kind.REFERENCE) and argument.type is Type.JSON:
             column.values = [trees.encode(cell) for cell in cells]
             return
-        for row, cell in enumerate(cells):
-            index = group.indexes[row]
+        for row, (index, cell) in enumerate(zip(group.indexes, cells, strict=True)):
             pieces, problems, names = trees.store(argument, cell, self._tree_scope(index, argument, written))
             self._report(group, written, [Problem(row, *problem) for problem in problems])
             self.used.update(names)
-            holes = [piece for piece in pieces if isinstance(piece, int)]
-            if holes:
+            self._need(index, written, [(name, self.symbols[name]) for name in names if name in self.symbols])
+            if any(isinstance(piece, int) for piece in pieces):
                 column.trees = column.trees or {}
                 column.trees[row] = pieces
-                self.needs[index] += tuple(hole for hole in holes if hole != index)
             else:
                 column.values[row] = "".join(piece for piece in pieces if isinstance(piece, str))
 
     def _tree_scope(self, index: int, argument: Argument, written: str) -> "trees.Scope":
         entity = self.catalog.entities.get(argument.entity or "")
+        inner = argument.of if argument.type is Type.LIST and argument.of is not None else Type.JSON
+        item = msgspec.structs.replace(argument, type=inner)
 
-        def symbol(name: str) -> int | trees.Committed | None:
-            kind = self.types.get(name)
-            if kind is None:
-                bound = self._committed(index, written, name)
-                if bound is None:
-                    return None
-                if entity is not None:
-                    self._check_symbol_type(index, _of_entity(argument), written, name, bound[0])
-                return trees.Committed(bound[1])
-            if entity is not None:
-                self._check_symbol_type(index, _of_entity(argument), written, name, kind)
-            return self.symbols[name]
+        def symbol(name: str) -> list[str | int]:
+            bound: tuple[str, Key | None] | None = (self.types[name], None) if name in self.types else None
+            bound = bound or self._committed(index, written, name)
+            if bound is None:
+                return ["null"]
+            kind, key = bound
+            self._check_symbol_type(index, item, written, name, kind)
+            quoted = inner is Type.STRING and self._key_type(kind) is KeyType.INTEGER
+            if key is not None:
+                return [trees.encode(str(key) if quoted else key)]
+            return ['"', self.symbols[name], '"'] if quoted else [self.symbols[name]]
 
-        def name_of(text: str, place: str, *, named: bool) -> Key | None:
+        def bind_text(text: str, place: str, *, named: bool) -> Key | None:
             if entity is None:
                 return text
-            return self._bind_name(entity, index, argument.name, written, text, named=named, place=place)
+            return self.naming.bind_text(entity, Place(index, argument.name, written, place), text, named=named)
 
-        def key_of(key: int) -> Key:
-            return key if entity is None else self._bind_key(entity, index, written, key)
+        def bind_key(key: int) -> Key:
+            return key if entity is None else self.naming.bind_key(entity, Place(index, argument.name, written), key)
 
-        return trees.Scope(symbol=symbol, name=name_of, key=key_of, entity=entity)
+        return trees.Scope(symbol=symbol, name=bind_text, key=bind_key, entity=entity)
 
     def _use_symbols(self, group: Group, written: str, kind: Kind, cells: Sequence[object]) -> None:
         """Of a value that cannot be checked further, its symbols still can."""
         for index, cell in zip(group.indexes, cells, strict=True):
-            for name in [str(cell)] if kind is Kind.SYMBOL else trees.symbols(cell):
-                self.used.add(name)
+            names = [str(cell)] if kind is Kind.SYMBOL else list(trees.symbols(cell))
+            self.used.update(names)
+            for name in names:
                 if name not in self.symbols:
                     self._committed(index, written, name)
+            self._need(index, written, [(name, self.symbols[name]) for name in names if name in self.symbols])
 
     def _report_unused(self) -> None:
+        if self.sheet.diagnostics:
+            return  # a statement that did not parse may use it
         for name in self.symbols.keys() - self.used:
             if not name.startswith("__"):
                 message = f"@{name} is bound and not used in this sheet"
-                self._find(self.symbols[name], ":as", DiagnosticCode.UNUSED_BINDING, message)
+                self._find(self.symbols[name], BINDING, DiagnosticCode.UNUSED_BINDING, message, symbol=name)
 
     def _report(self, group: Group, written: str, problems: Sequence[Problem]) -> None:
         for problem in problems:
@@ -385,13 +364,5 @@ class _Binder:
         self.findings.append(Finding(index, part, code, message, hint, symbol, at_name))
 
 
-_KEY_TYPES = frozenset({Type.ENTITY, Type.UUID, Type.STRING, Type.INTEGER, Type.JSON, Type.LIST})
+_KEY_TYPES = frozenset({Type.ENTITY, Type.UUID, Type.STRING, Type.INTEGER})  # a symbol may stand for one of these
 _KEY_FITS = {KeyType.UUID: Type.UUID, KeyType.INTEGER: Type.INTEGER, KeyType.STRING: Type.STRING}
-
-
-def _of_entity(argument: Argument) -> Argument:
-    return msgspec.structs.replace(argument, type=Type.ENTITY)
-
-
-def _is_integer(text: str) -> bool:
-    return text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 20 and int(text) in _INT64

@@ -23,7 +23,10 @@ else:
 
 
 class Reference(msgspec.Struct, frozen=True, gc=False):
-    """An entity that a statement names by text. `entity_id` is the key it stands for, or None while open."""
+    """An entity that a statement names by text. `entity_id` is the key it stands for, or None while open.
+
+    `hint` says where the sheet itself may have what an open one means: a reference is never a row of the same sheet.
+    """
 
     ref_id: str
     statement_index: int
@@ -31,6 +34,7 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     text: str
     entity_type: str
     entity_id: Key | None = None
+    hint: str = ""
 
 
 class Wanted(msgspec.Struct):

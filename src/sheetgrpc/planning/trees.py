@@ -21,12 +21,6 @@ from sheetgrpc.planning.values import accepts, kind_name, store_cells
 Trouble = tuple[DiagnosticCode, str, str]
 
 
-class Committed(msgspec.Struct, frozen=True):
-    """The key of a symbol that an earlier sheet bound: a value, not a hole."""
-
-    key: Key
-
-
 class Names(Protocol):
     """Binds a text to a key; `place` is where in the value it stands."""
 
@@ -38,7 +32,7 @@ class Names(Protocol):
 class Scope(msgspec.Struct, frozen=True):
     """How the names in a value are bound."""
 
-    symbol: Callable[[str], "int | Committed | None"]
+    symbol: Callable[[str], list[str | int]]  # the pieces that a symbol comes to, a hole among them
     name: Names
     key: Callable[[int], Key]
     entity: Entity | None
@@ -72,22 +66,30 @@ def symbols(value: object) -> Iterator[str]:
             yield from symbols(item)
 
 
+_END = -1  # no statement's index
+
+
 class _Writer:
     def __init__(self, argument: Argument, scope: Scope) -> None:
         self.argument = argument
         self.scope = scope
         self.parts: list[str | int] = []
         self.troubles: list[Trouble] = []
+        self._item = msgspec.structs.replace(argument, type=argument.of or Type.JSON, min_length=None, max_length=None)
 
     def pieces(self) -> list[str | int]:
         """Neighbouring texts joined."""
         joined: list[str | int] = []
-        for part in self.parts:
-            if isinstance(part, str) and joined and isinstance(joined[-1], str):
-                joined[-1] += part
-            else:
-                joined.append(part)
-        return joined
+        texts: list[str] = []
+        for part in [*self.parts, _END]:
+            if isinstance(part, str):
+                texts.append(part)
+                continue
+            if texts:
+                joined.append("".join(texts))
+                texts = []
+            joined.append(part)
+        return joined[:-1]
 
     def check_length(self, length: int) -> None:
         low, high = self.argument.min_length, self.argument.max_length
@@ -107,7 +109,7 @@ class _Writer:
     def item(self, value: object, place: int) -> None:
         """One item of a list argument, of type `of`."""
         if isinstance(value, Symbol):
-            self._symbol(value.name)
+            self.parts += self.scope.symbol(value.name)
         elif self.argument.of is Type.ENTITY:
             self._entity(value, place)
         elif self.argument.of is Type.JSON or self.argument.of is None:
@@ -118,7 +120,7 @@ class _Writer:
     def any(self, value: object, _place: int = 0) -> None:
         """Any value, as JSON."""
         if isinstance(value, Symbol):
-            self._symbol(value.name)
+            self.parts += self.scope.symbol(value.name)
         elif isinstance(value, (Word, Reference)):
             self.parts.append(encode(value.text))
         elif isinstance(value, Decimal):
@@ -137,13 +139,6 @@ class _Writer:
             self.any(item)
         self.parts.append("}")
 
-    def _symbol(self, name: str) -> None:
-        bound = self.scope.symbol(name)
-        if isinstance(bound, Committed):
-            self.parts.append(encode(bound.key))
-        else:
-            self.parts.append("null" if bound is None else bound)
-
     def _entity(self, value: object, place: int) -> None:
         entity = self.scope.entity
         if isinstance(value, (str, Word, Reference)):
@@ -156,9 +151,7 @@ class _Writer:
             self._mismatch(value)
 
     def _scalar(self, value: object) -> None:
-        item = msgspec.structs.replace(
-            self.argument, type=self.argument.of or Type.JSON, min_length=None, max_length=None
-        )
+        item = self._item
         kind = kind_of(value)
         if not accepts(item, kind):
             self._mismatch(value)

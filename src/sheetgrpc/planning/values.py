@@ -85,8 +85,8 @@ def mismatch(argument: Argument, kind: Kind, rows: int) -> list[Problem]:
 
 
 def article(name: str) -> str:
-    """A noun with its article."""
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    """A noun with its article; a "u" is nearly always that of uuid, unit, user."""
+    return f"an {name}" if name[0] in "aeio" else f"a {name}"
 
 
 def _hint(argument: Argument, kind: Kind) -> str:
@@ -151,13 +151,13 @@ def _numbers(argument: Argument, cells: Sequence[object]) -> list[Problem]:
     problems: list[Problem] = []
     if argument.min is not None and numbers and min(numbers) < argument.min:
         problems += [
-            _invalid(row, f"argument :{argument.name} is {number}, less than {argument.min}")
+            _invalid(row, f"argument :{argument.name} is {decimal_text(number)}, less than {argument.min}")
             for row, number in enumerate(numbers)
             if number < argument.min
         ]
     if argument.max is not None and numbers and max(numbers) > argument.max:
         problems += [
-            _invalid(row, f"argument :{argument.name} is {number}, more than {argument.max}")
+            _invalid(row, f"argument :{argument.name} is {decimal_text(number)}, more than {argument.max}")
             for row, number in enumerate(numbers)
             if number > argument.max
         ]

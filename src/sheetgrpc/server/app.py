@@ -15,10 +15,9 @@ import grpc
 import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 
-from sheetgrpc.config import Settings
+from sheetgrpc.config import Settings, StartError
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.opening import open_engine
-from sheetgrpc.errors import StartError
 from sheetgrpc.server import health, reflection
 from sheetgrpc.server.calls import Calls
 from sheetgrpc.server.catalog_service import CatalogService

@@ -86,7 +86,16 @@ def _file_by_filename(request: pb.ServerReflectionRequest) -> pb.ServerReflectio
 
 
 def _file_containing_symbol(request: pb.ServerReflectionRequest) -> pb.ServerReflectionResponse:
-    return _files(_find(lambda pool: pool.FindFileContainingSymbol(request.file_containing_symbol)))
+    return _files(_find(lambda pool: _look_up_symbol(pool, request.file_containing_symbol)))
+
+
+def _look_up_symbol(pool: DescriptorPool, symbol: str) -> FileDescriptor:
+    try:
+        return pool.FindFileContainingSymbol(symbol)
+    except KeyError:  # pools do not know methods by their names
+        service, _, method = symbol.rpartition(".")
+        found: FileDescriptor = pool.FindServiceByName(service).methods_by_name[method].containing_service.file
+        return found
 
 
 def _file_containing_extension(request: pb.ServerReflectionRequest) -> pb.ServerReflectionResponse:

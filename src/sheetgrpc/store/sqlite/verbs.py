@@ -1,7 +1,8 @@
 """What each kind of verb does to rows of its table, many at a time (DESIGN section 5's table of kinds).
 
-All functions write into `Results` and raise `Failure` for the first thing wrong; the caller takes the batch back then.
-Rows that name the same row of the table with other values go one after another, in rounds; equal ones fold.
+All functions write into `Results` and raise `Failure` for the first thing wrong, `Entangled` where only the rows one by
+one can tell; the caller takes the batch back then. Rows that name the same row of the table with other values go one
+after another, in rounds; equal ones fold.
 """
 
 import sqlite3
@@ -9,10 +10,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import msgspec
+import structlog
 
 from sheetgrpc.catalog.model import KeySource, VerbKind
 from sheetgrpc.planning.model import Cell, Effect, ErrorCode, Key, Results, StatementError, Status
+from sheetgrpc.planning.values import store_default
+from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.sqlite.statements import Shape
+
+log = structlog.get_logger(__name__)
 
 _CONSTRAINTS = {
     sqlite3.SQLITE_CONSTRAINT_UNIQUE: ("unique", "another row has the same unique values"),
@@ -35,6 +41,10 @@ class Failure(Exception):
         self.error = error
 
 
+class Entangled(Exception):  # reads as what it is
+    """Statements of the batch turn out to mean the same row, or undo each other's. Never with a single statement."""
+
+
 class Rows(msgspec.Struct):
     """Statements of one shape, bound: `columns[a][r]` is given argument a of statement `indexes[r]`."""
 
@@ -55,18 +65,124 @@ def run_rows(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: 
     """Does the statements of one shape. Raises Failure; then some of them may have been done."""
     if not rows.indexes:
         return
-    try:
+    with _failures(connection, shape):
         _RUN[shape.verb.kind](connection, shape, rows, results)
+
+
+def run_single(
+    connection: sqlite3.Connection, shape: Shape, index: int, cells: list[Cell], results: Results
+) -> None:
+    """Does one create, ensure or link; `cells` are the given ones. Raises Failure; then nothing was done."""
+    with _failures(connection, shape):
+        one = shape.one
+        cells += one.defaults
+        effect = Effect.CREATED
+        found = connection.execute(one.find, [cells[at] for at in one.find_order]).fetchone() if one.finds else None
+        if found is not None:
+            results.keys[index], differs = found
+            effect = Effect.UPDATED if differs else Effect.UNCHANGED
+            if differs:
+                connection.execute(shape.update, [cells[at] for at in one.find_order])
+        else:
+            _insert_single(connection, shape, index, cells, results)
+        results.status[index], results.effect[index] = Status.SUCCESS, effect
+
+
+def _insert_single(
+    connection: sqlite3.Connection, shape: Shape, index: int, cells: list[Cell], results: Results
+) -> None:
+    one = shape.one
+    values = [cells[at] for at in one.insert_order]
+    if shape.inserts_key:
+        values.insert(0, results.keys[index])
+    cursor = connection.execute(one.insert, values)
+    if shape.returns_key:
+        results.keys[index] = cursor.fetchone()[0]
+    elif one.key_place is not None:
+        key = cells[one.key_place]
+        results.keys[index] = key if isinstance(key, (str, int)) else None
+
+
+class _failures:  # noqa: N801  # used as a function; contextlib's generators cost more than the statement between
+    """Turns what the database says of a statement into a Failure."""
+
+    __slots__ = ("_connection", "_shape")
+
+    def __init__(self, connection: sqlite3.Connection, shape: Shape) -> None:
+        self._connection = connection
+        self._shape = shape
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            _raise_failure(self._connection, self._shape, error)
+
+
+def _raise_failure(connection: sqlite3.Connection, shape: Shape, error: BaseException) -> None:
+    """Raises Failure for what is a statement's fault; anything else goes on as it is."""
+    try:
+        raise error
     except sqlite3.IntegrityError as error:
-        if not connection.in_transaction:
-            raise  # a trigger rolled the whole transaction back: this is no statement's failure
+        if not connection.in_transaction:  # a trigger rolled the whole transaction back: no statement's failure
+            raise Interrupted("the database ended the transaction") from error
         kind, message = _CONSTRAINTS.get(
             error.sqlite_errorcode, ("constraint", "a constraint of the table does not hold")
         )
         raise Failure(StatementError(ErrorCode.DB_CONSTRAINT, f"{shape.verb.table}: {message}", kind)) from error
-    except (sqlite3.DataError, OverflowError) as error:
-        message = f"{shape.verb.table}: a value is too large for the database"
+    except (sqlite3.DataError, OverflowError, UnicodeEncodeError) as error:
+        message = f"{shape.verb.table}: a value cannot be stored, it is too large or no valid text"
         raise Failure(StatementError(ErrorCode.INVALID_ARGUMENT, message)) from error
+    except sqlite3.OperationalError as error:
+        # The user's own SQL (a trigger, a check, a generated column) broke on these values. The rest is the machine's.
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
+            raise
+        log.warning("statement.refused", verb=shape.verb.name, error=str(error))
+        message = f"{shape.verb.table}: the database cannot do this with these values"
+        raise Failure(StatementError(ErrorCode.INTERNAL, message)) from error
+
+
+def fold(shape: Shape, rows: Rows) -> tuple[list[list[int]], dict[int, int]]:
+    """Places of `rows` in rounds, within which natural keys are distinct; and folds: place -> the equal one before it.
+
+    A row folds into the last one before it of the same natural key if they are equal in all; else it takes the round
+    after that one's. (Ensure and link; other kinds find by `by`, and never fold.)
+    """
+    count = len(rows.indexes)
+    folds: dict[int, int] = {}
+    names = list(zip(*shape.by_cells(rows.columns, count), strict=True))
+    if len(set(names)) == count or not names:
+        return [list(range(count))], folds
+    cells = list(zip(*rows.columns, strict=True))
+    folding = shape.verb.kind in (VerbKind.ENSURE, VerbKind.LINK)
+    rounds: list[list[int]] = []
+    last: dict[tuple[Cell, ...], tuple[int, int]] = {}  # name -> the last row that did not fold, its round
+    for at, name in enumerate(names):
+        before, number = last.get(name, (at, -1))
+        if before != at and folding and cells[before] == cells[at]:
+            folds[at] = before
+            continue
+        last[name] = at, number + 1
+        if number + 1 == len(rounds):
+            rounds.append([])
+        rounds[number + 1].append(at)
+    return rounds, folds
+
+
+def _in_rounds(shape: Shape, rows: Rows, results: Results) -> Iterator[Rows]:
+    rounds, folds = fold(shape, rows)
+    if len(rounds) == 1 and not folds:
+        yield rows
+        return
+    for places in rounds:
+        if results.stop:
+            raise Interrupted("the run was told to stop")
+        yield rows.pick(places)
+    for at, same in folds.items():
+        index = rows.indexes[at]
+        results.keys[index] = results.keys[rows.indexes[same]]
+        results.status[index], results.effect[index] = Status.SUCCESS, Effect.UNCHANGED
 
 
 def _create(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
@@ -76,104 +192,71 @@ def _create(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
 
 def _ensure(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
     """Look up by natural key; insert what is missing, update what differs (also link)."""
-    for part in _rounds(shape, rows, results):
+    for part in _in_rounds(shape, rows, results):
         found = _find(connection, shape, part)
         missing = [at for at in range(len(part.indexes)) if at not in found]
         if len(missing) == len(part.indexes):
-            _insert_found_missing(connection, shape, part, results)
+            _create(connection, shape, part, results)
             continue
-        for at, (_, key, _) in found.items():
-            results.keys[part.indexes[at]] = key
+        if shape.key is not None:
+            for at, (key, _) in found.items():
+                results.keys[part.indexes[at]] = key
         _succeed(part.indexes, results, Effect.UNCHANGED)
-        changed = [at for at, (_, _, differs) in found.items() if differs]
+        changed = sorted(at for at, (_, differs) in found.items() if differs)
         if changed:
-            _update_rows(connection, shape, part.pick(sorted(changed)), results)
+            _update_rows(connection, shape, part.pick(changed), results)
         if missing:
-            _insert_found_missing(connection, shape, part.pick(missing), results)
-
-
-def _insert_found_missing(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
-    _insert(connection, shape, rows, results)
-    _succeed(rows.indexes, results, Effect.CREATED)
-
-
-def _rounds(shape: Shape, rows: Rows, results: Results) -> Iterator[Rows]:
-    """Rows whose natural keys are distinct; equal ones folded, others in a later round."""
-    count = len(rows.indexes)
-    while True:
-        named = list(zip(*shape.cells(rows.columns, shape.by, count), strict=True))
-        if len(set(named)) == count:
-            yield rows
-            return
-        first: dict[tuple[Cell, ...], int] = {}
-        for at, name in enumerate(named):
-            first.setdefault(name, at)
-        cells = list(zip(*rows.columns, strict=True))
-        folds = [
-            (at, first[name]) for at, name in enumerate(named) if at != first[name] and cells[at] == cells[first[name]]
-        ]
-        later = [at for at, name in enumerate(named) if at != first[name] and cells[at] != cells[first[name]]]
-        yield rows.pick(list(first.values()))
-        for at, same in folds:
-            index = rows.indexes[at]
-            results.keys[index] = results.keys[rows.indexes[same]]
-            results.status[index], results.effect[index] = Status.SUCCESS, Effect.UNCHANGED
-        if not later:
-            return
-        rows = rows.pick(later)
-        count = len(later)
+            _create(connection, shape, part.pick(missing), results)
 
 
 def _update(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
-    for part in _distinct(shape, rows):
+    for part in _in_rounds(shape, rows, results):
         found = _find(connection, shape, part)
-        _succeed(part.indexes, results, Effect.UNCHANGED)
         _require_found(shape, part, found)
-        changed = sorted(at for at, (_, _, differs) in found.items() if differs)
+        _succeed(part.indexes, results, Effect.UNCHANGED)
+        changed = sorted(at for at, (_, differs) in found.items() if differs)
         if changed:
             _update_rows(connection, shape, part.pick(changed), results)
 
 
 def _update_rows(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
     count = len(rows.indexes)
-    cells = shape.cells(rows.columns, [*shape.sets, *shape.by], count)
-    connection.executemany(shape.update(), list(zip(*cells, strict=True)))
+    cells = [*shape.cells(rows.columns, shape.sets, count), *shape.by_cells(rows.columns, count)]
+    done = connection.executemany(shape.update(), list(zip(*cells, strict=True)))
+    _require_all(shape, done, count)
     _succeed(rows.indexes, results, Effect.UPDATED)
 
 
 def _delete(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
-    for part in _distinct(shape, rows):
+    for part in _in_rounds(shape, rows, results):
         found = _find(connection, shape, part)
-        _succeed(part.indexes, results, Effect.UNCHANGED)
         _require_found(shape, part, found)
+        _succeed(part.indexes, results, Effect.UNCHANGED)
         there = part.pick(sorted(found))
-        cells = shape.cells(there.columns, shape.by, len(there.indexes))
-        connection.executemany(shape.delete(), list(zip(*cells, strict=True)))
+        cells = shape.by_cells(there.columns, len(there.indexes))
+        done = connection.executemany(shape.delete(), list(zip(*cells, strict=True)))
+        _require_all(shape, done, len(there.indexes))
         _succeed(there.indexes, results, Effect.DELETED)
 
 
-def _distinct(shape: Shape, rows: Rows) -> Iterator[Rows]:
-    """Rows that select distinct rows of the table, in rounds: a later one sees what an earlier one did."""
-    while True:
-        named = list(zip(*shape.cells(rows.columns, shape.by, len(rows.indexes)), strict=True))
-        first: dict[tuple[Cell, ...], int] = {}
-        for at, name in enumerate(named):
-            first.setdefault(name, at)
-        if len(first) == len(named):
-            yield rows
-            return
-        yield rows.pick(list(first.values()))
-        rows = rows.pick([at for at, name in enumerate(named) if first[name] != at])
+def _require_all(shape: Shape, done: sqlite3.Cursor, count: int) -> None:
+    """Every statement wrote a row: a trigger of the user's may skip some, and a cascade may have been there first."""
+    if done.rowcount >= count:
+        return
+    if count > 1:
+        raise Entangled
+    message = f"{shape.verb.table}: the table's own rules skipped the row"
+    raise Failure(StatementError(ErrorCode.DB_CONSTRAINT, message, "trigger"))
 
 
-def _require_found(shape: Shape, rows: Rows, found: dict[int, tuple[int, Key | None, bool]]) -> None:
+def _require_found(shape: Shape, rows: Rows, found: dict[int, tuple[Key | None, bool]]) -> None:
     if shape.verb.missing_ok or len(found) == len(rows.indexes):
         return
     raise Failure(StatementError(ErrorCode.ENTITY_NOT_FOUND, f"no row of {shape.verb.table} is selected"))
 
 
 def _select(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
-    sql = shape.select()
+    sql = shape.select
     limit = shape.verb.limit or 100
     for at, by in enumerate(_by_row(shape, rows)):
         index = rows.indexes[at]
@@ -203,19 +286,15 @@ def _plain(value: object) -> object:
 
 
 def _assert(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
-    sql = shape.count()
+    sql = shape.count
     expect = shape.verb.expect
-    value = [_bindable(expect.value)] if expect is not None and expect.column is not None else []
+    value = [store_default(expect.value)] if expect is not None and expect.column is not None else []
     for at, by in enumerate(_by_row(shape, rows)):
         count, held = connection.execute(sql, [*value, *by]).fetchone()
         message = _broken(shape, count, held)
         if message:
             raise Failure(StatementError(ErrorCode.ASSERTION_FAILED, message))
         results.status[rows.indexes[at]], results.effect[rows.indexes[at]] = Status.SUCCESS, Effect.ASSERTED
-
-
-def _bindable(value: object) -> object:
-    return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
 def _broken(shape: Shape, count: int, held: int) -> str:
@@ -230,26 +309,32 @@ def _broken(shape: Shape, count: int, held: int) -> str:
         return "" if (count > 0) is expect.exists else f"{table}: {wanted} is expected, there are {count}"
     if count and held == count:
         return ""
-    return f"{table}: {expect.column} is expected to be {expect.value}, which holds for {held} of {count} rows"
+    value = "nil" if expect.value is None else store_default(expect.value)
+    return f"{table}: {expect.column} is expected to be {value}, which holds for {held} of {count} rows"
 
 
 def _by_row(shape: Shape, rows: Rows) -> Iterable[tuple[Cell, ...]]:
     if not shape.by:
         return [()] * len(rows.indexes)
-    return zip(*shape.cells(rows.columns, shape.by, len(rows.indexes)), strict=True)
+    return zip(*shape.by_cells(rows.columns, len(rows.indexes)), strict=True)
 
 
-def _find(connection: sqlite3.Connection, shape: Shape, rows: Rows) -> dict[int, tuple[int, Key | None, bool]]:
-    """By place among `rows`: how many rows of the table it selects, the key, whether a given value differs."""
-    found: dict[int, tuple[int, Key | None, bool]] = {}
+def _find(connection: sqlite3.Connection, shape: Shape, rows: Rows) -> dict[int, tuple[Key | None, bool]]:
+    """By place among `rows`: which row of the table it selects (its key, if it has one), whether a given value differs.
+
+    Raises Entangled where two select the same: a collation or a column's type may hold equal what we do not.
+    """
+    found: dict[int, tuple[Key | None, bool]] = {}
     count = len(rows.indexes)
-    cells = [range(count), *shape.cells(rows.columns, [*shape.by, *shape.sets], count)]
+    cells = [range(count), *shape.by_cells(rows.columns, count), *shape.cells(rows.columns, shape.sets, count)]
     step = shape.chunk(len(cells))
     for start in range(0, count, step):
         stop = min(start + step, count)
         parameters = list(chain.from_iterable(zip(*(column[start:stop] for column in cells), strict=True)))
-        for at, matches, key, differs in connection.execute(shape.find(stop - start), parameters):
-            found[at] = matches, key, bool(differs)
+        for at, which, differs in connection.execute(shape.find(stop - start), parameters):
+            found[at] = which, bool(differs)
+    if len({which for which, _ in found.values()}) < len(found) and shape.by:
+        raise Entangled
     return found
 
 
@@ -261,19 +346,28 @@ def _insert(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
     columns = shape.insert_columns[len(cells) :]
     cells += shape.cells(rows.columns, columns, count)
     if shape.returns_key:
-        sql = shape.insert_returning()
+        sql = shape.insert_returning
         for at in range(count):
-            key = connection.execute(sql, [column[at] for column in cells]).fetchone()[0]
-            results.keys[rows.indexes[at]] = key
+            # To its end: constraints are checked after the row has come back.
+            made = connection.execute(sql, [column[at] for column in cells]).fetchall()
+            _require_inserted(shape, len(made), 1)
+            results.keys[rows.indexes[at]] = made[0][0]
         return
     step = shape.chunk(len(cells))
     for start in range(0, count, step):
         stop = min(start + step, count)
         parameters = list(chain.from_iterable(zip(*(column[start:stop] for column in cells), strict=True)))
-        connection.execute(shape.insert(stop - start), parameters)
+        done = connection.execute(shape.insert(stop - start), parameters)
+        _require_inserted(shape, done.rowcount, stop - start)
     if shape.entity is not None and shape.entity.key.source is KeySource.ARGUMENT and shape.key is not None:
         for index, key in zip(rows.indexes, shape.cells(rows.columns, [shape.key], count)[0], strict=True):
             results.keys[index] = key if isinstance(key, (str, int)) else None
+
+
+def _require_inserted(shape: Shape, done: int, count: int) -> None:
+    if done != count:
+        message = f"{shape.verb.table}: the table's own rules skipped a row"
+        raise Failure(StatementError(ErrorCode.DB_CONSTRAINT, message, "trigger"))
 
 
 def _succeed(indexes: Iterable[int], results: Results, effect: Effect) -> None:

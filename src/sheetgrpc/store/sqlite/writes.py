@@ -11,13 +11,13 @@ from time import perf_counter_ns
 
 import msgspec
 
-from sheetgrpc.catalog.model import Catalog, Entity, Type, VerbKind
+from sheetgrpc.catalog.model import Catalog, Entity, Type
 from sheetgrpc.planning import blocking
 from sheetgrpc.planning.model import Cell, Column, Effect, ErrorCode, Group, Key, Plan, Results, StatementError, Status
 from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.records import ExecutionRow
 from sheetgrpc.store.sqlite.statements import CHUNK_ROWS, Compiled, Shape, quote
-from sheetgrpc.store.sqlite.verbs import Failure, Rows, run_rows
+from sheetgrpc.store.sqlite.verbs import Entangled, Failure, Rows, fold, run_rows, run_single
 
 _PIECE = 4096  # rows bound at a time: no C call over more than this holds the GIL
 _RESULT_COLUMNS = 10
@@ -72,7 +72,7 @@ def _apply_batch(
                 raise Interrupted("the run was told to stop")
             rows = _bind(group, begin, min(begin + _PIECE, stop), results)
             run_rows(connection, shape, rows, results)
-    except Failure:
+    except (Failure, Entangled):
         connection.execute("ROLLBACK TO batch")
         return not _one_by_one(connection, compiled.catalog, shape, plan, group, start, stop, results, collect=collect)
     finally:
@@ -94,51 +94,59 @@ def _one_by_one(
     collect: bool,
 ) -> bool:
     """True if every row went well. Stops at the first failing one unless `collect`."""
-    folds = _equal_rows(group, shape, start, stop, results) if stop - start > 1 else {}
+    folds = _prepare_again(shape, group, start, stop, results) if stop - start > 1 else {}
     well = True
     for row in range(start, stop):
+        if results.stop:
+            raise Interrupted("the run was told to stop")
         index = group.indexes[row]
         if results.status[index] == Status.SKIPPED:
             continue
-        same = folds.get(row)
-        if index in results.doomed:
-            error: StatementError | None = results.doomed[index]
-        elif same is not None:
-            error = results.errors.get(group.indexes[same])
-        else:
-            error = _run_one(connection, shape, _bind(group, row, row + 1, results), results)
+        error = results.doomed.get(index) or results.errors.get(folds.get(index, index))
+        if error is None:
+            error = _run_one(connection, shape, group, row, results, alone=collect)
         if error is not None:
             well = False
             blocking.fail(catalog, plan, results, index, error)
+            results.effect[index] = Effect.NONE
             if not collect:
                 return False
-        elif same is not None:
-            results.status[index], results.effect[index] = Status.SUCCESS, Effect.UNCHANGED
-            results.keys[index] = results.keys[group.indexes[same]]
     return well
 
 
-def _run_one(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> StatementError | None:
+def _run_one(
+    connection: sqlite3.Connection, shape: Shape, group: Group, row: int, results: Results, *, alone: bool
+) -> StatementError | None:
+    """`alone`: others go on after a failure, so nothing of it may stay, whatever the user's triggers do."""
+    if alone:
+        connection.execute("SAVEPOINT statement")
     try:
-        run_rows(connection, shape, rows, results)
+        if shape.one.inserts:
+            cells = [_cell(column, row, results) for column in group.columns]
+            run_single(connection, shape, group.indexes[row], cells, results)
+        else:
+            run_rows(connection, shape, _bind(group, row, row + 1, results), results)
     except Failure as failure:
+        if alone:
+            connection.execute("ROLLBACK TO statement")
         return failure.error
+    finally:
+        if alone and connection.in_transaction:
+            connection.execute("RELEASE statement")
     return None
 
 
-def _equal_rows(group: Group, shape: Shape, start: int, stop: int, results: Results) -> dict[int, int]:
-    """Rows that fold into an equal one before them (ensure and link only)."""
-    if shape.verb.kind not in (VerbKind.ENSURE, VerbKind.LINK):
-        return {}
-    first: dict[tuple[Cell, ...], int] = {}
-    folds: dict[int, int] = {}
-    for row in range(start, stop):
-        if results.status[group.indexes[row]] == Status.SKIPPED:
-            continue
-        cells = tuple(_cells(column, row, row + 1, results)[0] for column in group.columns)
-        if first.setdefault(cells, row) != row:
-            folds[row] = first[cells]
-    return folds
+def _prepare_again(shape: Shape, group: Group, start: int, stop: int, results: Results) -> dict[int, int]:
+    """Forgets what was noted of a batch that was taken back; answers which statements fold into which before them.
+
+    One that folds runs all the same, and finds what is there, unless that one failed: then it fails alike.
+    """
+    rows = _bind(group, start, stop, results)
+    for index in rows.indexes:
+        results.status[index], results.effect[index] = Status.RESOLVED, Effect.NONE
+        results.rows.pop(index, None)
+    _, folds = fold(shape, rows)
+    return {rows.indexes[at]: rows.indexes[same] for at, same in folds.items()}
 
 
 def _bind(group: Group, start: int, stop: int, results: Results) -> Rows:
@@ -171,6 +179,17 @@ def _cells(column: Column, start: int, stop: int, results: Results) -> list[Cell
                     for piece in pieces
                 )
     return values
+
+
+def _cell(column: Column, row: int, results: Results) -> Cell:
+    """One cell of `_cells`, without making columns."""
+    if column.trees or column.as_text:
+        return _cells(column, row, row + 1, results)[0]
+    if column.refs is not None:
+        ref = column.refs[row]
+        if ref >= 0:
+            return results.keys[ref]
+    return column.values[row]
 
 
 def _note_time(group: Group, start: int, stop: int, results: Results, nanoseconds: int) -> None:

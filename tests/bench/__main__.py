@@ -1,0 +1,325 @@
+"""`make bench`: every figure beside a baseline of the same run; a table, and bench.json. Ratios are what counts."""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import grpc
+
+from sheetgrpc.v1 import execution_service_pb2 as execution_pb
+from sheetgrpc.v1 import execution_service_pb2_grpc as execution_grpc
+from sheetgrpc.v1 import session_service_pb2 as session_pb
+from sheetgrpc.v1 import session_service_pb2_grpc as session_grpc
+from sheetgrpc.v1 import sheet_service_pb2 as sheet_pb
+from sheetgrpc.v1 import sheet_service_pb2_grpc as sheet_grpc
+from tests.bench.sheets import CATALOG, SCHEMA, Baseline, chain, independent, two_phases
+
+_CHANNEL = [("grpc.max_send_message_length", 64 << 20), ("grpc.max_receive_message_length", 64 << 20)]
+_READY = "SESSION_STATE_READY"
+
+
+class Process:
+    """A server of `serving.py`, and a way to ask it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+        self.address = address
+        self._process = process
+
+    @classmethod
+    async def start(cls, *arguments: str) -> "Process":
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.bench.serving", *arguments,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        address = (await process.stdout.readline()).decode().strip()
+        if not address:
+            raise SystemExit("the server did not start")
+        return cls(process, address)
+
+    def tell(self, command: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(command.encode() + b"\n")
+
+    async def ask(self, command: str) -> str:
+        self.tell(command)
+        assert self._process.stdout is not None
+        return (await self._process.stdout.readline()).decode().strip()
+
+    async def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+
+class Client:
+    """The calls of the bench."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.sessions = session_grpc.SessionServiceStub(channel)
+        self.sheets = sheet_grpc.SheetServiceStub(channel)
+        self.executions = execution_grpc.ExecutionServiceStub(channel)
+
+    async def parse(self, source: str) -> tuple[str, float]:
+        """A READY session of this sheet, and the seconds of import and parse."""
+        created = await self.sessions.CreateSession(session_pb.CreateSessionRequest(name="bench"))
+        name = created.session.id
+        began = time.perf_counter()
+        await self.sheets.ImportSheet(sheet_pb.ImportSheetRequest(session=name, source=source))
+        parsed = await self.sheets.ParseSheet(sheet_pb.ParseSheetRequest(session=name))
+        seconds = time.perf_counter() - began
+        if "READY" not in parsed.session.allowed_actions and "ExecuteSheet" not in parsed.session.allowed_actions:
+            raise SystemExit(f"the bench's sheet is not ready: {parsed.sheet.diagnostics[:3]}")
+        return name, seconds
+
+    async def execute(self, session: str) -> float:
+        """Seconds from the call to `finished`."""
+        began = time.perf_counter()
+        last = None
+        async for message in self.executions.ExecuteSheet(
+            execution_pb.ExecuteSheetRequest(session=session, confirm=True)
+        ):
+            last = message
+        seconds = time.perf_counter() - began
+        counts = {count.status: count.count for count in last.finished.status_counts} if last is not None else {}
+        if len(counts) != 1:
+            raise SystemExit(f"an execution of the bench went wrong: {last}")
+        return seconds
+
+
+class Bench:
+    """One run of everything."""
+
+    def __init__(self, quick: bool) -> None:
+        self.rows: list[dict[str, object]] = []
+        self.quick = quick
+        self.mark = 0
+
+    def note(self, name: str, ours: float, unit: str, ratio: float | None, ceiling: float, aim: float, beside: str) -> None:
+        """One row; `ratio` None: `ours` itself is held against the ceiling."""
+        value = ours if ratio is None else ratio
+        row = {"name": name, "ours": round(ours, 3), "unit": unit, "ratio": ratio and round(ratio, 2)}
+        row |= {"ceiling": ceiling, "aim": aim, "beside": beside, "ok": value <= ceiling}
+        self.rows.append(row)
+        shown = f"{ratio:6.2f}x" if ratio is not None else "       "
+        verdict = "ok" if value <= ceiling else "OVER"
+        print(f"{name:44} {ours:10.2f} {unit:4} {shown}  ceiling {ceiling:<6} aim {aim:<5} {verdict:4}  {beside}", flush=True)
+
+    def fresh(self) -> str:
+        """A mark that no earlier sheet has: every row is new."""
+        self.mark += 1
+        return f"Run {self.mark:04d}"
+
+
+async def size(bench: Bench, client: Client, baseline: Baseline, count: int, rounds: int) -> dict[str, float]:
+    """Medians in seconds of parse, execute, whole and the baseline, in turn; ratios are medians of the rounds' own."""
+    found: dict[str, list[float]] = {"parse": [], "execute": [], "whole": [], "base": [], "execute/base": [], "whole/base": []}
+    for _ in range(rounds):
+        mark = bench.fresh()
+        base = baseline.run(count, mark)
+        session, parse = await client.parse(two_phases(count, mark))
+        execute = await client.execute(session)
+        values = (parse, execute, parse + execute, base, execute / base, (parse + execute) / base)
+        for name, value in zip(found, values, strict=True):
+            found[name].append(value)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+async def bench_sheets(bench: Bench, ours: Process, client: Client, baseline: Baseline) -> None:
+    """(a), (b), (f)."""
+    await size(bench, client, baseline, 2_000, 3)
+    middle = await size(bench, client, baseline, 10_000, 5 if bench.quick else 9)
+    beside = f"plain sqlite3 {middle['base'] * 1000:.0f} ms"
+    bench.note("(a) 10,000 statements: import + parse", middle["parse"] * 1000, "ms", middle["parse"] / middle["base"], 8, 3, beside)
+    bench.note("(a) 10,000 statements: execute", middle["execute"] * 1000, "ms", middle["execute/base"], 3, 1.5, beside)
+    bench.note("(a) 10,000 statements: whole", middle["whole"] * 1000, "ms", middle["whole/base"], 8, 3, beside)
+    small = await size(bench, client, baseline, 1_000, 5)
+    await ours.ask("stall")
+    before = float(await ours.ask("memory"))
+    before = float(await ours.ask("memory"))
+    large = await size(bench, client, baseline, 100_000, 1 if bench.quick else 3)
+    stall = float(await ours.ask("stall"))
+    after = float(await ours.ask("memory"))
+    growth = large["base"] / small["base"]
+    own = large["whole"] / small["whole"]
+    bench.note("(b) 100,000 beside 1,000: growth of whole", own, "x", own / growth, 1.15, 1.05, f"plain sqlite3 {growth:.0f}x")
+    own = large["execute"] / small["execute"]
+    bench.note("(b) 100,000 beside 1,000: growth of execute", own, "x", own / growth, 1.15, 1.05, f"plain sqlite3 {growth:.0f}x")
+    kilobytes = (after - before) * 1024 / 100_000
+    bench.note("(b) 100,000: peak memory a statement", kilobytes, "KB", None, 2, 1, "server and worker, beyond before")
+    bench.note("(f) longest stall of the loop in (b)", stall, "ms", None, 50, 20, f"whole took {large['whole']:.2f} s")
+
+
+async def bench_chain(bench: Bench, client: Client) -> None:
+    """(c)."""
+    count = 100_000
+    times = {}
+    for make in (independent, chain):
+        session, parse = await client.parse(make(count, bench.fresh()))
+        times[make] = parse, await client.execute(session)
+    for name, at in (("parse", 0), ("execute", 1)):
+        mine, base = times[chain][at], times[independent][at]
+        bench.note(f"(c) a chain of 100,000: {name}", mine * 1000, "ms", mine / base, 3, 2, f"independent {base * 1000:.0f} ms")
+    mine, base = sum(times[chain]), sum(times[independent])
+    bench.note("(c) a chain of 100,000: whole", mine * 1000, "ms", mine / base, 3, 2, f"independent {base * 1000:.0f} ms")
+
+
+async def bench_reads(bench: Bench, ours: Process, client: Client) -> None:
+    """(d): GetSession beside an echo of the same size, call by call in turn."""
+    created = await client.sessions.CreateSession(session_pb.CreateSessionRequest(name="bench"))
+    request = session_pb.GetSessionRequest(session=created.session.id)
+    answer = await client.sessions.GetSession(request)
+    bare = await Process.start("bare", str(answer.ByteSize()))
+    async with grpc.aio.insecure_channel(bare.address) as channel:
+        echo = channel.unary_unary("/bench.Bare/Echo")
+        body = request.SerializeToString()
+        mine, base = await in_turn(lambda: client.sessions.GetSession(request), lambda: echo(body), 800 if bench.quick else 1500)
+    await bare.stop()
+    bench.note("(d) GetSession, one at a time", mine * 1000, "ms", mine / base, 1.3, 1.2, f"echo {base * 1000:.2f} ms, medians")
+
+
+async def in_turn(ours: Callable[[], Awaitable[object]], bare: Callable[[], Awaitable[object]], calls: int) -> tuple[float, float]:
+    """Median seconds of each, in turn by blocks."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for block in range(calls // 50):
+        for which, call in enumerate((ours, bare)):
+            for at in range(50):
+                began = time.perf_counter()
+                await call()
+                if block and at > 2:
+                    times[which].append(time.perf_counter() - began)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+async def bench_watchers(bench: Bench, ours: Process, client: Client) -> None:
+    """(e): one update to all watchers of a queued execution beside a bare fan-out of the same size."""
+    await ours.ask("hold")
+    session, _ = await client.parse(two_phases(4, bench.fresh()))
+    submitted = await client.executions.SubmitSheet(execution_pb.SubmitSheetRequest(session=session, confirm=True))
+    execution = submitted.execution.id
+    request = execution_pb.WatchExecutionRequest(execution=execution).SerializeToString()
+    bare = await Process.start("bare", "110")
+    for count in (1, 100, 1000):
+        async with AsyncExitStack() as stack:
+            mine = await Fan.open(stack, ours, "/sheetgrpc.v1.ExecutionService/WatchExecution", request, count)
+            base = await Fan.open(stack, bare, "/bench.Bare/Watch", b"", count)
+            rounds: tuple[list[float], list[float]] = ([], [])
+            for _ in range(15 if bench.quick else 25):
+                for fan, times, word in ((mine, rounds[0], f"publish {execution}"), (base, rounds[1], "publish")):
+                    times.append(await fan.publish(word))
+        own, plain = statistics.median(rounds[0]), statistics.median(rounds[1])
+        bench.note(f"(e) one update to {count:,} watchers", own * 1000, "ms", own / plain, 1.5, 1.3, f"bare {plain * 1000:.2f} ms")
+    await bare.stop()
+
+
+class Fan:
+    """Open streams of one server; `publish` takes until the last of them has its message."""
+
+    def __init__(self, process: Process, count: int) -> None:
+        self._process = process
+        self._left = self._count = count
+        self._all = asyncio.Event()
+
+    @classmethod
+    async def open(cls, stack: AsyncExitStack, process: Process, method: str, request: bytes, count: int) -> "Fan":
+        fan = cls(process, count)
+        channels = [
+            await stack.enter_async_context(
+                grpc.aio.insecure_channel(process.address, options=[("grpc.use_local_subchannel_pool", 1)])
+            )
+            for _ in range(max(1, count // 250))
+        ]
+        for at in range(count):
+            call = channels[at % len(channels)].unary_stream(method)(request)
+            task = asyncio.create_task(fan._read(call))
+            stack.callback(task.cancel)
+        await fan._all.wait()
+        return fan
+
+    async def _read(self, call: object) -> None:
+        async for _ in call:  # type: ignore[attr-defined]
+            self._left -= 1
+            if not self._left:
+                self._all.set()
+
+    async def publish(self, command: str) -> float:
+        self._all.clear()
+        self._left = self._count
+        began = time.perf_counter()
+        self._process.tell(command)
+        await self._all.wait()
+        return time.perf_counter() - began
+
+
+async def bench_beside(bench: Bench, client: Client) -> None:
+    """(g): an execution while a large sheet is parsed, beside a quiet server."""
+    quiet, busy = [], []
+    large = two_phases(100_000, bench.fresh())
+    for _ in range(2 if bench.quick else 4):
+        session, _ = await client.parse(two_phases(10_000, bench.fresh()))
+        quiet.append(await client.execute(session))
+        session, _ = await client.parse(two_phases(10_000, bench.fresh()))
+        other = await client.sessions.CreateSession(session_pb.CreateSessionRequest(name="large"))
+        await client.sheets.ImportSheet(sheet_pb.ImportSheetRequest(session=other.session.id, source=large))
+        parsing = asyncio.ensure_future(client.sheets.ParseSheet(sheet_pb.ParseSheetRequest(session=other.session.id)))
+        await asyncio.sleep(0.05)
+        busy.append(await client.execute(session))
+        await parsing
+    mine, base = statistics.median(busy), statistics.median(quiet)
+    bench.note("(g) execute 10,000 beside a parse of 100,000", mine * 1000, "ms", mine / base, 3, 1.5, f"quiet {base * 1000:.0f} ms")
+
+
+async def run(quick: bool, only: str) -> Bench:
+    """Everything, in a temporary folder."""
+    bench = Bench(quick)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "catalog.yaml").write_text(CATALOG)
+        baseline = Baseline(folder)
+        import sqlite3
+
+        with sqlite3.connect(folder / "ours.db") as connection:
+            connection.executescript(SCHEMA)
+        connection.close()
+        ours = await Process.start("ours", f"sqlite:///{folder}/ours.db", str(folder / "catalog.yaml"))
+        async with grpc.aio.insecure_channel(ours.address, options=_CHANNEL) as channel:
+            client = Client(channel)
+            parts: dict[str, Callable[[], Awaitable[None]]] = {
+                "a": lambda: bench_sheets(bench, ours, client, baseline),
+                "c": lambda: bench_chain(bench, client),
+                "d": lambda: bench_reads(bench, ours, client),
+                "g": lambda: bench_beside(bench, client),
+                "e": lambda: bench_watchers(bench, ours, client),
+            }
+            for part, work in parts.items():
+                if not only or part in only:
+                    await work()
+        await ours.stop()
+        baseline.close()
+    return bench
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--only", default="", help="letters of the parts to run: a (with b and f), c, d, e, g")
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
+    options = parser.parse_args()
+    began = time.perf_counter()
+    bench = asyncio.run(run(options.quick, options.only))
+    seconds = time.perf_counter() - began
+    options.json.write_text(json.dumps({"seconds": round(seconds, 1), "rows": bench.rows}, indent=1) + "\n")
+    over = [row["name"] for row in bench.rows if not row["ok"]]
+    print(f"{seconds:.0f} s; " + (f"over the ceiling: {', '.join(map(str, over))}" if over else "all under their ceilings"))
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

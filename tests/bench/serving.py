@@ -1,7 +1,7 @@
 """The bench's servers, as processes: ours with a probe of its event loop, and a bare grpc.aio one to measure beside it.
 
-`python -m tests.bench.serving ours DATABASE CATALOG` or `... bare`. Each prints its port, then answers commands on stdin,
-a line each: `stall` (longest stall in ms since asked last), `memory` (peak MiB of server and worker since asked last),
+`python -m tests.bench.serving ours DATABASE CATALOG` or `... bare BYTES`. Each prints its address, then answers commands
+on stdin, a line each: `stall` (longest stall in ms since asked last), `memory` (peak MiB of server and worker since asked last),
 `hold` (executions stay queued from now on), `publish EXECUTION` (one update to its watchers).
 """
 
@@ -10,7 +10,7 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -111,18 +111,23 @@ class Bare:
 
     def __init__(self, body: bytes) -> None:
         self.body = body
+        self._published = 0
         self._changed = asyncio.get_running_loop().create_future()
 
     async def echo(self, _request: bytes, _context: object) -> bytes:
         return self.body
 
     async def watch(self, _request: bytes, context: grpc.aio.ServicerContext) -> None:  # type: ignore[type-arg]
+        seen = self._published
         await context.write(self.body)
         while True:
-            await asyncio.shield(self._changed)
+            if seen == self._published:
+                await asyncio.shield(self._changed)
+            seen += 1
             await context.write(self.body)
 
     def publish(self) -> None:
+        self._published += 1
         changed, self._changed = self._changed, asyncio.get_running_loop().create_future()
         changed.set_result(None)
 

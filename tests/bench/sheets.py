@@ -15,11 +15,15 @@ verbs:
   client.ensure:
     kind: ensure
     entity: client
-    arguments: {name: {type: string, required: true, max_length: 200}, country: {type: string, required: true, pattern: "[A-Z]{2}"}}
+    arguments:
+      name: {type: string, required: true, max_length: 200}
+      country: {type: string, required: true, pattern: "[A-Z]{2}"}
   company.ensure:
     kind: ensure
     entity: company
-    arguments: {name: {type: string, required: true, max_length: 200}, country: {type: string, required: true, pattern: "[A-Z]{2}"}}
+    arguments:
+      name: {type: string, required: true, max_length: 200}
+      country: {type: string, required: true, pattern: "[A-Z]{2}"}
   client.assign-role:
     kind: link
     table: roles
@@ -31,43 +35,61 @@ verbs:
   node.ensure:
     kind: ensure
     entity: node
-    arguments: {name: {type: string, required: true}, parent: {type: entity, entity: node, column: parent_id}}
+    arguments:
+      name: {type: string, required: true}
+      parent: {type: entity, entity: node, column: parent_id}
 """
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS clients (client_id TEXT PRIMARY KEY, name TEXT NOT NULL, country TEXT NOT NULL, UNIQUE (name, country));
-CREATE TABLE IF NOT EXISTS companies (company_id TEXT PRIMARY KEY, name TEXT NOT NULL, country TEXT NOT NULL, UNIQUE (name, country));
-CREATE TABLE IF NOT EXISTS roles (client_id TEXT NOT NULL, company_id TEXT NOT NULL, role TEXT NOT NULL, UNIQUE (client_id, company_id, role));
+CREATE TABLE IF NOT EXISTS clients (
+  client_id TEXT PRIMARY KEY, name TEXT NOT NULL, country TEXT NOT NULL, UNIQUE (name, country)
+);
+CREATE TABLE IF NOT EXISTS companies (
+  company_id TEXT PRIMARY KEY, name TEXT NOT NULL, country TEXT NOT NULL, UNIQUE (name, country)
+);
+CREATE TABLE IF NOT EXISTS roles (
+  client_id TEXT NOT NULL, company_id TEXT NOT NULL, role TEXT NOT NULL, UNIQUE (client_id, company_id, role)
+);
 CREATE TABLE IF NOT EXISTS nodes (node_id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, parent_id TEXT);
 """
 
 _RESULTS = """
-CREATE TABLE results (execution INTEGER, statement INTEGER, status INTEGER, key TEXT, PRIMARY KEY (execution, statement))
+CREATE TABLE results (
+  execution INTEGER, statement INTEGER, status INTEGER, key TEXT, PRIMARY KEY (execution, statement)
+)
 """
 
 
 def two_phases(count: int, mark: str) -> str:
     """A quarter clients, a quarter companies, half links; about 80 bytes a statement."""
     quarter = count // 4
-    lines = [f'(client.ensure :name "{mark} Pension Client {i:06d}" :country "LU" :as @client_{i})\n' for i in range(quarter)]
-    lines += [f'(company.ensure :name "{mark} Depositary {i:06d}" :country "DE" :as @company_{i})\n' for i in range(quarter)]
+    lines = [
+        f'(client.ensure :name "{mark} Pension Client {i:06d}" :country "LU" :as @client_{i})\n' for i in range(quarter)
+    ]
+    lines += [
+        f'(company.ensure :name "{mark} Depositary {i:06d}" :country "DE" :as @company_{i})\n' for i in range(quarter)
+    ]
     for i in range(quarter):
         for step in (0, 7):
             company = (i + step) % quarter
-            lines.append(f'(client.assign-role :client-id @client_{i} :company-id @company_{company} :role "CUSTODIAN")\n')
+            lines.append(
+                f'(client.assign-role :client-id @client_{i} :company-id @company_{company} :role "CUSTODIAN")\n'
+            )
     return "".join(lines)
 
 
 def chain(count: int, mark: str) -> str:
     """Every statement needs the one above it."""
     first = f'(node.ensure :name "{mark} Node 000000" :as @n0)\n'
-    return first + "".join(f'(node.ensure :name "{mark} Node {i:06d}" :parent @n{i - 1} :as @n{i})\n' for i in range(1, count))
+    return first + "".join(
+        f'(node.ensure :name "{mark} Node {i:06d}" :parent @n{i - 1} :as @n{i})\n' for i in range(1, count)
+    )
 
 
 def independent(count: int, mark: str) -> str:
     """No statement needs another; otherwise as the chain."""
     first = f'(node.ensure :name "{mark} Root" :as @root)\n'
-    return first + "".join(f'(node.ensure :name "{mark} Node {i:06d}" :parent @root :as @n{i})\n' for i in range(1, count))
+    return first + "".join(f'(node.ensure :name "{mark} Node {i:06d}" :parent @root)\n' for i in range(1, count))
 
 
 class Baseline:

@@ -1,5 +1,6 @@
 """A real server on a port of its own, and what tests ask of it. No test talks to a servicer but through gRPC."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from sheetgrpc.v1 import (
     sheet_service_pb2_grpc,
 )
 
+KEY = re.compile(r"[a-z]+([A-Z][a-z]+)*")  # of an ErrorInfo's metadata: AIP-193
 DETAILS = {
     kind.DESCRIPTOR.full_name: kind
     for kind in (
@@ -97,6 +99,7 @@ def read_refusal(error: grpc.aio.AioRpcError) -> Refused:
         details[detail.DESCRIPTOR.name] = detail
     info = details["ErrorInfo"]
     assert info.domain == "sheetgrpc"
+    assert all(KEY.fullmatch(key) for key in info.metadata), info.metadata
     return Refused(
         code=error.code(),
         message=error.details() or "",

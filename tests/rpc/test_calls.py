@@ -130,7 +130,7 @@ async def test_of_a_bug_the_caller_learns_an_id_and_the_log_the_rest(stage: Stag
     failed, finished = logs
     assert (failed["event"], failed["error_id"], failed["exc_info"]) == (
         "rpc.failed",
-        refusal.metadata["error_id"],
+        refusal.metadata["errorId"],
         error,
     )
     assert (finished["event"], finished["code"], finished["log_level"]) == ("rpc.finished", "INTERNAL", "error")

@@ -255,7 +255,7 @@ async def test_what_the_state_forbids_says_what_it_allows(server: Running) -> No
     refusal = await refused(server.sheets.ParseSheet(sheet_service_pb2.ParseSheetRequest(session=session.id)))
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ACTION_NOT_ALLOWED")
     assert "EMPTY" in refusal.message
-    assert refusal.metadata["allowed_actions"].split(",") == list(session.allowed_actions)
+    assert refusal.metadata["allowedActions"].split(",") == list(session.allowed_actions)
 
 
 HOSTILE = {
@@ -374,4 +374,4 @@ async def test_a_bug_in_the_engine_leaks_nothing(start_server: StartServer, monk
     refusal = await refused(server.sessions.GetSession(GetSessionRequest(session="x")))
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL_ERROR")
     assert "SELECT" not in repr(refusal)
-    assert refusal.metadata["error_id"] in refusal.message
+    assert refusal.metadata["errorId"] in refusal.message

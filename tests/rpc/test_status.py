@@ -102,5 +102,5 @@ def test_what_may_be_retried_says_when() -> None:
 
 def test_an_internal_error_tells_its_id_alone() -> None:
     status, _, info = read(internal_error("abc"))
-    assert dict(info.metadata) == {"error_id": "abc"}
+    assert dict(info.metadata) == {"errorId": "abc"}
     assert "abc" in status.message

@@ -124,7 +124,7 @@ def test_allowed_actions_of_a_ready_session_depend_on_the_catalog() -> None:
 def test_a_refusal_without_a_catalog_takes_the_sheet_as_current() -> None:
     with pytest.raises(NotAllowed) as caught:
         decide(SITUATIONS["Y"], CONFIRM, draw())
-    assert caught.value.metadata["allowed_actions"] == ",".join(allowed_actions(SITUATIONS["Y"], CATALOG))
+    assert caught.value.metadata["allowedActions"] == ",".join(allowed_actions(SITUATIONS["Y"], CATALOG))
 
 
 # --- layers

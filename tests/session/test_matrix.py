@@ -87,7 +87,7 @@ def test_a_refusal_for_reasons_of_state_names_the_state_and_what_is_allowed(situ
     here = session.lifecycle if session.lifecycle.terminal else session.state
     assert f" is {here}" in error.message
     assert error.metadata["state"] == session.state
-    assert error.metadata["allowed_actions"] == ",".join(allowed_actions(session, catalog_of(situation)))
+    assert error.metadata["allowedActions"] == ",".join(allowed_actions(session, catalog_of(situation)))
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

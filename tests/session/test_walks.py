@@ -117,7 +117,7 @@ def check_against_allowed_actions(
         # ResetSession is listed for EMPTY; SCOPED needs a scope as well.
         assert name in FLAWED or (name == "ResetSession.scoped" and session.scope is None), f"{name}: {outcome}"
     if isinstance(outcome, NotAllowed):
-        assert outcome.metadata["allowed_actions"] == ",".join(allowed)
+        assert outcome.metadata["allowedActions"] == ",".join(allowed)
 
 
 def is_spent(session: Session) -> bool:

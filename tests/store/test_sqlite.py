@@ -68,11 +68,11 @@ async def test_store_keeps_what_it_has_and_its_incarnation(path: Path, made: Mad
     session = made.session()
     async with store.begin() as transaction:
         await transaction.commit(made.created(session))
-    incarnation = store.incarnation
+    incarnation = store.about.incarnation
     await store.close()
     again = await opened(path)
     assert (await again.session(session.id)).session == session
-    assert again.incarnation == incarnation
+    assert again.about.incarnation == incarnation
     await again.close()
     assert {file.name for file in path.parent.iterdir()} == {path.name, path.name + ".lock"}
 
@@ -84,7 +84,7 @@ async def test_in_memory_stores_share_nothing_and_leave_nothing(
     first, second = [await open_store("sqlite:///:memory:") for _ in range(2)]
     async with first.begin() as transaction:
         await transaction.commit(made.created(made.session()))
-    assert first.incarnation != second.incarnation
+    assert first.about.incarnation != second.about.incarnation
     assert await second.executions(ExecutionFilter(), 1, None) == []
     for store in (first, second, first):
         await store.close()
@@ -161,12 +161,13 @@ async def test_file_that_is_no_database_is_unavailable_and_left_alone(path: Path
 
 
 async def test_failed_opening_leaves_no_thread_and_no_lock(path: Path) -> None:
+    before = set(threading.enumerate())
     path.write_bytes(b"something else entirely " * 100)
     with pytest.raises(Unavailable):
         await opened(path)
     path.unlink()
     await (await opened(path)).close()
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - before:
         if thread.name.startswith("sqlite-"):
             thread.join(5)
             assert not thread.is_alive()

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import msgspec
 
 from sheetgrpc.catalog.model import KeySource, VerbKind
+from sheetgrpc.dsl.diagnostics import Extent
+from sheetgrpc.dsl.source import Source
 from sheetgrpc.engine import endings
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.runs import Run
 from sheetgrpc.engine.updates import PhaseCompleted
 from sheetgrpc.errors import NotAllowed, Reason
-from sheetgrpc.planning.model import ErrorCode, Plan, Results, Status
+from sheetgrpc.planning.model import Analysis, ErrorCode, Plan, Results, Status
 from sheetgrpc.session.model import ExecutionState, Mode
 from sheetgrpc.store.base import ConstraintViolated, Interrupted, Transaction
 from sheetgrpc.store.records import ExecutionError, ExecutionRow, TableCounts
@@ -30,6 +32,8 @@ class Attempt:
         self._context = context
         self._run = run
         self._execution = execution
+        self._analysis: Analysis | None = None
+        self._source = b""
         self._done = 0  # batches
         self._phases = 0
         self._timed_out = False
@@ -47,12 +51,14 @@ class Attempt:
             message = f"the sheet is not what was parsed any more: {problem}; parse it again"
             raise NotAllowed(Reason.ACTION_NOT_ALLOWED, message)
         self.plan = plan
+        self._analysis, self._source = analysis, sheet.source
 
     async def write(self, transaction: Transaction) -> ExecutionRow:
         """The run. What it answers is committed if its state says so; otherwise the transaction is rolled back."""
         plan = self.plan
         if plan is None:
             raise RuntimeError("prepare() comes first")
+        self._done = self._phases = 0
         results = self.results = Results.fresh(plan.count)
         await asyncio.to_thread(self._draw_keys, plan, results)
         opened = await transaction.open(self._execution.session_id, None)
@@ -72,7 +78,7 @@ class Attempt:
         if self._timed_out:
             return self._stopped()
         if failed and not self._keeps_partly(results):
-            return self._roll_back()
+            return self._undo(ExecutionState.ROLLED_BACK, await self._failure())
         return await self._commit(transaction, plan, results, failed=failed)
 
     def fail(self, code: str, message: str) -> ExecutionRow:
@@ -129,11 +135,24 @@ class Attempt:
             self._done += done
             self._run.statements_done(indexes)
             if results.roots and not collect:
+                self._end_phases_before_failure(plan, open_phase.first_depth)
                 return True
             if self._done == total or plan.batches[4 * self._done + 3] != plan.batches[4 * self._done - 1]:
                 self._phases = open_phase.last_depth + 1
                 self._run.phases_completed(open_phase)
         return bool(results.roots)
+
+    def _end_phases_before_failure(self, plan: Plan, first_depth: int) -> None:
+        """A trip that failed may have ended phases before; ATOMIC, so all of theirs succeeded."""
+        failed_depth = plan.batches[4 * self._done - 1]
+        self._phases = failed_depth
+        if failed_depth > first_depth:
+            succeeded, at = 0, self._done - 1
+            while at >= 0 and (depth := plan.batches[4 * at + 3]) >= first_depth:
+                if depth < failed_depth:
+                    succeeded += plan.batches[4 * at + 2] - plan.batches[4 * at + 1]
+                at -= 1
+            self._run.phases_completed(PhaseCompleted(first_depth, failed_depth - 1, succeeded, 0, 0))
 
     def _keeps_partly(self, results: Results) -> bool:
         return self._execution.mode is Mode.BEST_EFFORT and Status.SUCCESS in results.status
@@ -142,7 +161,7 @@ class Attempt:
         catalog = self._context.catalog
         endings.settle(catalog, plan, results, self._done, undone=False)
         state = ExecutionState.PARTIAL if failed else ExecutionState.SUCCEEDED
-        ended = self._end(state, _first_error(results) if failed else None)
+        ended = self._end(state, await self._failure() if failed else None)
         self._run.execution = msgspec.structs.replace(self._execution, state=ExecutionState.COMMITTING)
         opened = await transaction.open(self._execution.session_id, None)
         if opened.row is None:
@@ -159,16 +178,25 @@ class Attempt:
             return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.DB_CONSTRAINT, message))
         return ended
 
-    def _roll_back(self) -> ExecutionRow:
-        error = _first_error(self.results) if self.results is not None else None
-        return self._undo(ExecutionState.ROLLED_BACK, error)
+    async def _failure(self) -> ExecutionError | None:
+        """The lowest failing statement, and where it stands."""
+        results, analysis = self.results, self._analysis
+        roots = [index for index, root in results.roots.items() if index == root] if results is not None else []
+        if results is None or analysis is None or not roots:
+            return None
+        index = min(roots)
+        error = results.errors[index]
+        extent = Extent(analysis.offsets[index], analysis.lengths[index])
+        # To tell a place, the text is read up to there: up to 32 MiB.
+        span = await asyncio.to_thread(lambda: Source(self._source.decode()).span(extent))
+        return ExecutionError(error.code, error.message, index, span)
 
     def _stopped(self) -> ExecutionRow:
         if self._timed_out:
             message = "the execution took longer than its timeout; everything was rolled back"
             return self._undo(ExecutionState.TIMED_OUT, ExecutionError(ErrorCode.TIMEOUT, message))
-        message = "the database ended the transaction; everything was rolled back"
-        return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.INTERNAL, message))
+        message = "a rule of the tables ended the transaction; everything was rolled back"
+        return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.DB_CONSTRAINT, message))
 
     def _undo(self, state: ExecutionState, error: ExecutionError | None) -> ExecutionRow:
         if self.plan is not None and self.results is not None:
@@ -188,16 +216,6 @@ class Attempt:
             self._execution, status_counts=counts, tables=tables, phases_completed=self._phases, error=error
         )
         return endings.finish(ended, state, self._context.draws.now())
-
-
-def _first_error(results: Results) -> ExecutionError | None:
-    """The lowest failing statement is the failure."""
-    roots = [index for index, root in results.roots.items() if index == root]
-    if not roots:
-        return None
-    index = min(roots)
-    error = results.errors[index]
-    return ExecutionError(error.code, error.message, index)
 
 
 def _trip(plan: Plan, first: int) -> int:

@@ -5,6 +5,7 @@ Changing calls go through the one handler (`handling.py`); reads go straight to 
 
 from collections.abc import Callable, Sequence
 
+import msgspec
 import structlog
 
 from sheetgrpc.catalog.model import Catalog
@@ -16,7 +17,7 @@ from sheetgrpc.engine.handling import Handler, Step
 from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.engine.names import Names
 from sheetgrpc.engine.reading import SheetReader
-from sheetgrpc.engine.runs import Watcher, read_token
+from sheetgrpc.engine.runs import Run, Watcher, read_token
 from sheetgrpc.engine.views import Outcome, Reply, ResultView, SessionView
 from sheetgrpc.errors import invalid_field
 from sheetgrpc.session import commands
@@ -98,8 +99,11 @@ class Engine:
     async def list_executions(
         self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
     ) -> list[ExecutionRow]:
-        """Newest submitted first."""
-        return await self._context.store.executions(wanted, limit, before)
+        """Newest submitted first; live where they run here. The session of the filter is named as in any call."""
+        if wanted.session_id:
+            named = await self._context.store.session(wanted.session_id)
+            wanted = msgspec.structs.replace(wanted, session_id=named.session.id)
+        return [self._context.runs.overlay(row) for row in await self._context.store.executions(wanted, limit, before)]
 
     async def list_results(
         self, execution_id: str, after: int, limit: int, statuses: Sequence[int]
@@ -125,13 +129,13 @@ class Engine:
         """A stream's place in an execution. `from_start`: the submit's own stream, which gets the first update too."""
         execution = await self._context.store.execution(execution_id)
         run = self._context.runs.get(execution.id)
+        if run is None:
+            execution, run = await self._find_run(execution)
         position = None
         if run is not None:
             position = read_token(token, execution.id, run.execution.epoch) if token else None
             if position is not None and not run.holds(position):
                 position = None
-        else:
-            execution = await self._context.store.execution(execution.id)  # it may have ended between the two
         return Watcher(
             run,
             execution if run is None else None,
@@ -140,6 +144,19 @@ class Engine:
             heartbeat=self.settings.heartbeat_interval,
             from_start=from_start,
         )
+
+    async def _find_run(self, execution: ExecutionRow) -> tuple[ExecutionRow, Run | None]:
+        """It was not running when it was asked: it has ended, or the command that queues it has not come so far."""
+        store, runs = self._context.store, self._context.runs
+        execution = await store.execution(execution.id)
+        if execution.state.terminal:
+            return execution, None
+        run = runs.adopt(execution)
+        execution = await store.execution(execution.id)
+        if execution.state.terminal:  # it ended before it was adopted: nobody would tell this run
+            runs.remove(execution.id)
+            return execution, None
+        return execution, run
 
     def _step(self, intent: Intent) -> Step:
         context = self._context
@@ -175,7 +192,7 @@ class Engine:
             case intents.SubmitSheet():
                 return sheet_steps.SubmitSheet(context, intent)
             case intents.ResetSession():
-                return steps.Simple(context, commands.ResetSession(to=intent.to))
+                return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.CloseSession():
                 return steps.Simple(context, commands.CloseSession(outcome=intent.outcome))
 

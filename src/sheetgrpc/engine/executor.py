@@ -16,8 +16,8 @@ import structlog
 from sheetgrpc.engine import endings
 from sheetgrpc.engine.attempt import Attempt
 from sheetgrpc.engine.context import Context
-from sheetgrpc.errors import Reason, SheetError
-from sheetgrpc.planning.model import Plan, Results, Status
+from sheetgrpc.errors import Reason, SheetError, Unavailable
+from sheetgrpc.planning.model import ErrorCode, Plan, Results, Status
 from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.base import Transaction
 from sheetgrpc.store.records import Changes, ExecutionError, ExecutionFilter, ExecutionRow
@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 0.5
 _PAGE = 500
+_BUSY = frozenset({Reason.STORE_BUSY})
+_AWAY = frozenset({Reason.STORE_BUSY, Reason.STORE_UNAVAILABLE, Reason.OUTCOME_UNKNOWN})
 T = TypeVar("T")
 
 
@@ -40,7 +42,8 @@ class Executor:
     async def recover(self) -> None:
         """At start, before anybody is served: what ran is INTERRUPTED, what waited waits again."""
         for row in await self._unfinished(ExecutionState.RUNNING):
-            error = ExecutionError("INTERRUPTED", "the server stopped while the sheet ran; nothing of it was applied")
+            message = "the server stopped while the sheet ran; nothing of it was applied"
+            error = ExecutionError(ErrorCode.CANCELLED, message)
             counts = {Status.NOT_RUN.name: row.statements_total}
             ended = msgspec.structs.replace(row, error=error, status_counts=counts)
             await self._end(row, endings.finish(ended, ExecutionState.INTERRUPTED, self._now()), None, None)
@@ -70,7 +73,7 @@ class Executor:
             try:
                 await self._run(execution_id)
             except Exception:  # one broken run must not end the queue; it is logged, and recovered at start
-                log.exception("execution.broken", execution=execution_id)
+                log.exception("execution.left", execution=execution_id)
                 self._context.runs.remove(execution_id)
         stopping.cancel()
 
@@ -87,39 +90,57 @@ class Executor:
 
     async def _run(self, execution_id: str) -> None:
         run = self._context.runs.get(execution_id)
-        row = await self._context.store.execution(execution_id)
-        if run is None or row.state is not ExecutionState.QUEUED:
-            return
-        claimed = await self._claim(row)
-        if claimed is None:
+        claimed = await self._claim(execution_id) if run is not None else None
+        if run is None or claimed is None:
+            self._context.runs.remove(execution_id)
             return
         run.execution = claimed
         attempt = Attempt(self._context, run, claimed)
-        try:
-            await attempt.prepare()
-            ended = await patiently(self._context, attempt.write)
-        except SheetError as error:
-            log.warning("execution.failed", execution=execution_id, reason=error.reason.value)
-            ended = attempt.fail(error.reason.value, error.message)
+        ended = await self._attempt(attempt, execution_id)
         if not ended.state.committed:
-            ended = await self._end(claimed, ended, attempt.plan, attempt.results)
+            ended = await self._conclude(claimed, ended, attempt)
         run.finish(ended)
         self._context.runs.remove(execution_id)
         log.info("execution.finished", execution=execution_id, state=ended.state.value)
 
-    async def _claim(self, row: ExecutionRow) -> ExecutionRow | None:
-        claimed = msgspec.structs.replace(
-            row, state=ExecutionState.RUNNING, epoch=row.epoch + 1, started_at=self._now()
-        )
+    async def _attempt(self, attempt: Attempt, execution_id: str) -> ExecutionRow:
+        """How it ended. Whatever goes wrong is the execution's end and no more than that."""
+        try:
+            await attempt.prepare()
+            return await self._patiently(attempt.write, _BUSY)
+        except SheetError as error:
+            log.warning("execution.failed", execution=execution_id, reason=error.reason.value)
+            code = ErrorCode.DB_CONNECTION if isinstance(error, Unavailable) else ErrorCode.ENTITY_NOT_FOUND
+            return attempt.fail(code, error.message)
+        except Exception:  # a bug, or a table that we do not understand
+            log.exception("execution.broken", execution=execution_id)
+            return attempt.fail(ErrorCode.INTERNAL, "the server could not run the sheet; everything was rolled back")
 
+    async def _claim(self, execution_id: str) -> ExecutionRow | None:
         async def claim(transaction: Transaction) -> ExecutionRow | None:
+            row = await self._context.store.execution(execution_id)
+            if row.state is not ExecutionState.QUEUED:
+                return None
+            claimed = msgspec.structs.replace(
+                row, state=ExecutionState.RUNNING, epoch=row.epoch + 1, started_at=self._now()
+            )
             opened = await transaction.open(row.session_id, None)
             if opened.row is None or not await transaction.claim(row):
                 return None
             await transaction.commit(Changes(session=opened.row.session, events=(), execution=claimed))
             return claimed
 
-        return await patiently(self._context, claim)
+        return await self._patiently(claim, _AWAY)
+
+    async def _conclude(self, claimed: ExecutionRow, ended: ExecutionRow, attempt: Attempt) -> ExecutionRow:
+        """The fourth transaction; without the statements' results where these cannot be written."""
+        try:
+            return await self._end(claimed, ended, attempt.plan, attempt.results)
+        except SheetError:
+            raise
+        except Exception:
+            log.exception("execution.unrecorded", execution=claimed.id)
+            return await self._end(claimed, ended, None, None)
 
     async def _end(
         self, claimed: ExecutionRow, ended: ExecutionRow, plan: Plan | None, results: Results | None
@@ -135,19 +156,18 @@ class Executor:
             await transaction.commit(endings.outcome(self._context, opened.row.session, ended))
             return ended
 
-        return await patiently(self._context, end)
+        return await self._patiently(end, _AWAY)
+
+    async def _patiently(self, function: Callable[[Transaction], Awaitable[T]], through: frozenset[Reason]) -> T:
+        """Calls with the writer. A run has no caller to answer, so it waits through these, unless the server stops."""
+        while True:
+            try:
+                async with self._context.store.begin() as transaction:
+                    return await function(transaction)
+            except SheetError as error:
+                if error.reason not in through or self._stopping.is_set():
+                    raise
+            await asyncio.sleep(_RETRY_SECONDS)
 
     def _now(self) -> int:
         return self._context.draws.draw().now
-
-
-async def patiently(context: Context, function: Callable[[Transaction], Awaitable[T]]) -> T:
-    """Calls with the writer. A run has no caller to answer, so it waits through STORE_BUSY."""
-    while True:
-        try:
-            async with context.store.begin() as transaction:
-                return await function(transaction)
-        except SheetError as error:
-            if error.reason is not Reason.STORE_BUSY:
-                raise
-        await asyncio.sleep(_RETRY_SECONDS)

@@ -15,7 +15,7 @@ import msgspec
 from sheetgrpc.clock import Draw, Draws
 from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.engine.views import Outcome, Reply
-from sheetgrpc.errors import Conflict, InvalidRequest, Reason
+from sheetgrpc.errors import Conflict, InvalidRequest, Reason, SheetError
 from sheetgrpc.session.commands import Command
 from sheetgrpc.session.machine import decide, evolve
 from sheetgrpc.session.model import Session
@@ -88,6 +88,22 @@ class Handler:
             stored = await self._store.reply(key)
             if stored is not None:
                 return _replay(stored, envelope)
+        try:
+            return await self._try(envelope, key, make, encode)
+        except SheetError:
+            # Another sending of this very request may have been accepted meanwhile, and be what stands in the way.
+            stored = await self._store.reply(key) if key is not None else None
+            if stored is None:
+                raise
+            return _replay(stored, envelope)
+
+    async def _try(
+        self,
+        envelope: Envelope,
+        key: RequestKey | None,
+        make: Callable[[], Step],
+        encode: Callable[[Outcome], bytes],
+    ) -> Reply:
         for _ in range(_ATTEMPTS):
             row = await self._store.session(envelope.session) if envelope.method != "CreateSession" else None
             _check_version(envelope, row)

@@ -54,7 +54,9 @@ class SheetReader:
         references: list[ReferenceView] = []
         if counts.phase_count or counts.unresolved_count:
             analysis = await self._context.analyse(sheet, owner)
-            phases = Phases(analysis.plan).page(-1, EMBEDDED) if analysis.plan is not None else []
+            phases = (
+                Phases(analysis.plan).page(-1, EMBEDDED) if analysis.plan is not None and counts.phase_count else []
+            )
             rows = await store.references(sheet.id, -1, EMBEDDED, unresolved_only=True)
             references = view_references(reader, analysis, rows)
         diagnostics = await store.diagnostics(sheet.id, 0, EMBEDDED)

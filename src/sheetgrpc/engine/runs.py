@@ -9,6 +9,8 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from sheetgrpc.clock import monotonic, wall_clock
 from sheetgrpc.engine.updates import (
     Body,
@@ -25,9 +27,12 @@ from sheetgrpc.engine.views import ResultView
 from sheetgrpc.planning.model import Plan, Results, Status
 from sheetgrpc.store.records import ExecutionRow, ResultRow
 
-_FLUSH_SECONDS = 0.2  # at most four updates a flush: 20 a second
+_FLUSH_SECONDS = 0.2
+_UPDATE_SECONDS = 0.05  # a flush of more updates is followed by a longer pause: about 20 a second on the whole
+_LONGEST_PAUSE = 0.5
 _KEPT_UPDATES = 2048
-_RESULTS_AN_UPDATE = 2000
+_RESULTS_AN_UPDATE = 5000
+_QUEUED = 0  # the epoch before the first: what is told in it stands before all that follows
 
 
 class Run:
@@ -37,12 +42,13 @@ class Run:
         self.execution = execution
         self.total = execution.statements_total
         self.completed = 0
+        self.phases = 0  # that ended
         self._clock = clock
         self._updates: list[Update] = []
         self._first = 1  # sequence of the oldest kept update
-        self._changed: asyncio.Future[None] | None = None
+        self._waiting: set[asyncio.Future[bool]] = set()
         self._snapshot: Update | None = None
-        self._flushed_at = float("-inf")
+        self._next_flush = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
         self._started: PhaseStarted | None = None
         self._ended: PhaseCompleted | None = None
@@ -60,6 +66,13 @@ class Run:
         """True once Finished is among the updates."""
         return bool(self._updates) and isinstance(self._updates[-1].body, Finished)
 
+    @property
+    def live(self) -> ExecutionRow:
+        """The execution with its progress, of which the stored row knows nothing before the end."""
+        if self.execution.state.terminal or not self.phases:
+            return self.execution
+        return msgspec.structs.replace(self.execution, phases_completed=self.phases)
+
     def begin(self, execution: ExecutionRow, plan: Plan, results: Results) -> None:
         """It runs now: `plan` and `results` are what its statement results are read from."""
         self.execution = execution
@@ -72,6 +85,7 @@ class Run:
 
     def phases_completed(self, ended: PhaseCompleted) -> None:
         """Phases ended; neighbours are told as one range."""
+        self.phases = ended.last_depth + 1
         before = self._ended
         if before is not None:
             ended = PhaseCompleted(
@@ -98,10 +112,16 @@ class Run:
         self._publish(Finished(execution))
 
     def snapshot(self) -> Update:
-        """The execution as it stands, placed after the last update."""
-        if self._snapshot is None or self._snapshot.sequence != self.head:
-            self._snapshot = self._update(Snapshot(self.execution), self.head)
-        return self._snapshot
+        """The execution as it stands, placed after the last update; before Finished, which every stream gets."""
+        place = self.head - self.over
+        kept = self._snapshot
+        if kept is None or kept.sequence != place or kept.body != Snapshot(self.live):
+            kept = self._snapshot = self._update(Snapshot(self.live), place)
+        return kept
+
+    def opening(self) -> Update:
+        """The execution as it stands, placed before the first update."""
+        return self._update(Snapshot(self.live), 0)
 
     def after(self, sequence: int) -> Update | None:
         """The update after this one, if there is one."""
@@ -112,18 +132,24 @@ class Run:
         """True if a stream that saw this update can continue exactly."""
         return self._first - 1 <= sequence <= self.head
 
-    async def changed(self) -> None:
-        """Waits for the next update."""
-        if self._changed is None:
-            self._changed = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._changed)
+    async def changed(self, seconds: float) -> bool:
+        """Waits for the next update at most so long; True if there is one. A thousand watchers wait here at once."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._waiting.add(waiter)
+        timer = loop.call_later(seconds, _wake, waiter, False)  # what the future answers
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+            self._waiting.discard(waiter)
 
     def heartbeat(self) -> Update:
         """A sign of life at the present position."""
         return self._update(Heartbeat(), self.head)
 
     def _flush_soon(self) -> None:
-        wait = self._flushed_at + _FLUSH_SECONDS - self._clock()
+        wait = self._next_flush - self._clock()
         if wait <= 0:
             self._flush()
         elif self._timer is None:
@@ -136,7 +162,7 @@ class Run:
             self._timer = None
         if self._ended is None and self._started is None and not self._done:
             return
-        self._flushed_at = self._clock()
+        head = self.head
         if self._ended is not None:
             self._publish(self._ended)
         if self._started is not None:
@@ -145,6 +171,8 @@ class Run:
             self._publish(self._statement_results(self._done[start : start + _RESULTS_AN_UPDATE]))
         if self._done:
             self._publish(Progress(self.completed, self.total))
+        pause = min(max(_FLUSH_SECONDS, _UPDATE_SECONDS * (self.head - head)), _LONGEST_PAUSE)
+        self._next_flush = self._clock() + pause
         self._ended, self._started, self._done = None, None, []
 
     def _statement_results(self, indexes: list[int]) -> StatementResults:
@@ -159,9 +187,8 @@ class Run:
             cut = len(self._updates) - _KEPT_UPDATES
             del self._updates[:cut]
             self._first += cut
-        changed, self._changed = self._changed, None
-        if changed is not None and not changed.done():
-            changed.set_result(None)
+        for waiter in self._waiting:
+            _wake(waiter, True)  # what the future answers
 
     def _update(self, body: Body, sequence: int) -> Update:
         epoch = self.execution.epoch
@@ -182,6 +209,11 @@ def result_row(plan: Plan, results: Results, index: int) -> ResultRow:
     )
 
 
+def _wake(waiter: "asyncio.Future[bool]", changed: bool) -> None:  # what the future answers
+    if not waiter.done():
+        waiter.set_result(changed)
+
+
 class Runs:
     """The runs of this process, by execution id; finished ones go when they are stored."""
 
@@ -195,8 +227,12 @@ class Runs:
 
     def queue(self, execution: ExecutionRow) -> None:
         """A queued execution is to run, after those before it."""
-        self._runs[execution.id] = Run(execution)
+        self.adopt(execution)
         self.pending.put_nowait(execution.id)
+
+    def adopt(self, execution: ExecutionRow) -> Run:
+        """The run of an execution that is queued, or will be in a moment."""
+        return self._runs.setdefault(execution.id, Run(execution))
 
     def remove(self, execution_id: str) -> None:
         """The execution is over and stored. Watchers keep their run until they have read it."""
@@ -205,7 +241,8 @@ class Runs:
     def overlay(self, execution: ExecutionRow) -> ExecutionRow:
         """The stored row, or what this process knows better of it."""
         run = self._runs.get(execution.id)
-        return run.execution if run is not None else execution
+        # What is stored as ended has ended, although the run is told a moment later.
+        return run.live if run is not None and not execution.state.terminal else execution
 
 
 class Watcher:
@@ -238,39 +275,30 @@ class Watcher:
         if self._run is None:
             return self._next_of_ended()
         if self._position is None:
-            update = self._run.snapshot()
-            if self._from_start and self._run.holds(0):
-                self._position = 0
-                return update
+            from_start, self._from_start = self._from_start, False
+            update = self._run.opening() if from_start and self._run.holds(0) else self._run.snapshot()
             self._position = update.sequence
-            self._over = self._run.over
-            return update if not self._over else self._snapshot_then_finished(update)
+            return update
         while not self._over:
             update_or_none = self._run.after(self._position)
             if update_or_none is None:
                 if not self._run.holds(self._position):
                     self._position = None  # it fell behind what is kept: a snapshot again
                     return await self.next()
-                if not await self._wait(self._run):
+                if not await self._run.changed(self._heartbeat):
                     return self._run.heartbeat()
                 continue
             self._position = update_or_none.sequence
             self._over = isinstance(update_or_none.body, Finished)
             if self._results or not isinstance(update_or_none.body, StatementResults):
                 return update_or_none
-        ended, self._ended = self._ended, None
-        return self._place(Finished(ended), 2) if ended is not None else None
+        return None
 
     def close(self) -> None:
         """The stream is gone."""
         self._run = None
         self._over = True
         self._ended = None
-
-    def _snapshot_then_finished(self, update: Update) -> Update:
-        """The run ended before this stream began: a snapshot of the end, then Finished."""
-        self._ended = self._run.execution if self._run is not None else None
-        return update
 
     def _next_of_ended(self) -> Update | None:
         if self._ended is None:
@@ -286,13 +314,6 @@ class Watcher:
         name, epoch = (execution.id, execution.epoch) if execution is not None else ("", 0)
         return Update(epoch, sequence, make_token(name, epoch, sequence), wall_clock(), body)
 
-    async def _wait(self, run: Run) -> bool:
-        try:
-            await asyncio.wait_for(run.changed(), self._heartbeat)
-        except TimeoutError:
-            return False
-        return True
-
 
 def make_token(execution_id: str, epoch: int, sequence: int) -> str:
     """An opaque place in a run."""
@@ -303,7 +324,7 @@ def read_token(token: str, execution_id: str, epoch: int) -> int | None:
     """The sequence that a token stands for, if it is of this run of this execution; else None, never an error."""
     try:
         version, name, of_epoch, sequence = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
-        if (version, name, int(of_epoch)) == ("1", execution_id, epoch):
+        if (version, name) == ("1", execution_id) and int(of_epoch) in (_QUEUED, epoch):
             return int(sequence)
     except (ValueError, binascii.Error):
         return None

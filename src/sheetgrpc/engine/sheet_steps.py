@@ -180,7 +180,7 @@ def view_parsed(sheet: SheetRow, source: str, analysis: Analysis, references: Se
     return view_sheet(
         sheet,
         count_analysis(sheet.id, analysis),
-        phases=Phases(analysis.plan).page(-1, EMBEDDED) if analysis.plan is not None else [],
+        phases=Phases(analysis.plan).page(-1, EMBEDDED) if analysis.plan is not None and analysis.phase_count else [],
         diagnostics=view_diagnostics(reader, shown[:EMBEDDED]),
         references=view_references(reader, analysis, open_rows[:EMBEDDED]),
     )

@@ -14,7 +14,7 @@ from sheetgrpc.planning.values import is_uuid
 from sheetgrpc.session import commands
 from sheetgrpc.session.machine import decide
 from sheetgrpc.session.model import Scope, Session
-from sheetgrpc.store.records import Changes, ScopeRow, SessionRow
+from sheetgrpc.store.records import Changes, ScopeRow, SessionRow, SymbolChange
 
 _NO_DRAW = Draw(now=0, id="", seed=0)
 
@@ -143,6 +143,15 @@ class SetTemplate(Simple):
     def command(self, draw: Draw) -> commands.Command:  # noqa: ARG002  # the step's form
         """The template."""
         return commands.SetTemplate(source=self._intent.source, target_entity_type=self._target)
+
+
+class ResetSession(Simple):
+    """Takes layers away; with EMPTY the committed symbols go too."""
+
+    def changes(self, session: Session, draw: Draw, changes: Changes) -> None:  # noqa: ARG002  # the step's form
+        """What is kept of the symbols beside the session."""
+        if not session.committed:
+            changes.symbols = SymbolChange(0, ())
 
 
 def read_key(entity: Entity, text: str, field: str) -> Key:

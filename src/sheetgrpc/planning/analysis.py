@@ -37,9 +37,10 @@ def analyse(source: str, catalog: Catalog, known: Known, limits: Limits = DEFAUL
     if not any(diagnostic.severity == "ERROR" for diagnostic in diagnostics):
         placed = depths.compute(binding.drafts, catalog, binding.needs, sequence)
         plan = _plan(source, sheet, binding, placed, sequence)
+    is_open = any(reference.entity_id is None for reference in binding.references)
     return Analysis(
         statement_count=sheet.count,
-        phase_count=plan.phase_count if plan is not None else 0,
+        phase_count=plan.phase_count if plan is not None and not is_open else 0,
         diagnostics=diagnostics,
         references=binding.references,
         wanted=Wanted(),

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from sheetgrpc.catalog.loading import arguments_by_name
-from sheetgrpc.catalog.model import Argument, Catalog, Entity, KeyType, Type, Verb
+from sheetgrpc.catalog.model import Argument, Catalog, KeyType, Type, Verb
+from sheetgrpc.dsl.ast import List, Symbol
 from sheetgrpc.dsl.columns import Columns, Group, Kind
 from sheetgrpc.dsl.diagnostics import DiagnosticCode
 from sheetgrpc.planning import trees
 from sheetgrpc.planning.drafts import Draft, Drafts
-from sheetgrpc.dsl.ast import List, Symbol
 from sheetgrpc.planning.findings import BINDING, VERB, Closest, Finding
-from sheetgrpc.planning.model import Cell, Column, Ints, Key, Known, Reference, Wanted
+from sheetgrpc.planning.model import Column, Key, Known, Reference, Wanted
 from sheetgrpc.planning.naming import Naming, Place, offer_symbols
 from sheetgrpc.planning.required import Given, check_required
 from sheetgrpc.planning.values import Problem, accepts, article, mismatch, store_cells
@@ -56,15 +56,16 @@ class _Binder:
         self.wanted_symbols: dict[str, None] = {}
         self.drafts = Drafts()
         self.needs: list[tuple[int, ...]] = [()] * sheet.count
-
-    def bind(self) -> Binding:
-        """The pass: bindings first, so that a symbol may be used above the statement that binds it."""
-        for group in self.sheet.groups:
+        # Bindings first, so that a symbol may be used above the statement that binds it.
+        for group in sheet.groups:
             self._collect_bindings(group)
         self.close_symbols = Closest(self.symbols)
-        self.close_verbs = Closest(self.catalog.verbs)
+        self.close_verbs = Closest(catalog.verbs)
         hint = "refer to a row of this sheet by its symbol" if self.symbols else "SearchEntities finds keys by name"
-        self.naming = Naming(self.known, hint, self.findings.append)
+        self.naming = Naming(known, hint, self.findings.append)
+
+    def bind(self) -> Binding:
+        """The pass."""
         for group in self.sheet.groups:
             self._bind_group(group)
         self._report_unused()
@@ -99,10 +100,9 @@ class _Binder:
             self.types.update(dict.fromkeys(group.bindings, entity))
         if verb is not None and not verb.binds:
             for index, name in zip(group.indexes, group.bindings, strict=True):
-                message = f"{verb.name} makes no key that @{name} could stand for"
-                hint = (
-                    "remove :as" if index not in self.sheet.lifted else "write the inner call as a statement of its own"
-                )
+                lifted = index in self.sheet.lifted
+                message = f"{verb.name} makes no key that {_show(name)} could stand for"
+                hint = "write the inner call as a statement of its own" if lifted else "remove :as"
                 self._find(index, BINDING, DiagnosticCode.BINDS_NOTHING, message, hint)
 
     def _collect_with_duplicates(self, group: Group, entity: str) -> None:
@@ -150,8 +150,7 @@ class _Binder:
         argument = arguments_by_name(verb).get(written)
         if argument is None:
             close = Closest(arguments_by_name(verb)).find(written)
-            names = ", ".join(f":{argument.name}" for argument in verb.arguments)
-            hint = f"did you mean :{close}?" if close else f"{verb.name} takes {names or 'no arguments'}"
+            hint = f"did you mean :{close}?" if close else f"{verb.name} takes {_list_arguments(verb)}"
             message = f"{verb.name} has no argument :{written}"
             for index in group.indexes:
                 self._find(index, written, DiagnosticCode.UNKNOWN_ARGUMENT, message, hint, at_name=True)
@@ -202,9 +201,12 @@ class _Binder:
         kinds = set(map(self.types.get, texts))
         if not complete or kinds - {wanted, _UNKNOWN_TYPE}:
             self._check_symbols(group, argument, written, texts, column)
+        needs = self.needs
         for index, name, ref in zip(group.indexes, texts, column.refs, strict=True):
-            if ref >= 0:
+            if ref == index:
                 self._need(index, written, [(name, ref)])
+            elif ref >= 0:
+                needs[index] += (ref,)
         if argument.type is Type.STRING:
             column.as_text = any(self._key_type(kind) is KeyType.INTEGER for kind in kinds if kind)
 
@@ -227,13 +229,15 @@ class _Binder:
             return
         if argument.type is Type.ENTITY:
             fits = entity == argument.entity
-            message = f"argument :{argument.name} wants {article(argument.entity or '')}; @{name} is {article(entity)}"
+            message = (
+                f"argument :{argument.name} wants {article(argument.entity or '')}; {_show(name)} is {article(entity)}"
+            )
         else:
             key_type = self._key_type(entity)
             fits = argument.type in (Type.STRING, Type.JSON) or _KEY_FITS[key_type] is argument.type
             message = (
                 f"argument :{argument.name} wants {article(argument.type.value)};"
-                f" @{name} is {article(entity)}, whose key is {article(key_type.value)}"
+                f" {_show(name)} is {article(entity)}, whose key is {article(key_type.value)}"
             )
         if not fits:
             self._find(index, written, DiagnosticCode.TYPE_MISMATCH, message, symbol=name)
@@ -342,7 +346,7 @@ class _Binder:
         if self.sheet.diagnostics:
             return  # a statement that did not parse may use it
         for name in self.symbols.keys() - self.used:
-            if not name.startswith("__"):
+            if not name.startswith("__") and self.types[name] != _UNKNOWN_TYPE:
                 message = f"@{name} is bound and not used in this sheet"
                 self._find(self.symbols[name], BINDING, DiagnosticCode.UNUSED_BINDING, message, symbol=name)
 
@@ -366,3 +370,14 @@ class _Binder:
 
 _KEY_TYPES = frozenset({Type.ENTITY, Type.UUID, Type.STRING, Type.INTEGER})  # a symbol may stand for one of these
 _KEY_FITS = {KeyType.UUID: Type.UUID, KeyType.INTEGER: Type.INTEGER, KeyType.STRING: Type.STRING}
+
+
+def _list_arguments(verb: Verb) -> str:
+    names = [f":{argument.name}" for argument in verb.arguments]
+    more = [f"and {len(names) - 20} more"] if len(names) > 20 else []
+    return ", ".join(names[:20] + more) or "no arguments"
+
+
+def _show(symbol: str) -> str:
+    """A symbol for people, who know nothing of those that lifted calls get."""
+    return "the inner call" if symbol.startswith("__") else f"@{symbol}"

@@ -6,7 +6,9 @@ comments are safe (S-R14). Symbols that the template binds are renamed per entit
 symbol that the template mentions (S-R16).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -36,9 +38,11 @@ def check_template(source: str, placeholder: str, catalog: Catalog) -> int:
     bound = [name for call in tree.calls for name in _bindings(call)]
     if placeholder in bound:
         raise TemplateFault(f"the template binds @{placeholder}, which stands for the entity; bind another name")
-    if len(set(bound)) < len(bound):
-        twice = next(name for name in bound if bound.count(name) > 1)
-        raise TemplateFault(f"the template binds @{twice} twice; choose another name")
+    seen: set[str] = set()
+    for name in bound:
+        if name in seen:
+            raise TemplateFault(f"the template binds @{name} twice; choose another name")
+        seen.add(name)
     if placeholder not in {name for call in tree.calls for name in _symbols(call)}:
         raise TemplateFault(f"the template does not use @{placeholder}; every sheet line would be the same")
     if placeholder not in catalog.entities:
@@ -48,27 +52,43 @@ def check_template(source: str, placeholder: str, catalog: Catalog) -> int:
 
 def expand(source: str, placeholder: str, keys: Sequence[Key]) -> Expansion:
     """The sheet of a checked template for these entities, in their order."""
-    tree = _parse(source)
-    bound = {name for call in tree.calls for name in _bindings(call)}
-    taken = {name for call in tree.calls for name in _symbols(call)} - bound
-    suffix = _free_suffix(bound, taken, len(keys))
-    lines = [_pieces(call, placeholder, bound) for call in tree.calls]
-    per_entity = sum(1 for call in tree.calls for _ in _calls(call))
-    text = "".join(_lines(lines, keys, suffix))
-    return Expansion(text, per_entity * len(keys), per_entity)
+    made = _Made(_parse(source), placeholder, len(keys))
+    text = "".join(_lines(made.lines, keys, made.suffix))
+    return Expansion(text, made.statements * len(keys), made.statements)
 
 
 def size(source: str, placeholder: str, keys: Sequence[Key]) -> tuple[int, int]:
-    """Statements and a bound on the UTF-8 bytes that `expand` would make, without making them."""
-    tree = _parse(source)
-    per_entity = sum(1 for call in tree.calls for _ in _calls(call))
-    bound = {name for call in tree.calls for name in _bindings(call)}
-    longest = max((len(str(key).encode()) for key in keys), default=0) + 16
-    each = 0
-    for call in tree.calls:
-        pieces = _pieces(call, placeholder, bound)
-        each += sum(len(piece.encode()) for piece in pieces if isinstance(piece, str)) + longest * len(pieces)
-    return per_entity * len(keys), each * len(keys)
+    """Statements, and a bound on the UTF-8 bytes, that `expand` would make; without making them.
+
+    The bound is the exact size but where a key has characters that are printed escaped.
+    """
+    made = _Made(_parse(source), placeholder, len(keys))
+    pieces = [piece for line in made.lines for piece in line]
+    symbols = [piece for piece in pieces if isinstance(piece, Symbol)]
+    fixed = len(made.lines) + sum(len(piece.encode()) for piece in pieces if isinstance(piece, str))
+    fixed += sum(len(f"@{symbol.name}{made.suffix}") for symbol in symbols)
+    numbers = sum(len(str(number)) for number in range(1, len(keys) + 1)) if symbols else 0
+    slots = sum(piece is _KEY for piece in pieces)
+    size = fixed * len(keys) + numbers * len(symbols) + slots * sum(map(_key_size, keys))
+    return made.statements * len(keys), size
+
+
+class _Made:
+    """A template taken apart: a line of pieces a statement, and what makes its symbols an entity's own."""
+
+    def __init__(self, tree: Tree, placeholder: str, count: int) -> None:
+        bound = {name for call in tree.calls for name in _bindings(call)}
+        taken = {name for call in tree.calls for name in _symbols(call)} - bound
+        self.statements = sum(1 for call in tree.calls for _ in _calls(call))
+        self.suffix = _free_suffix(bound, taken, count)
+        self.lines = [_pieces(call, placeholder, bound) for call in tree.calls]
+
+
+def _key_size(key: Key) -> int:
+    if isinstance(key, int):
+        return len(str(key))
+    plain = key.isprintable() and '"' not in key and "\\" not in key
+    return 2 + (len(key.encode()) if plain else len("\\uXXXX") * len(key))
 
 
 def _parse(source: str) -> Tree:
@@ -119,17 +139,18 @@ def _symbols(call: Call) -> Iterator[str]:
 def _free_suffix(bound: set[str], taken: set[str], count: int) -> str:
     """What stands between a template symbol and an entity's number: "-", or "-_" if that hits another symbol, ..."""
     suffix = "-"
-    while any(_clashes(name, suffix, taken, count) for name in bound):
+    while any(_clashes(other, suffix, bound, count) for other in taken):
         suffix += "_"
     return suffix
 
 
-def _clashes(name: str, suffix: str, taken: Iterable[str], count: int) -> bool:
-    start = name + suffix
-    return any(
-        other.startswith(start) and other[len(start) :].isdigit() and 1 <= int(other[len(start) :]) <= count
-        for other in taken
-    )
+def _clashes(other: str, suffix: str, bound: set[str], count: int) -> bool:
+    """True if a symbol of the template, renamed for one of `count` entities, would be `other`."""
+    head = other.rstrip("0123456789")
+    number = other[len(head) :]
+    if not head.endswith(suffix) or head.removesuffix(suffix) not in bound:
+        return False
+    return number[:1] not in ("", "0") and len(number) <= len(str(count)) and int(number) <= count
 
 
 _KEY = object()  # the slot of the entity's key
@@ -138,17 +159,15 @@ _KEY = object()  # the slot of the entity's key
 def _pieces(call: Call, placeholder: str, bound: set[str]) -> list[object]:
     """The printed statement as text, `_KEY` slots, and `Symbol`s of the template that get the entity's number."""
     marks: list[object] = []
-    marked = _mark(call, placeholder, bound, marks)
-    text = print_call(marked)
-    pieces: list[object] = []
-    for number, mark in enumerate(marks):
-        before, _, text = text.partition(f"@{_marker(number)}")
-        pieces += [before, mark]
-    return [*pieces, text]
+    texts = _MARKERS.split(print_call(_mark(call, placeholder, bound, marks)))
+    return [texts[0], *chain.from_iterable(zip(marks, texts[1:], strict=True))]
+
+
+# Not a symbol that any sheet can hold (the NUL), so nothing else in the printed text can be taken for it.
+_MARKERS = re.compile("@\0[0-9]+\0")
 
 
 def _marker(number: int) -> str:
-    # Not a symbol that any sheet can hold (the NUL), so nothing else in the printed text can be taken for it.
     return f"\0{number}\0"
 
 

@@ -103,7 +103,7 @@ def _makers(entity: Entity, wanted: set[str], drafts: Sequence[Draft]) -> dict[s
     Two, because a statement is no answer to its own reference.
     """
     found: dict[str, list[tuple[int, str, str]]] = {}
-    names = {entity.display, *entity.search}
+    names = {entity.key.column, entity.display, *entity.search}
     for draft in drafts:
         if draft.verb.entity != entity.name or not draft.verb.binds or draft.bindings is None:
             continue

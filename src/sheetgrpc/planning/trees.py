@@ -94,9 +94,9 @@ class _Writer:
     def check_length(self, length: int) -> None:
         low, high = self.argument.min_length, self.argument.max_length
         if low is not None and length < low:
-            self._invalid(f"argument :{self.argument.name} has {length} items, fewer than {low}")
+            self._invalid(f"argument :{self.argument.name} is shorter than {low} items: it has {length}")
         if high is not None and length > high:
-            self._invalid(f"argument :{self.argument.name} has {length} items, more than {high}")
+            self._invalid(f"argument :{self.argument.name} is longer than {high} items: it has {length}")
 
     def items(self, values: tuple[object, ...], write: Callable[[object, int], None]) -> None:
         self.parts.append("[")

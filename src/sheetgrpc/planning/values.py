@@ -27,7 +27,7 @@ _NAMES = {
     Kind.DECIMAL: "a decimal",
     Kind.BOOLEAN: "a boolean",
     Kind.NIL: "nil",
-    Kind.SYMBOL: "a symbol",
+    Kind.SYMBOL: "the key of a row",
     Kind.REFERENCE: "a reference",
     Kind.WORD: "a word",
     Kind.LIST: "a list",
@@ -111,9 +111,9 @@ def _strings(argument: Argument, cells: Sequence[object]) -> tuple[list[Cell], l
     texts: list[str] = list(cells)  # type: ignore[arg-type]  # accepted kinds are str
     problems: list[Problem] = []
     if argument.max_length is not None and texts and max(map(len, texts)) > argument.max_length:
-        problems += _lengths(argument, texts, operator.gt, "more", argument.max_length)
+        problems += _lengths(argument, texts, operator.gt, "longer", argument.max_length)
     if argument.min_length is not None and texts and min(map(len, texts)) < argument.min_length:
-        problems += _lengths(argument, texts, operator.lt, "fewer", argument.min_length)
+        problems += _lengths(argument, texts, operator.lt, "shorter", argument.min_length)
     if argument.pattern is not None:
         match = _pattern(argument.pattern)
         if not all(map(match, texts)):
@@ -129,7 +129,7 @@ def _lengths(
     argument: Argument, texts: list[str], wrong: Callable[[int, int], bool], word: str, limit: int
 ) -> Iterable[Problem]:
     return [
-        _invalid(row, f"argument :{argument.name} has {len(text)} characters, {word} than {limit}")
+        _invalid(row, f"argument :{argument.name} is {word} than {limit} characters: it has {len(text)}")
         for row, text in enumerate(texts)
         if wrong(len(text), limit)
     ]

@@ -6,6 +6,7 @@ Order of a shutdown: health says NOT_SERVING, new calls are refused and streams 
 
 import asyncio
 import contextlib
+import gc
 import re
 import signal
 import socket
@@ -86,6 +87,9 @@ class Server:
         self.address = _bind(self._grpc, self._settings.listen)
         await self._grpc.start()
         self._health.serve()
+        # What is here now stays: a full collection that walks it stalls the loop, once a large sheet has set one off.
+        gc.collect()
+        gc.freeze()
         _log.info("server.started", address=self.address, database=self._settings.database)
 
     def drain(self) -> None:

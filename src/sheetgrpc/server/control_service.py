@@ -1,7 +1,6 @@
 """ControlService: what runs here, and within which limits."""
 
 import platform
-import sqlite3
 from importlib.metadata import version
 
 import grpc
@@ -11,7 +10,6 @@ from sheetgrpc.config import PAGE_LIMIT, Settings
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.server.calls import Call
 from sheetgrpc.server.convert.values import write_duration, write_time
-from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.v1 import control_service_pb2 as pb
 
 
@@ -19,15 +17,16 @@ class ControlService:
     """The server itself. Answers the same as long as it lives."""
 
     def __init__(self, engine: Engine) -> None:
+        about = engine.store.about
         self._info = pb.ServerInfo(
             version=version("sheetgrpc"),
             python_version=platform.python_version(),
             grpc_version=grpc.__version__,
-            database="sqlite",
-            database_version=sqlite3.sqlite_version,
-            schema_version=load_migrations("sqlite")[-1].version,
+            database=about.kind,
+            database_version=about.version,
+            schema_version=about.schema_version,
             catalog_digest=engine.catalog.digest,
-            incarnation=engine.store.incarnation,
+            incarnation=about.incarnation,
             start_time=write_time(wall_clock()),
             limits=_write_limits(engine.settings),
         )

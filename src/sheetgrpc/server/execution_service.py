@@ -10,7 +10,6 @@ from sheetgrpc.server.convert.executions import encode_update, write_execution, 
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.sessions import write_session
 from sheetgrpc.server.paging import MOMENTS, POSITIONS, read_page
-from sheetgrpc.store.records import ExecutionFilter
 from sheetgrpc.v1 import execution_pb2
 from sheetgrpc.v1 import execution_service_pb2 as pb
 
@@ -67,10 +66,8 @@ class ExecutionService:
         """Lists executions."""
         form = Form()
         page = read_page(form, request, MOMENTS, call.max_send_bytes)
-        session, states = requests.read_execution_filter(form, request)
+        wanted = requests.read_execution_filter(form, request)
         form.done()
-        session_id = (await self._engine.get_session(session)).row.session.id if session else ""
-        wanted = ExecutionFilter(session_id=session_id, states=states)
         found = await self._engine.list_executions(wanted, page.wanted, page.after)
         executions, token = page.write(found, write_execution, lambda _, row: (row.submitted_at, row.id))
         return pb.ListExecutionsResponse(executions=executions, next_page_token=token)

@@ -105,7 +105,7 @@ def internal_error(error_id: str) -> SheetError:
     return SheetError(
         Reason.INTERNAL_ERROR,
         f"internal error {error_id}; report this id to who runs the server",
-        metadata={"error_id": error_id},
+        metadata={"errorId": error_id},
     )
 
 

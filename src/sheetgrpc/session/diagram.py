@@ -34,8 +34,8 @@ A session stands in one of nine states. A command is accepted where the table be
 any other is refused with FAILED_PRECONDITION, changes nothing and does not move the version. Every accepted command is
 one event in the session's log, and the session is the fold of that log.
 
-`allowed_actions`, in every session and (in `ErrorInfo.metadata`) in every refusal, names the RPCs that the table lets
-through now: what it lists is not refused for reasons of state, what it does not list always is.
+`allowed_actions` in every session, and `allowedActions` in the `ErrorInfo.metadata` of every refusal, names the RPCs
+that the table lets through now: what it lists is not refused for reasons of state, what it does not list always is.
 """
 
 _TABLE_HEAD = """\

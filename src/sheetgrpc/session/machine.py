@@ -65,7 +65,7 @@ def decide(
 
     `catalog_digest`, of the server's catalog, only makes the allowed_actions of a refusal exact; without it a parsed
     sheet is taken as parsed with that catalog. Raises NotFound without a session, NotAllowed where state or guard
-    forbid the command (metadata `state`, `lifecycle`, `allowed_actions`), InvalidRequest where the command is wrong in
+    forbid the command (metadata `state`, `lifecycle`, `allowedActions`), InvalidRequest where the command is wrong in
     itself, Conflict where it was prepared for another sheet or execution than the session has.
     """
     known = command.catalog_digest if isinstance(command, SubmitSheet) else catalog_digest
@@ -145,7 +145,7 @@ def _refusal(session: Session, reason: Reason, text: str, digest: str) -> NotAll
 def _metadata(session: Session, digest: str) -> dict[str, str]:
     """What a client needs to go on after a refusal."""
     actions = ",".join(allowed_actions(session, digest))
-    return {"state": session.state, "lifecycle": session.lifecycle, "allowed_actions": actions}
+    return {"state": session.state, "lifecycle": session.lifecycle, "allowedActions": actions}
 
 
 def _name(command: Command) -> str:

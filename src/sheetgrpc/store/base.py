@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+import msgspec
+
 from sheetgrpc.catalog.database import Table
 from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.dsl.diagnostics import Diagnostic
@@ -87,10 +89,19 @@ class Transaction(Protocol):
         ...
 
 
+class About(msgspec.Struct, frozen=True):
+    """What database this is."""
+
+    kind: str  # "sqlite"
+    version: str  # of the database's own program
+    schema_version: int  # number of the last migration of our tables
+    incarnation: str  # of what is in it: stays over restarts, another after a restore
+
+
 class Store(Protocol):
     """A database with our tables and the user's."""
 
-    incarnation: str  # of this database; another after a restore
+    about: About
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """The writer; waits for it at most the writer timeout, then Unavailable(STORE_BUSY)."""

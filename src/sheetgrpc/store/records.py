@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from sheetgrpc.dsl.diagnostics import Diagnostic
+from sheetgrpc.dsl.diagnostics import Diagnostic, Span
 from sheetgrpc.planning.model import Key, Reference, StatementError
 from sheetgrpc.session.events import Event
 from sheetgrpc.session.model import ExecutionState, Mode, Session
@@ -77,11 +77,12 @@ class TableCounts(msgspec.Struct, frozen=True):
 
 
 class ExecutionError(msgspec.Struct, frozen=True):
-    """Why an execution ended as it did; `statement_index` is None where no statement is to blame."""
+    """Why an execution ended as it did; `statement_index` and `span` are None where no statement is to blame."""
 
     code: str
     message: str
     statement_index: int | None = None
+    span: Span | None = None  # of that statement
 
 
 class ExecutionRow(msgspec.Struct, frozen=True):

@@ -104,7 +104,10 @@ def _write_error(row: ExecutionRow) -> execution_pb2.ExecutionError | None:
     if error is None:
         return None
     return execution_pb2.ExecutionError(
-        code=ERROR_CODES.write(ErrorCode(error.code)), message=error.message, statement_index=error.statement_index
+        code=ERROR_CODES.write(ErrorCode(error.code)),
+        message=error.message,
+        statement_index=error.statement_index,
+        span=write_span(error.span) if error.span is not None else None,
     )
 
 

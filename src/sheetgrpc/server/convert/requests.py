@@ -13,8 +13,8 @@ from sheetgrpc.errors import limit_exceeded
 from sheetgrpc.server.convert.enums import EXECUTION_STATES, LIFECYCLES, MODES, STATES, STATUSES
 from sheetgrpc.server.convert.form import TEXT_LENGTH, Form
 from sheetgrpc.server.convert.values import read_struct, read_timeout
-from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, State
-from sheetgrpc.store.records import SessionFilter
+from sheetgrpc.session.model import Client, Lifecycle, Mode, State
+from sheetgrpc.store.records import ExecutionFilter, SessionFilter
 from sheetgrpc.v1 import (
     catalog_service_pb2,
     execution_pb2,
@@ -146,12 +146,12 @@ def read_session_filter(form: Form, request: session_service_pb2.ListSessionsReq
     )
 
 
-def read_execution_filter(
-    form: Form, request: execution_service_pb2.ListExecutionsRequest
-) -> tuple[str, tuple[ExecutionState, ...]]:
-    """The filters of ListExecutions: a session as it was named, or nothing, and states."""
-    session = form.name("session", request.session, required=False)
-    return session, EXECUTION_STATES.read_all(form, "states", request.states)
+def read_execution_filter(form: Form, request: execution_service_pb2.ListExecutionsRequest) -> ExecutionFilter:
+    """The filters of ListExecutions; the session as it was named."""
+    return ExecutionFilter(
+        session_id=form.name("session", request.session, required=False),
+        states=EXECUTION_STATES.read_all(form, "states", request.states),
+    )
 
 
 def read_statuses(form: Form, request: execution_service_pb2.ListStatementResultsRequest) -> list[int]:

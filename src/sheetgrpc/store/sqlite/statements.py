@@ -152,6 +152,7 @@ class Shape:
             f" WHERE {matches or '1'} GROUP BY i.column1"
         )
 
+    @cached_property
     def update(self) -> str:
         """Sets the given values; parameters: sets, then by."""
         sets = ", ".join(f"{quote(name)} = ?" for name in self.sets)

@@ -69,9 +69,7 @@ def run_rows(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: 
         _RUN[shape.verb.kind](connection, shape, rows, results)
 
 
-def run_single(
-    connection: sqlite3.Connection, shape: Shape, index: int, cells: list[Cell], results: Results
-) -> None:
+def run_single(connection: sqlite3.Connection, shape: Shape, index: int, cells: list[Cell], results: Results) -> None:
     """Does one create, ensure or link; `cells` are the given ones. Raises Failure; then nothing was done."""
     with _failures(connection, shape):
         one = shape.one
@@ -82,7 +80,7 @@ def run_single(
             results.keys[index], differs = found
             effect = Effect.UPDATED if differs else Effect.UNCHANGED
             if differs:
-                connection.execute(shape.update, [cells[at] for at in one.find_order])
+                _require_all(shape, connection.execute(shape.update, [cells[at] for at in one.find_order]), 1)
         else:
             _insert_single(connection, shape, index, cells, results)
         results.status[index], results.effect[index] = Status.SUCCESS, effect
@@ -97,8 +95,12 @@ def _insert_single(
         values.insert(0, results.keys[index])
     cursor = connection.execute(one.insert, values)
     if shape.returns_key:
-        results.keys[index] = cursor.fetchone()[0]
-    elif one.key_place is not None:
+        made = cursor.fetchall()  # to its end: constraints are checked after the row has come back
+        _require_inserted(shape, len(made), 1)
+        results.keys[index] = made[0][0]
+        return
+    _require_inserted(shape, cursor.rowcount, 1)
+    if one.key_place is not None:
         key = cells[one.key_place]
         results.keys[index] = key if isinstance(key, (str, int)) else None
 
@@ -122,25 +124,25 @@ class _failures:  # noqa: N801  # used as a function; contextlib's generators co
 
 def _raise_failure(connection: sqlite3.Connection, shape: Shape, error: BaseException) -> None:
     """Raises Failure for what is a statement's fault; anything else goes on as it is."""
-    try:
-        raise error
-    except sqlite3.IntegrityError as error:
+    if isinstance(error, sqlite3.IntegrityError):
         if not connection.in_transaction:  # a trigger rolled the whole transaction back: no statement's failure
             raise Interrupted("the database ended the transaction") from error
         kind, message = _CONSTRAINTS.get(
             error.sqlite_errorcode, ("constraint", "a constraint of the table does not hold")
         )
         raise Failure(StatementError(ErrorCode.DB_CONSTRAINT, f"{shape.verb.table}: {message}", kind)) from error
-    except (sqlite3.DataError, OverflowError, UnicodeEncodeError) as error:
+    if isinstance(error, (sqlite3.DataError, OverflowError, UnicodeEncodeError)):
         message = f"{shape.verb.table}: a value cannot be stored, it is too large or no valid text"
         raise Failure(StatementError(ErrorCode.INVALID_ARGUMENT, message)) from error
-    except sqlite3.OperationalError as error:
-        # The user's own SQL (a trigger, a check, a generated column) broke on these values. The rest is the machine's.
-        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
-            raise
+    if isinstance(error, sqlite3.OperationalError) and _is_own_sql(error):
         log.warning("statement.refused", verb=shape.verb.name, error=str(error))
         message = f"{shape.verb.table}: the database cannot do this with these values"
         raise Failure(StatementError(ErrorCode.INTERNAL, message)) from error
+
+
+def _is_own_sql(error: sqlite3.OperationalError) -> bool:
+    """True where the user's own SQL (a trigger, a check, a generated column) broke; the rest is the machine's fault."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
 
 
 def fold(shape: Shape, rows: Rows) -> tuple[list[list[int]], dict[int, int]]:
@@ -222,7 +224,7 @@ def _update(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
 def _update_rows(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
     count = len(rows.indexes)
     cells = [*shape.cells(rows.columns, shape.sets, count), *shape.by_cells(rows.columns, count)]
-    done = connection.executemany(shape.update(), list(zip(*cells, strict=True)))
+    done = connection.executemany(shape.update, list(zip(*cells, strict=True)))
     _require_all(shape, done, count)
     _succeed(rows.indexes, results, Effect.UPDATED)
 
@@ -234,7 +236,7 @@ def _delete(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
         _succeed(part.indexes, results, Effect.UNCHANGED)
         there = part.pick(sorted(found))
         cells = shape.by_cells(there.columns, len(there.indexes))
-        done = connection.executemany(shape.delete(), list(zip(*cells, strict=True)))
+        done = connection.executemany(shape.delete, list(zip(*cells, strict=True)))
         _require_all(shape, done, len(there.indexes))
         _succeed(there.indexes, results, Effect.DELETED)
 

@@ -242,8 +242,8 @@ def record(
         if group.bindings is not None:
             entity = catalog.verbs[group.verb].entity
             for index, name in zip(group.indexes, group.bindings, strict=True):
-                symbols[index] = name
-                types[index] = entity if name is not None else None
+                if name is not None and not name.startswith("__"):  # what the server named is nobody's symbol
+                    symbols[index], types[index] = name, entity
     details = _details(results)
     rows = zip(
         repeat(execution.number),

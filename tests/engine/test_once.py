@@ -1,0 +1,213 @@
+"""A command takes effect exactly once: however often it is sent, whoever hangs up, whatever moves meanwhile."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.engine.driving import Driver, describe, drive
+
+from sheetgrpc.clock import Draws
+from sheetgrpc.engine import intents
+from sheetgrpc.engine.intents import Envelope, Intent
+from sheetgrpc.errors import Conflict, InvalidRequest, NotAllowed, Reason, SheetError
+from sheetgrpc.session.model import State
+from sheetgrpc.store.records import ExecutionFilter
+
+SHEET = '(ship.ensure :name "S" :as @s) (voyage.ensure :ship @s :number 1)'
+SUBMIT = intents.SubmitSheet(confirm=True)
+STEPS: dict[str, Intent] = {
+    "ImportSheet": intents.ImportSheet(SHEET),
+    "ParseSheet": intents.ParseSheet(),
+    "SubmitSheet": SUBMIT,
+}
+
+
+async def test_a_repeat_is_answered_byte_for_byte(fleet: Driver) -> None:
+    """Though the session has moved on since."""
+    session = await fleet.open()
+    first = await fleet.send(session, intents.ImportSheet(SHEET), "r")
+    await fleet.call(session, intents.ParseSheet())
+    again = await fleet.send(session, intents.ImportSheet(SHEET), "r")
+    assert (first.replayed, again.replayed) == (False, True)
+    assert again.body == first.body
+    assert again.stored == first.stored
+    assert await fleet.state(session) is State.READY
+
+
+async def test_a_request_id_is_for_one_content(fleet: Driver) -> None:
+    session = await fleet.open()
+    await fleet.send(session, intents.ImportSheet(SHEET), "r", b"one")
+    with pytest.raises(InvalidRequest) as refused:
+        await fleet.send(session, intents.ImportSheet("(port.list)"), "r", b"two")
+    assert refused.value.reason is Reason.REQUEST_ID_REUSED
+
+
+async def test_a_request_id_is_within_caller_method_and_target(fleet: Driver) -> None:
+    one, other = await fleet.open(), await fleet.open()
+    await fleet.send(one, intents.ImportSheet(SHEET), "r")
+    assert not (await fleet.send(other, intents.ImportSheet(SHEET), "r")).replayed
+    assert not (await fleet.send(one, intents.ParseSheet(), "r")).replayed
+    envelope = Envelope("berta", "ImportSheet", one, "r", b"f")
+    assert not (await fleet.engine.handle(envelope, intents.ImportSheet(SHEET), describe)).replayed
+
+
+async def test_a_refusal_is_not_kept(fleet: Driver) -> None:
+    session = await fleet.open()
+    with pytest.raises(NotAllowed):
+        await fleet.send(session, intents.ParseSheet(), "r")
+    await fleet.call(session, intents.ImportSheet(SHEET))
+    assert not (await fleet.send(session, intents.ParseSheet(), "r")).replayed
+
+
+@pytest.mark.parametrize(
+    ("intent", "state"),
+    [
+        (intents.ImportSheet(SHEET), State.GENERATED),
+        (intents.ParseSheet(), State.READY),
+        (SUBMIT, State.EXECUTED),
+    ],
+    ids=["ImportSheet", "ParseSheet", "SubmitSheet"],
+)
+async def test_thirty_at_once_are_one(fleet: Driver, intent: Intent, state: State) -> None:
+    """All get the first one's answer; none a refusal for what the first one did."""
+    session = await fleet.open()
+    if not isinstance(intent, intents.ImportSheet):
+        await fleet.call(session, intents.ImportSheet(SHEET))
+    if isinstance(intent, intents.SubmitSheet):
+        await fleet.call(session, intents.ParseSheet())
+    version = (await fleet.engine.get_session(session)).row.session.version
+    replies = await asyncio.gather(*(fleet.send(session, intent, "r") for _ in range(30)))
+    assert len({reply.body for reply in replies}) == 1
+    assert [reply.replayed for reply in replies].count(False) == 1
+    if isinstance(intent, intents.SubmitSheet):
+        executions = await fleet.engine.list_executions(_every(), 10, None)
+        assert len(executions) == 1
+        await fleet.finish(executions[0].id)
+        assert fleet.rows("SELECT count(*) FROM voyages") == [1]
+        version += 1
+    row = (await fleet.engine.get_session(session)).row.session
+    assert (row.state, row.version) == (state, version + 1)
+
+
+async def test_a_repeated_execute_attaches_to_the_same_run(fleet: Driver) -> None:
+    """At once, and long after."""
+    session = await fleet.ready(SHEET)
+    envelope = Envelope("anna", "ExecuteSheet", session, "r", b"f")
+
+    async def execute() -> str:
+        execution, _ = await fleet.engine.execute(envelope, SUBMIT)
+        assert (await fleet.finish(execution)).state == "SUCCEEDED"
+        return execution
+
+    found = await asyncio.gather(*(execute() for _ in range(30)))
+    assert {*found, await execute()} == {found[0]}
+    assert len(await fleet.engine.list_executions(_every(), 10, None)) == 1
+
+
+async def test_of_two_submits_one_wins(fleet: Driver) -> None:
+    session = await fleet.ready(SHEET)
+    outcomes = await asyncio.gather(*(fleet.call(session, SUBMIT) for _ in range(2)), return_exceptions=True)
+    (refusal,) = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert isinstance(refusal, NotAllowed)
+    assert len(await fleet.engine.list_executions(_every(), 10, None)) == 1
+
+
+async def test_a_version_that_is_not_the_sessions_is_refused(fleet: Driver) -> None:
+    session = await fleet.open()
+    await fleet.call(session, intents.ImportSheet(SHEET), expected_version=1)
+    with pytest.raises(Conflict) as refused:
+        await fleet.call(session, intents.ImportSheet(SHEET), expected_version=1)
+    assert refused.value.reason is Reason.VERSION_CONFLICT
+    assert refused.value.metadata == {"expectedVersion": "1", "actualVersion": "2"}
+    assert (await fleet.engine.get_session(session)).row.session.version == 2
+
+
+async def test_a_repeat_with_the_version_it_was_first_sent_with_is_a_repeat(fleet: Driver) -> None:
+    session = await fleet.open()
+    envelope = Envelope("anna", "ImportSheet", session, "r", b"f", 1)
+    replies = [await fleet.engine.handle(envelope, intents.ImportSheet(SHEET), describe) for _ in range(2)]
+    assert [reply.replayed for reply in replies] == [False, True]
+
+
+async def test_of_many_that_expect_one_version_one_wins(fleet: Driver) -> None:
+    session = await fleet.open()
+    sent = (fleet.call(session, intents.ImportSheet(f"(port.list) ; {at}"), expected_version=1) for at in range(20))
+    outcomes = await asyncio.gather(*sent, return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Conflict)]
+    assert [error.reason for error in refused] == [Reason.VERSION_CONFLICT] * 19
+    assert (await fleet.engine.get_session(session)).row.session.version == 2
+
+
+async def test_commands_that_meet_are_done_one_after_the_other(fleet: Driver) -> None:
+    """A session that moved between a command's preparation and its transaction is prepared for again, three times."""
+    session = await fleet.open()
+    sent = (fleet.call(session, intents.ImportSheet(f"(port.list) ; {at}")) for at in range(20))
+    outcomes = await asyncio.gather(*sent, return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert all(isinstance(error, Conflict) and error.reason is Reason.CONFLICT for error in refused)
+    done = len(outcomes) - len(refused)
+    assert done >= 3
+    assert (await fleet.engine.get_session(session)).row.session.version == 1 + done
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_caller_that_goes_away_at_any_moment_leaves_all_or_nothing(path: Path, step: str) -> None:
+    """Cancelled after n steps of the loop, for every n: what a repeat answers is what was done, and it is done once."""
+    async with drive(path) as fleet:
+        for steps in (*range(100), *range(100, 4000, 40)):
+            session = await fleet.open()
+            if step != "ImportSheet":
+                await fleet.call(session, intents.ImportSheet(SHEET))
+            if step == "SubmitSheet":
+                await fleet.call(session, intents.ParseSheet())
+            intent = STEPS[step]
+            version = (await fleet.engine.get_session(session)).row.session.version
+            sent = asyncio.create_task(fleet.send(session, intent, "r"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            ended = sent.done()
+            sent.cancel()
+            first = (await asyncio.gather(sent, return_exceptions=True))[0]
+            reply = await fleet.send(session, intent, "r")
+            if not isinstance(first, BaseException):
+                assert (reply.body, reply.replayed) == (first.body, True)
+            await fleet.engine._handler.settle()
+            executions = await fleet.engine.list_executions(_every(session), 10, None)
+            assert len(executions) == (step == "SubmitSheet")
+            for execution in executions:
+                await fleet.finish(execution.id)
+            after = (await fleet.engine.get_session(session)).row.session.version
+            assert after == version + 1 + len(executions)
+            if ended:
+                return
+        pytest.fail("the command never ended")
+
+
+async def test_a_repeat_after_its_time_is_a_new_request(path: Path) -> None:
+    async with drive(path, draws=Draws(), request_id_ttl=0.000001) as fleet:
+        session = await fleet.open()
+        await fleet.send(session, intents.ImportSheet(SHEET), "r")
+        assert not (await fleet.send(session, intents.ImportSheet(SHEET), "r")).replayed
+
+
+async def test_replies_outlive_the_process(path: Path) -> None:
+    async with drive(path) as fleet:
+        session = await fleet.open()
+        first = await fleet.send(session, intents.ImportSheet(SHEET), "r")
+    async with drive(path) as fleet:
+        again = await fleet.send(session, intents.ImportSheet(SHEET), "r")
+        assert (again.body, again.replayed) == (first.body, True)
+
+
+async def test_a_command_that_is_refused_changes_nothing(fleet: Driver) -> None:
+    session = await fleet.ready(SHEET)
+    before = (await fleet.engine.get_session(session)).row
+    for intent in (intents.GenerateSheet(), intents.ConfirmIntent(), intents.SubmitSheet(confirm=False)):
+        with pytest.raises(SheetError):
+            await fleet.send(session, intent, "r")
+    assert (await fleet.engine.get_session(session)).row == before
+    assert fleet.rows("SELECT count(*) FROM sheetgrpc_replies") == [0]
+
+
+def _every(session: str = "") -> ExecutionFilter:
+    return ExecutionFilter(session_id=session)

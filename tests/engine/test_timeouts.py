@@ -1,0 +1,52 @@
+"""A run that takes too long is stopped wherever it is, and one that does not is left alone."""
+
+import pytest
+from tests.engine.driving import BEST, Driver
+
+from sheetgrpc.session.model import Mode, State
+
+SECOND = 1_000_000
+SLOW = '(slow.work :name "slow")'  # its trigger counts to a thousand million
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        f'(ship.ensure :name "S") {SLOW} (port.ensure :code "P")',
+        '(ship.ensure :name "S")' + "".join(f'(slow.work :name "{at}")' for at in range(300)) + SLOW,
+    ],
+    ids=["alone", "in a batch"],
+)
+async def test_a_run_beyond_its_timeout_is_rolled_back_and_its_session_goes_on(
+    fleet: Driver, mode: Mode, sheet: str
+) -> None:
+    before = fleet.dump()
+    ran = await fleet.run(sheet, mode, within=SECOND // 5)
+    error = ran.execution.error
+    assert error is not None
+    assert (ran.state, error.code, error.statement_index) == ("TIMED_OUT", "TIMEOUT", None)
+    assert set(ran.statuses) <= {"ROLLED_BACK", "NOT_RUN"}
+    assert sum(ran.execution.status_counts.values()) == len(ran.results)
+    assert set(ran.keys) == {None}
+    assert fleet.dump() == before
+    session = (await fleet.engine.get_session(ran.session)).row.session
+    assert (session.state, session.last_execution_succeeded) == (State.EXECUTED, False)
+    assert (await fleet.run('(ship.ensure :name "S")', BEST, session=ran.session)).state == "SUCCEEDED"
+
+
+async def test_a_run_that_ends_in_time_is_untouched(fleet: Driver) -> None:
+    """And so are those after it: its timer is gone with it."""
+    quick = await fleet.run('(ship.ensure :name "S")', within=SECOND // 5)
+    later = await fleet.run("".join(f'(slow.work :name "{at}")' for at in range(5000)))
+    assert (quick.state, later.state) == ("SUCCEEDED", "SUCCEEDED")
+
+
+async def test_a_run_that_was_queued_beyond_its_timeout_still_has_it_all(fleet: Driver) -> None:
+    """The time counts from the claim, not from the submit."""
+    first = await fleet.ready(f'(ship.ensure :name "S") {SLOW}')
+    second = await fleet.ready('(ship.ensure :name "T")')
+    waited = await fleet.submit(first, within=SECOND // 2)
+    quick = await fleet.submit(second, within=SECOND // 4)
+    assert (await fleet.finish(waited)).state == "TIMED_OUT"
+    assert (await fleet.finish(quick)).state == "SUCCEEDED"

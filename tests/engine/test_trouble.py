@@ -1,0 +1,74 @@
+"""What is not the sheet's fault: a database that is away, tables that are not what they were. Nothing is ever stuck."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from tests.engine.driving import Driver, drive
+
+from sheetgrpc.session.model import ExecutionState, State
+
+SHEET = '(ship.ensure :name "S" :as @s) (voyage.ensure :ship @s :number 1)'
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Another program writes to the file, and takes its time."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+async def test_an_execution_waits_for_another_program_to_be_done(path: Path) -> None:
+    async with drive(path, start=False, busy_timeout=0.01) as fleet:
+        execution = await fleet.submit(await fleet.ready(SHEET))
+        watcher = await fleet.engine.watch(execution, "", False)
+        with _locked(path):
+            fleet.engine._executor.start()
+            for _ in range(2):  # the loop turns until the claim was refused once, and waits
+                await fleet.engine.get_execution(execution)
+            assert (await fleet.engine.get_execution(execution)).state is ExecutionState.QUEUED
+        while await watcher.next() is not None:
+            pass
+        assert (await fleet.engine.get_execution(execution)).state is ExecutionState.SUCCEEDED
+
+
+async def test_a_stop_does_not_wait_for_another_program(path: Path) -> None:
+    async with drive(path, start=False, busy_timeout=0.01) as fleet:
+        execution = await fleet.submit(await fleet.ready(SHEET))
+        with _locked(path):
+            fleet.engine._executor.start()
+            await fleet.engine.get_execution(execution)
+            await asyncio.wait_for(fleet.engine.stop(), 20)
+    async with drive(path) as fleet:
+        assert (await fleet.finish(execution)).state is ExecutionState.SUCCEEDED
+
+
+async def test_a_table_that_is_gone_fails_the_statements_and_not_the_server(fleet: Driver) -> None:
+    """Found by the statement that writes to it."""
+    session = await fleet.ready('(ship.ensure :name "S") (flag.ensure :code "LU") (flag.ensure :code "FR")')
+    fleet.change("DROP TABLE flags")
+    row = await fleet.finish(await fleet.submit(session))
+    assert row.state is ExecutionState.ROLLED_BACK
+    assert row.error is not None
+    assert (row.error.code, row.error.statement_index) == ("INTERNAL", 0)
+    assert "no such table" not in row.error.message
+
+
+async def test_a_run_that_cannot_even_begin_fails_and_its_session_goes_on(fleet: Driver) -> None:
+    """The keys that were resolved at parse cannot be looked for any more."""
+    await fleet.run('(port.ensure :code "P")')
+    session = await fleet.ready('(port.rename :port 1 :name "x") (ship.ensure :name "S")')
+    await fleet.run('(ship.ensure :name "T")')
+    other = await fleet.ready(f'(voyage.ensure :ship "{fleet.rows("SELECT ship_id FROM ships")[0]}" :number 1)')
+    fleet.change("ALTER TABLE ships RENAME TO hulks")
+    row = await fleet.finish(await fleet.submit(other))
+    assert (row.state, row.status_counts) == (ExecutionState.FAILED, {"NOT_RUN": 1})
+    assert row.error is not None
+    assert (row.error.code, row.error.statement_index) == ("INTERNAL", None)
+    assert await fleet.state(other) is State.EXECUTED
+    fleet.change("ALTER TABLE hulks RENAME TO ships")
+    assert (await fleet.finish(await fleet.submit(session))).state is ExecutionState.SUCCEEDED

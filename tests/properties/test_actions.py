@@ -1,0 +1,268 @@
+"""A random caller of the real server: what allowed_actions names is never refused for reasons of state, what it does
+not name always is, and a refusal leaves the session as it was, byte for byte."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from tests.flows.serving import ORCHARD, SECONDS, Client, Refusal, execute, orchard, serve, submit
+
+from sheetgrpc.v1 import execution_service_pb2, session_pb2, session_service_pb2, sheet_service_pb2
+from sheetgrpc.v1 import session_service_pb2 as sessions
+from sheetgrpc.v1 import sheet_service_pb2 as sheets
+
+# A text, and the state that ParseSheet takes it to.
+SHEETS = {
+    '(grower.ensure :code "one" :as @g) (plot.ensure :grower @g :number 1)': "READY",
+    '(grower.ensure :code "lost" :village "Atlantis")': "READY",  # its run fails
+    '(grower.ensure :code "three" :as @g) (nap.take :name "long" :grower @g)': "READY",  # its run times out
+    "(plot.ensure :grower <Root> :number 2) (plot.ensure :grower <Root> :number 3)": "RESOLVING",
+    "(plot.ensure :grower <Trunk> :number 4)": "READY",
+    "(grower.ensur :code 1)": "PARSED",
+    "; nothing": "PARSED",
+    "(grower.ensure :code": "GENERATED",
+}
+TEMPLATES = ("(plot.ensure :grower @grower :number 5)", "(plot.ensure :grower @grower :number 6 :apple <nobody>)")
+BAD_TEMPLATES = ("", "(plot.ensure", '(grower.ensure :code "x")', '(grower.ensure :code "x" :as @grower)')
+NEXT = {
+    "SetScope": "SCOPED",
+    "ClearScope": "EMPTY",
+    "SetTemplate": "TEMPLATED",
+    "ConfirmIntent": "TEMPLATED",
+    "GenerateSheet": "GENERATED",
+    "ImportSheet": "GENERATED",
+}
+TIMEOUT = Duration(nanos=150_000_000)
+COMPLETED = session_pb2.SESSION_LIFECYCLE_COMPLETED
+EMPTY = session_pb2.SESSION_STATE_EMPTY
+SCOPED = session_pb2.SESSION_STATE_SCOPED
+
+
+def changing() -> dict[str, Any]:
+    """Every RPC that changes a session: name -> its service."""
+    files = (session_service_pb2, sheet_service_pb2, execution_service_pb2)
+    services = [service for file in files for service in file.DESCRIPTOR.services_by_name.values()]
+    return {
+        method.name: service
+        for service in services
+        for method in service.methods
+        if {"session", "request_id"} <= set(method.input_type.fields_by_name)
+    }
+
+
+ACTIONS = changing()
+SUBMITS = {"SubmitSheet", "ExecuteSheet"}
+
+
+class Caller(RuleBasedStateMachine):
+    """One session, and what is known of it."""
+
+    client: Client  # set once for all
+    ids = itertools.count()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = self.client.create()
+        self.parses_to = ""  # what the imported text would be; nothing is said of generated ones
+        self.last: tuple[str, Any, bytes] | None = None
+
+    @property
+    def now(self) -> session_pb2.Session:
+        return self.client.session(self.session)
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.now.allowed_actions)
+    def do_what_is_allowed(self, data: st.DataObject) -> None:
+        before = self.now
+        action = data.draw(st.sampled_from([one for one in before.allowed_actions if one != "CloseSession"]))
+        request = self.request(action, before, data.draw)
+        if request is None:  # ResolveReference where the sheet has no reference: right in state, nothing to name
+            return
+        request.request_id = f"request-{next(self.ids)}"
+        answer = self.call(action, request)
+        self.last = action, request, answer
+        after = self.now
+        assert after.version > before.version
+        self.check_state(action, request, before, after)
+
+    @rule(data=st.data())
+    def try_what_is_not_allowed(self, data: st.DataObject) -> None:
+        before = self.now
+        others = sorted(ACTIONS.keys() - set(before.allowed_actions))
+        action = data.draw(st.sampled_from(others)) if others else None
+        request = self.request(action, before, data.draw) if action is not None else None
+        if action is None or request is None:
+            return
+        refusal = self.refusal(action, request)
+        assert refusal.code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT)
+        assert self.raw(self.now) == self.raw(before)
+        if refusal.code is grpc.StatusCode.FAILED_PRECONDITION:
+            assert refusal.metadata["allowedActions"] == ",".join(before.allowed_actions)
+
+    @rule(data=st.data())
+    def ask_wrongly(self, data: st.DataObject) -> None:
+        before = self.now
+        action, request = data.draw(st.sampled_from(self.wrong_requests(before)))
+        refusal = self.refusal(action, request)
+        assert refusal.reason != "INTERNAL_ERROR"
+        assert self.raw(self.now) == self.raw(before)
+
+    @rule()
+    @precondition(lambda self: self.last is not None)
+    def repeat_the_last_one(self) -> None:
+        assert self.last is not None
+        action, request, answer = self.last
+        before = self.raw(self.now)
+        assert self.call(action, request) == answer
+        assert self.raw(self.now) == before
+
+    @rule()
+    @precondition(lambda self: "CloseSession" in self.now.allowed_actions and self.now.version > 12)
+    def close(self) -> None:
+        self.call("CloseSession", sessions.CloseSessionRequest(session=self.session, outcome=COMPLETED))
+        assert not self.now.allowed_actions
+
+    def teardown(self) -> None:
+        if self.now.allowed_actions:
+            self.close()
+
+    def request(self, action: str, now: session_pb2.Session, draw: Callable[..., Any]) -> Any:
+        """A request that is right in itself; None where there is none for this session."""
+        session = self.session
+        match action:
+            case "SetScope":
+                return sessions.SetScopeRequest(session=session, entity_type="grower", all=True)
+            case "SetTemplate":
+                return sessions.SetTemplateRequest(session=session, source=draw(st.sampled_from(TEMPLATES)))
+            case "ImportSheet":
+                return sheets.ImportSheetRequest(session=session, source=draw(st.sampled_from(list(SHEETS))))
+            case "ResolveReference":
+                return self.resolution()
+            case "SubmitSheet":
+                return submit(session, timeout=TIMEOUT)
+            case "ExecuteSheet":
+                return execute(session, timeout=TIMEOUT)
+            case "ResetSession":
+                to = draw(st.sampled_from([EMPTY, SCOPED] if now.HasField("scope") else [EMPTY]))
+                return sessions.ResetSessionRequest(session=session, to=to)
+            case "CloseSession":
+                return sessions.CloseSessionRequest(session=session, outcome=COMPLETED)
+            case "ClearScope" | "ConfirmIntent":
+                return getattr(sessions, f"{action}Request")(session=session)
+            case _:
+                return getattr(sheets, f"{action}Request")(session=session)
+
+    def resolution(self) -> Any:
+        """The first reference to the first grower; any words do where there is none, for a refusal."""
+        if not self.now.sheet_id:
+            return sheets.ResolveReferenceRequest(session=self.session, ref_id="none", entity_id="1")
+        listed = self.client.sheets.ListReferences(sheets.ListReferencesRequest(session=self.session), timeout=SECONDS)
+        wanted = [one for one in listed.references if one.entity_type == "grower"]
+        if not wanted:
+            return None
+        one = min(wanted, key=lambda one: one.entity_id)  # an open one first
+        return sheets.ResolveReferenceRequest(session=self.session, ref_id=one.ref_id, entity_id="1")
+
+    def wrong_requests(self, now: session_pb2.Session) -> list[tuple[str, Any]]:
+        """Requests that no state makes right."""
+        session = self.session
+        stale = now.version + 1
+        return [
+            ("SetScope", sessions.SetScopeRequest(session=session, entity_type="pear", all=True)),
+            ("SetScope", sessions.SetScopeRequest(session=session, entity_type="grower", entity_ids={"ids": ["99999"]})),
+            ("SetScope", sessions.SetScopeRequest(session=session, entity_type="grower", filter={"equals": {"code": "?"}})),
+            *(("SetTemplate", sessions.SetTemplateRequest(session=session, source=bad)) for bad in BAD_TEMPLATES),
+            ("ImportSheet", sheets.ImportSheetRequest(session=session, source="", expected_version=stale)),
+            ("ParseSheet", sheets.ParseSheetRequest(session=session, expected_version=0)),
+            ("SubmitSheet", execution_service_pb2.SubmitSheetRequest(session=session)),
+            ("ExecuteSheet", execute(session, timeout=Duration(seconds=-1))),
+            ("ResolveReference", sheets.ResolveReferenceRequest(session=session, ref_id="no", entity_id="1")),
+            ("ResetSession", sessions.ResetSessionRequest(session=session, to=session_pb2.SESSION_STATE_READY)),
+            ("CloseSession", sessions.CloseSessionRequest(session=session)),
+        ]
+
+    def call(self, action: str, request: Any) -> bytes:
+        """The answer's bytes; of a run its id, told once it is over."""
+        stub = getattr(self.stub(action), action)
+        answer = stub(request, timeout=SECONDS)
+        if action == "ExecuteSheet":
+            return str(list(answer)[-1].finished.id).encode()
+        if action == "SubmitSheet":
+            if self.slow:
+                self.probe_while_it_runs()
+            self.client.watch(answer.execution.id)
+        return self.raw(answer)
+
+    def probe_while_it_runs(self) -> None:
+        """In EXECUTING nothing is allowed. The run is one that takes until its timeout."""
+        before = self.now
+        assert not before.allowed_actions
+        for action in sorted(ACTIONS):
+            refusal = self.refusal(action, self.request(action, before, lambda strategy: next(iter(SIMPLEST[strategy]))))
+            assert (refusal.reason, refusal.metadata["state"]) == ("ACTION_NOT_ALLOWED", "EXECUTING")
+        assert self.now.version == before.version
+
+    def refusal(self, action: str, request: Any) -> Refusal:
+        """What a call is refused with."""
+        try:
+            self.call(action, request)
+        except grpc.RpcError as error:
+            return Refusal(error)
+        raise AssertionError(f"{action} was accepted: {request}")
+
+    def stub(self, action: str) -> Any:
+        stubs = {
+            "SessionService": self.client.sessions,
+            "SheetService": self.client.sheets,
+            "ExecutionService": self.client.executions,
+        }
+        return stubs[ACTIONS[action].name]
+
+    def check_state(self, action: str, request: Any, before: session_pb2.Session, after: session_pb2.Session) -> None:
+        """Where an accepted command leads."""
+        state = session_pb2.SessionState.Name(after.state).removeprefix("SESSION_STATE_")
+        if action == "ImportSheet":
+            self.parses_to = SHEETS[request.source]
+        elif action in NEXT:
+            self.parses_to = ""
+        if action in SUBMITS:
+            assert (state, after.version, after.last_execution_id) == ("EXECUTED", before.version + 2, after.last_execution_id)
+            return
+        assert after.version == before.version + 1
+        if action == "ParseSheet":
+            # What was resolved by hand in an earlier parse of this sheet stays resolved.
+            assert state in {self.parses_to or state, "READY" if self.parses_to == "RESOLVING" else state}
+        elif action == "ResolveReference":
+            assert state == ("READY" if not after.unresolved_count else "RESOLVING")
+        elif action == "ResetSession":
+            assert after.state == request.to
+        else:
+            assert state == NEXT[action]
+
+    @staticmethod
+    def raw(message: Any) -> bytes:
+        return bytes(message.SerializeToString(deterministic=True))
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder: Path = tmp_path_factory.mktemp("actions")
+    with serve(orchard(folder), ORCHARD) as (_, served):
+        growers = '(grower.ensure :code "root" :name "Root") (grower.ensure :code "root-2" :name "Root")'
+        served.run(f'{growers} (grower.ensure :code "trunk" :name "Trunk")')
+        yield served
+
+
+def test_allowed_actions_are_the_truth(client: Client) -> None:
+    Caller.client = client
+    chosen = settings(
+        max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    run_state_machine_as_test(Caller, settings=chosen)  # type: ignore[no-untyped-call]  # hypothesis does not say

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sqlite3
 import statistics
 import sys
@@ -11,6 +12,8 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # before grpc: streams cut at the end are no news
 
 import grpc
 from tests.bench.sheets import CATALOG, SCHEMA, Baseline, chain, independent, two_phases

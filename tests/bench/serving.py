@@ -1,8 +1,8 @@
-"""The bench's servers, as processes: ours with a probe of its event loop, and a bare grpc.aio one to measure beside it.
+"""The bench's servers, as processes: ours with a probe of its event loop, and a bare grpc.aio one beside it.
 
-`python -m tests.bench.serving ours DATABASE CATALOG` or `... bare BYTES`. Each prints its address, then answers commands
-on stdin, a line each: `stall` (longest stall in ms since asked last), `memory` (peak MiB of server and worker since asked last),
-`hold` (executions stay queued from now on), `publish EXECUTION` (one update to its watchers).
+`python -m tests.bench.serving ours DATABASE CATALOG` or `... bare BYTES`. Each prints its address, then answers
+commands on stdin, a line each: `stall` (longest stall in ms since asked last), `memory` (peak MiB of server and worker
+since asked last), `hold` (executions stay queued from now on), `publish EXECUTION` (one update to its watchers).
 """
 
 import asyncio

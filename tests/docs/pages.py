@@ -20,12 +20,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ADDRESS = "127.0.0.1:50051"
 SECONDS = 60
+OPTIONAL = ("buf", "sqlite3")  # not everywhere; where they are, what is shown of them is run
 
 _BLOCK = re.compile(r"^```([\w+-]*)(?: +(\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _ULID = r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b"
 _UUID = r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
 _NAMES = (_ULID, _UUID)
-_TIMES = (r"in \d+\.\d\d s\b", r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?: UTC|(?:\.\d+)?Z)", r"process with id \d+", r'"ms":[\d.]+')
+_TIMES = (
+    r"in \d+\.\d\d s\b",
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?: UTC|(?:\.\d+)?Z)",
+    r"process with id \d+",
+    r'"ms":[\d.]+',
+)
 _VARYING = re.compile("|".join(f"({one})" for one in (*_NAMES, *_TIMES)))
 
 
@@ -93,7 +99,7 @@ class Shell:
         if shown.command.startswith("sheetgrpc serve") and shown.command.endswith("&"):
             return self._compare(shown, self.serve(shown.command.removesuffix("&")))
         program = shown.command.split()[0]
-        if program == "buf" and shutil.which("buf", path=_path()) is None:
+        if program in OPTIONAL and shutil.which(program, path=_path()) is None:
             self.lacking.add(program)
             return ""
         if self._server is None and program != "make":

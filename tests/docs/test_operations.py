@@ -1,7 +1,6 @@
-"""docs/operations.md has every setting with its default, every log event, exit code and reason; backups work as said."""
+"""docs/operations.md has every setting with its default, log event, exit code and reason; the unit file is sound."""
 
 import re
-import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -15,7 +14,9 @@ from sheetgrpc.server.status import CODES
 
 PAGE = read("docs/operations.md")
 SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "sheetgrpc").rglob("*.py"))
-EVENTS = sorted(set(re.findall(r'log\.(?:debug|info|warning|error|exception|log)\((?:\s*[\w.]+, )?\s*"([\w.]+)"', SOURCES)))
+EVENTS = sorted(
+    set(re.findall(r'log\.(?:debug|info|warning|error|exception|log)\((?:\s*[\w.]+, )?\s*"([\w.]+)"', SOURCES))
+)
 
 
 def row_of(setting: Setting) -> str:

@@ -116,9 +116,13 @@ def test_best_effort_keeps_what_succeeded(foreign: Served) -> None:
     finished = client.execute(session, mode=MODES.EXECUTION_MODE_BEST_EFFORT)[-1].finished
     assert (ended(finished), finished.error.statement_index) == ("PARTIAL", 5)
     assert counted(finished) == Counter(SUCCESS=6, FAILED=2, SKIPPED=2)
-    kept = rows(process.database, "SELECT p.number FROM plots p JOIN growers USING (grower_no) WHERE code LIKE 'effort-%'")
+    kept = rows(
+        process.database, "SELECT p.number FROM plots p JOIN growers USING (grower_no) WHERE code LIKE 'effort-%'"
+    )
     assert sorted(kept) == [1, 2]
-    assert rows(process.database, "SELECT crates FROM swaps JOIN growers USING (grower_no) WHERE code = 'effort-b'") == [4]
+    assert rows(
+        process.database, "SELECT crates FROM swaps JOIN growers USING (grower_no) WHERE code = 'effort-b'"
+    ) == [4]
     assert rows(process.database, "SELECT village FROM growers WHERE code = 'effort-b'") == [None]
     now = client.session(session)
     assert not now.last_execution_succeeded
@@ -162,7 +166,9 @@ def test_a_timeout_undoes_the_run(foreign: Served, collect: bool) -> None:
     process, client = foreign
     before = dump(process.database)
     mode = MODES.EXECUTION_MODE_BEST_EFFORT if collect else MODES.EXECUTION_MODE_ATOMIC
-    session = client.ready('(grower.ensure :code "late" :as @g)\n(nap.take :name "one")\n(plot.ensure :grower @g :number 1)')
+    session = client.ready(
+        '(grower.ensure :code "late" :as @g)\n(nap.take :name "one")\n(plot.ensure :grower @g :number 1)'
+    )
     messages = client.execute(session, timeout=Duration(nanos=200_000_000), mode=mode)
     finished = messages[-1].finished
     assert ended(finished) == "TIMED_OUT"
@@ -181,5 +187,7 @@ def test_a_timeout_undoes_the_run(foreign: Served, collect: bool) -> None:
 @pytest.mark.parametrize("timeout", [Duration(), Duration(seconds=-1)])
 def test_a_timeout_of_no_time_is_refused(foreign: Served, timeout: Duration) -> None:
     _, client = foreign
-    refusal = refused(client.executions.SubmitSheet, submit(client.ready('(apple.ensure :apple "soon")'), timeout=timeout))
+    refusal = refused(
+        client.executions.SubmitSheet, submit(client.ready('(apple.ensure :apple "soon")'), timeout=timeout)
+    )
     assert (refusal.code.name, refusal.reason) == ("INVALID_ARGUMENT", "INVALID_FIELD")

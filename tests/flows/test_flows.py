@@ -28,7 +28,9 @@ def generate(client: Client, template: str, **scope: Any) -> tuple[str, session_
     steps = client.sessions
     scoped = steps.SetScope(sessions.SetScopeRequest(session=session, **scope), timeout=SECONDS).session
     assert state(scoped) == "SCOPED"
-    templated = steps.SetTemplate(sessions.SetTemplateRequest(session=session, source=template), timeout=SECONDS).session
+    templated = steps.SetTemplate(
+        sessions.SetTemplateRequest(session=session, source=template), timeout=SECONDS
+    ).session
     assert (state(templated), templated.intent_confirmed) == ("TEMPLATED", False)
     assert "GenerateSheet" not in templated.allowed_actions
     confirmed = steps.ConfirmIntent(sessions.ConfirmIntentRequest(session=session), timeout=SECONDS).session
@@ -42,7 +44,7 @@ def generate(client: Client, template: str, **scope: Any) -> tuple[str, session_
 def test_a_raw_sheet_over_foreign_tables(foreign: Served) -> None:
     process, client = foreign
     session, parsed = client.parse(
-        '(swap.set :plot @plot :grower @piet :crates 3)\n'
+        "(swap.set :plot @plot :grower @piet :crates 3)\n"
         '(plot.ensure :grower (grower.ensure :code "raw-jan" :name "Jan" :as @jan) :number 7 :apple @elstar :as @plot)\n'
         '(apple.ensure :apple "raw-elstar" :colour "red; with \\"stripes\\"" :as @elstar)\n'
         '(grower.ensure :code "raw-piet" :as @piet)\n'
@@ -80,7 +82,7 @@ def test_a_template_over_foreign_keys_that_the_database_made(foreign: Served) ->
     client.run("\n".join(f'(grower.ensure :code "tpl-{number}" :village "Tiel")' for number in range(3)))
     session, parsed, sheet = generate(
         client,
-        '(plot.ensure :grower @grower :number 1 :as @home)\n(swap.set :plot @home :grower @grower :crates 1) ; @grower2',
+        "(plot.ensure :grower @grower :number 1 :as @home)\n(swap.set :plot @home :grower @grower :crates 1) ; @grower2",
         entity_type="grower",
         filter={"equals": {"village": "Tiel"}},
     )
@@ -88,10 +90,14 @@ def test_a_template_over_foreign_keys_that_the_database_made(foreign: Served) ->
     assert parsed.scope.entity_count == 3
     keys = rows(process.database, "SELECT grower_no FROM growers WHERE village = 'Tiel' ORDER BY grower_no")
     listed = client.sheets.ListStatements(sheets.ListStatementsRequest(session=session), timeout=SECONDS).statements
-    assert [(one.entity_id, one.template_statement) for one in listed] == [(str(key), at) for key in keys for at in (0, 1)]
+    assert [(one.entity_id, one.template_statement) for one in listed] == [
+        (str(key), at) for key in keys for at in (0, 1)
+    ]
     (finished,) = [one.finished for one in client.execute(session) if one.WhichOneof("update") == "finished"]
     assert effects(client, finished) == ["CREATED"] * 6
-    assert rows(process.database, "SELECT count(*) FROM swaps JOIN growers USING (grower_no) WHERE village = 'Tiel'") == [3]
+    assert rows(
+        process.database, "SELECT count(*) FROM swaps JOIN growers USING (grower_no) WHERE village = 'Tiel'"
+    ) == [3]
     assert set(client.session(session).symbols) == {"home-1", "home-2", "home-3"}
 
 
@@ -210,5 +216,7 @@ def test_statements_show_what_they_were_resolved_to(foreign: Served) -> None:
     session = client.ready("(plot.ensure :grower <Shown Grower> :number 1)")
     (key,) = rows(process.database, "SELECT grower_no FROM growers WHERE code = 'shown'")
     (one,) = client.sheets.ListStatements(sheets.ListStatementsRequest(session=session), timeout=SECONDS).statements
-    assert [(at.name, at.entity_id, at.display) for at in one.resolved_arguments] == [("grower", str(key), "Shown Grower")]
+    assert [(at.name, at.entity_id, at.display) for at in one.resolved_arguments] == [
+        ("grower", str(key), "Shown Grower")
+    ]
     assert one.status == statement_pb2.STATEMENT_STATUS_RESOLVED

@@ -61,9 +61,16 @@ def test_phases(foreign: Served, clean: str, size: int) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_diagnostics(foreign: Served, size: int) -> None:
-    lines = ["(grower.ensur :code 1)", "(grower.ensure)", "(apple.ensure :apple @nobody)", "(plot.ensure :number x)"] * 3
+    lines = [
+        "(grower.ensur :code 1)",
+        "(grower.ensure)",
+        "(apple.ensure :apple @nobody)",
+        "(plot.ensure :number x)",
+    ] * 3
     session, parsed = foreign[1].parse("\n".join(lines))
-    found = pages(foreign[1].sheets.ListDiagnostics, sheets.ListDiagnosticsRequest(session=session), "diagnostics", size)
+    found = pages(
+        foreign[1].sheets.ListDiagnostics, sheets.ListDiagnosticsRequest(session=session), "diagnostics", size
+    )
     assert found == list(parsed.sheet.diagnostics)
     assert [one.span.offset for one in found] == sorted(one.span.offset for one in found)
     errors = [one for one in found if one.severity == diagnostic_pb2.DIAGNOSTIC_SEVERITY_ERROR]
@@ -76,7 +83,10 @@ def test_references_open_or_all(foreign: Served, size: int) -> None:
     client = foreign[1]
     client.run('(grower.ensure :code "list-1" :name "Only One")')
     session, parsed = client.parse(
-        "\n".join(f'(plot.ensure :grower <{"Only One" if number % 2 else f"Nobody {number}"}> :number {number + 1})' for number in range(8))
+        "\n".join(
+            f"(plot.ensure :grower <{'Only One' if number % 2 else f'Nobody {number}'}> :number {number + 1})"
+            for number in range(8)
+        )
     )
     assert parsed.session.unresolved_count == 4
     for unresolved_only, wanted in ((False, list(range(8))), (True, [0, 2, 4, 6])):
@@ -142,7 +152,9 @@ def test_sessions_by_every_filter(foreign: Served, size: int) -> None:
     assert listed(role=role, task_id="task-1") == [3, 1]
     assert listed(role=role, states=[session_pb2.SESSION_STATE_GENERATED]) == [1, 0]
     assert listed(role=role, lifecycles=[session_pb2.SESSION_LIFECYCLE_PENDING]) == [2]
-    assert listed(role=role, lifecycles=[session_pb2.SESSION_LIFECYCLE_FAILED, session_pb2.SESSION_LIFECYCLE_ACTIVE]) == [3, 1, 0]
+    assert listed(
+        role=role, lifecycles=[session_pb2.SESSION_LIFECYCLE_FAILED, session_pb2.SESSION_LIFECYCLE_ACTIVE]
+    ) == [3, 1, 0]
     assert listed(label=f"lister-{size}-2") == [2]
     assert listed(label=f"lister-{size}-2", task_id="task-1") == []
 
@@ -151,7 +163,10 @@ def test_sessions_by_every_filter(foreign: Served, size: int) -> None:
 def test_executions_by_session_and_state(foreign: Served, size: int) -> None:
     client = foreign[1]
     session = client.create(labels=[f"runner-{size}"])
-    ids = [client.run(f'(grower.ensure :code "run-{n}" :village "{village}")', session).id for n, village in enumerate(["Ede", "Atlantis", "Ede"])]
+    ids = [
+        client.run(f'(grower.ensure :code "run-{n}" :village "{village}")', session).id
+        for n, village in enumerate(["Ede", "Atlantis", "Ede"])
+    ]
 
     def listed(*states: str, named: str) -> list[int]:
         numbers = [execution_pb2.ExecutionState.Value(f"EXECUTION_STATE_{state}") for state in states]
@@ -173,7 +188,10 @@ def test_a_token_belongs_to_its_query(foreign: Served, clean: str, failed: str) 
     for call, other in (
         (client.sheets.ListStatements, sheets.ListStatementsRequest(session=clean, page_token=token, depth=1)),
         (client.sheets.ListPhases, sheets.ListPhasesRequest(session=clean, page_token=token)),
-        (client.executions.ListStatementResults, executions.ListStatementResultsRequest(execution=failed, page_token=token)),
+        (
+            client.executions.ListStatementResults,
+            executions.ListStatementResultsRequest(execution=failed, page_token=token),
+        ),
         (client.sheets.ListStatements, sheets.ListStatementsRequest(session=clean, page_token=f"{token}x")),
         (client.sheets.ListStatements, sheets.ListStatementsRequest(session=clean, page_token="nonsense")),
         (client.sheets.ListStatements, sheets.ListStatementsRequest(session=clean, page_size=-1)),

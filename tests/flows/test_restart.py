@@ -41,7 +41,19 @@ def sessions_in_every_state(client: Client) -> dict[str, str]:
     return made
 
 
-STATES = ("EMPTY", "SCOPED", "TEMPLATED", "CONFIRMED", "GENERATED", "PARSED", "RESOLVING", "READY", "EXECUTED", "FAILED", "CLOSED")
+STATES = (
+    "EMPTY",
+    "SCOPED",
+    "TEMPLATED",
+    "CONFIRMED",
+    "GENERATED",
+    "PARSED",
+    "RESOLVING",
+    "READY",
+    "EXECUTED",
+    "FAILED",
+    "CLOSED",
+)
 
 
 def everything(client: Client, made: dict[str, str]) -> dict[str, Message]:
@@ -130,7 +142,9 @@ def test_what_ran_when_the_server_was_killed_is_interrupted_and_what_waited_runs
         interrupted = client.execution(name)
         assert interrupted.state == execution_pb2.EXECUTION_STATE_INTERRUPTED
         assert (interrupted.epoch, interrupted.HasField("end_time")) == (1, True)
-        assert [(one.status, one.count) for one in interrupted.status_counts] == [(statement_pb2.STATEMENT_STATUS_NOT_RUN, 2)]
+        assert [(one.status, one.count) for one in interrupted.status_counts] == [
+            (statement_pb2.STATEMENT_STATUS_NOT_RUN, 2)
+        ]
         assert client.watch(name)[-1].finished == interrupted
         assert client.watch(waiting)[-1].finished.state == SUCCEEDED
         assert rows(process.database, "SELECT code FROM growers") == ["queued"]

@@ -111,9 +111,7 @@ def test_every_token_of_a_running_execution_resumes_where_it_was_told(foreign: S
     name = seen[0].snapshot.id
     others = []
     for one in seen[:-1]:  # something follows each of these, so that the server has it before the run ends
-        request = executions.WatchExecutionRequest(
-            execution=name, resume_token=one.resume_token, include_results=True
-        )
+        request = executions.WatchExecutionRequest(execution=name, resume_token=one.resume_token, include_results=True)
         other = client.executions.WatchExecution(request, timeout=SECONDS)
         others.append((one.sequence, next(other), other))
     whole = [*seen, *stream]

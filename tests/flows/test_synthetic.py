@@ -25,14 +25,20 @@ def test_a_large_sheet_twice(tmp_path: Path, seed: int) -> None:
     with serve(orchard(tmp_path), ORCHARD) as (process, client):
         session, parsed = client.parse(source)
         assert (parsed.sheet.statement_count, parsed.sheet.phase_count) == (4 * GROWERS, 2)
-        statements = pages(client.sheets.ListStatements, sheets.ListStatementsRequest(session=session), "statements", 700)
+        statements = pages(
+            client.sheets.ListStatements, sheets.ListStatementsRequest(session=session), "statements", 700
+        )
         assert [one.source for one in statements] == lines
         assert [one.depth for one in statements] == [1 if line.startswith("(plot") else 0 for line in lines]
 
         finished = client.execute(session)[-1].finished
         assert finished.state == execution_pb2.EXECUTION_STATE_SUCCEEDED
         assert effects(client, finished) == {"CREATED": 4 * GROWERS}
-        assert {one.table: one.created for one in finished.tables} == {"growers": GROWERS, "apples": GROWERS, "plots": 2 * GROWERS}
+        assert {one.table: one.created for one in finished.tables} == {
+            "growers": GROWERS,
+            "apples": GROWERS,
+            "plots": 2 * GROWERS,
+        }
         found = rows(
             process.database,
             "SELECT code, name, village, number, apple, colour FROM plots JOIN growers USING (grower_no) LEFT JOIN apples USING (apple)",

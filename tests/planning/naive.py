@@ -7,7 +7,7 @@ which every name is a known key; cycles are all it reports.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sheetgrpc.catalog.model import Argument, Catalog, Type, Verb, VerbKind
+from sheetgrpc.catalog.model import Argument, Catalog, KeyType, Type, Verb, VerbKind
 from sheetgrpc.dsl.ast import Call, List, Map, Reference, Symbol, Value, Word
 from sheetgrpc.dsl.tree import parse_tree
 from sheetgrpc.planning.model import Key, Known
@@ -255,8 +255,9 @@ class Planner:
             return None if value.name in self.makers else self.known.symbols[value.name][1]
         text = value.text if isinstance(value, Word | Reference) else value
         keys = {str(key): key for key in self.known.keys[entity]}  # as they may be written
-        if not isinstance(value, Reference) and str(text) in keys:
-            return keys[str(text)]
+        written = str(text).lower() if self.catalog.entities[entity].key.type is KeyType.UUID else str(text)
+        if not isinstance(value, Reference) and written in keys:
+            return keys[written]
         return self.known.references[entity][text] if isinstance(text, str) else None
 
 

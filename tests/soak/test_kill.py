@@ -72,7 +72,7 @@ def kill_and_go_on(folder: Path, seed: int) -> int:
 def kill_while_it_runs(process: Process, client: Client, session: str, chance: random.Random) -> str:
     """The execution's id."""
     log = process.database.with_name(process.database.name + "-wal")
-    messages, looks = chance.randrange(1, 6), chance.choice([0, 1, 10, 100, chance.randrange(1, 4000)])
+    messages, looks = chance.randrange(1, 5), chance.choice([0, 1, 10, 100, chance.randrange(1, 4000)])
     stream = client.executions.ExecuteSheet(execute(session), timeout=SECONDS)
     first = next(stream)
     try:

@@ -108,7 +108,7 @@ def test_apply_draws_the_failing_statement_and_counts_what_it_blocked(address: s
     assert lines[at + 1] == f" --> {path}:2:1"
     assert lines[at + 3] == '2 | (cbu.create :name "Buche Fund" :jurisdiction "LU" :as @again)'
     assert lines[at + 4] == "  | " + "^" * 61
-    assert "  = blocked: 2 statements that depend on it" in lines
+    assert "  = blocked: 2 statements depending on it" in lines
 
 
 def test_apply_in_mode_best_effort_commits_the_rest_and_still_exits_1(address: str, sheet: Writer) -> None:

@@ -110,7 +110,7 @@ def _notes(result: StatementResult, blocked: int) -> list[tuple[str, str]]:
     if result.error.detail:
         notes.append(("detail", result.error.detail))
     if blocked:
-        notes.append(("blocked", f"{plural(blocked, 'statement')} that depend on it"))
+        notes.append(("blocked", f"{plural(blocked, 'statement')} depending on it"))
     return notes
 
 

@@ -33,7 +33,9 @@ async def resolve(terminal: Terminal, client: Client, session: Session, sheet: S
 def draw_reference(terminal: Terminal, source: Source, reference: Reference) -> None:
     """Draw an open name and what it may mean."""
     message = f'which {reference.entity_type} is "{reference.text}"?'
-    draw(terminal, source, reference.span, heading=("open", reference.argument, message), colour="bold yellow")
+    notes = [("hint", reference.hint)] if reference.hint else []
+    heading = ("open", reference.argument, message)
+    draw(terminal, source, reference.span, heading=heading, notes=notes, colour="bold yellow")
     show_candidates(terminal, reference.candidates)
 
 

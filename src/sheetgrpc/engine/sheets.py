@@ -129,9 +129,9 @@ class Phases:
         )
 
     def _names(self, indexes: Sequence[int]) -> list[str]:
-        """The symbols that the first of these statements bind."""
+        """The symbols that the first of these statements bind; those of lifted statements are the server's own."""
         names = (binding_of(self._plan, index) for index in indexes)
-        return list(islice((name for name in names if name), EMBEDDED))
+        return list(islice((name for name in names if name and not name.startswith("__")), EMBEDDED))
 
 
 def binding_of(plan: Plan, index: int) -> str:

@@ -4,7 +4,7 @@ The edges are DESIGN section 6's. Symbol edges are always looked at; the others 
 inserts touch, with running depths per table and per row. What a statement touches is told by `rows.py`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -52,8 +52,8 @@ class _Placing:
         self._writers: dict[Row, int] = {}
         self._deleters: dict[Row, int] = {}
         self._mentions: dict[Row, int] = {}
-        self._inserted: dict[Row, tuple[int, Row]] = {}  # row -> (draft, cells) of its last writer, an insert
-        self._named: dict[Row, list[Row]] = {}  # a row by its symbol -> the names its maker gave it
+        self._inserted: dict[Row, Row] = {}  # row -> cells of its last writer, an insert
+        self._named: dict[Row, Sequence[Row]] = {}  # a row by its symbol -> the names its maker gave it
         self._where: list[tuple[int, int]] = [(_NONE, 0)] * count
         self._touches: list[Touch | None] = []
         for number, touch in enumerate(touch_rows(drafts, catalog, touched)):
@@ -68,22 +68,25 @@ class _Placing:
         touch = self._touches[number] if number >= 0 else None
         if touch is None:
             return depth
-        mentioned = list(self._all_names(touch.mentioned(row)))
-        depth = _after(depth, self._deleters, mentioned)
+        mentioned: Sequence[Row] = ()
+        if touch.mentions or touch.inner:
+            mentioned = self._all_names(touch.mentioned(row))
+            depth = _after(depth, self._deleters, mentioned)
         table = self._tables.get(touch.table)
         if table is not None:
-            depth = self._place_in_table(index, number, row, touch, table, depth)
-        _note(depth, self._mentions, mentioned)
+            depth = self._place_in_table(index, row, touch, table, depth)
+        for name in mentioned:
+            self._mentions[name] = max(depth, self._mentions.get(name, _NONE))
         return depth
 
-    def _place_in_table(self, index: int, number: int, row: int, touch: Touch, table: _Table, depth: int) -> int:
+    def _place_in_table(self, index: int, row: int, touch: Touch, table: _Table, depth: int) -> int:
         reads = touch.kind in READS
         depth = max(depth, 1 + table.barrier, 1 + (table.writer if reads else table.reader))
         if touch.names is None:
             depth = max(depth, 1 + table.any)
             table.barrier = depth
         elif not reads:
-            depth = self._place_row(index, number, row, touch, depth)
+            depth = self._place_row(index, row, touch, depth)
         if reads:
             table.reader = max(table.reader, depth)
         else:
@@ -91,50 +94,43 @@ class _Placing:
         table.any = max(table.any, depth)
         return depth
 
-    def _place_row(self, index: int, number: int, row: int, touch: Touch, depth: int) -> int:
+    def _place_row(self, index: int, row: int, touch: Touch, depth: int) -> int:
         """A statement that writes one row it can name comes after the earlier writers of that row."""
-        own = touch.named(row)
+        own = touch.names[row] if touch.names is not None else ()
         if touch.kind not in INSERTS:
-            return self._place_change(list(self._all_names(own)), touch.kind, depth)
+            return self._place_change(self._all_names(own), touch.kind, depth)
         if touch.makes_key:
             symbol = touch.table, (index,)
-            own = own or [symbol]
+            own = own or (symbol,)
             self._named[symbol] = own
-        last = number, touch.values[row] if touch.values is not None else ()
-        if touch.kind is not VerbKind.CREATE and own and all(self._inserted.get(name) == last for name in own):
-            depth = max(depth, *[self._writers[name] for name in own])  # the same again: it folds into the first
-        else:
-            depth = _after(depth, self._writers, own)
+        cells = touch.cells[row]
+        inserted, writers = self._inserted, self._writers
+        # The same again folds into the first: at its depth, or deeper where a reader stands between them.
+        step = 0 if touch.folds and own and all(inserted.get(name) == cells for name in own) else 1
         for name in own:
-            self._inserted[name] = last
-        _note(depth, self._writers, own)
+            depth = max(depth, step + writers.get(name, _NONE))
+        for name in own:
+            inserted[name], writers[name] = cells, depth
         return depth
 
-    def _place_change(self, names: list[Row], kind: VerbKind, depth: int) -> int:
+    def _place_change(self, names: Sequence[Row], kind: VerbKind, depth: int) -> int:
         depth = _after(depth, self._writers, names)
         if kind is VerbKind.DELETE:
             depth = _after(depth, self._mentions, names)
-            _note(depth, self._deleters, names)
+            self._deleters.update(dict.fromkeys(names, depth))
         for name in names:
             self._inserted.pop(name, None)
-        _note(depth, self._writers, names)
+            self._writers[name] = depth
         return depth
 
-    def _all_names(self, rows: Sequence[Row]) -> Iterator[Row]:
+    def _all_names(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Rows by every name: that of a symbol is also what its maker gives as key or natural key."""
-        for row in rows:
-            if row in self._named:
-                yield from self._named[row]
-            else:
-                yield row
+        if self._named.keys().isdisjoint(rows):
+            return rows
+        return [name for row in rows for name in self._named.get(row, (row,))]
 
 
 def _after(depth: int, running: dict[Row, int], names: Sequence[Row]) -> int:
     for name in names:
         depth = max(depth, 1 + running.get(name, _NONE))
     return depth
-
-
-def _note(depth: int, running: dict[Row, int], names: Sequence[Row]) -> None:
-    for name in names:
-        running[name] = max(depth, running.get(name, _NONE))

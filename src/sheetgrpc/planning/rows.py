@@ -28,15 +28,12 @@ class Touch(msgspec.Struct):
 
     kind: VerbKind
     table: str
-    names: list[list[Row]] | None  # a list a way of naming; None: the whole table
-    values: list[Row] | None  # inserts: every cell, to see equal ones
+    names: Sequence[Sequence[Row]] | None  # all names of each statement's row; None: the whole table
+    cells: Sequence[Row]  # inserts: the draft's number and every cell, to see equal ones
     mentions: list[list[Row]]  # keys in arguments, a list a column
     inner: dict[int, list[Row]]  # row -> keys inside its lists and json
     makes_key: bool
-
-    def named(self, row: int) -> list[Row]:
-        """The names of the row that statement `row` of the draft touches."""
-        return [names[row] for names in self.names or () if names[row]]
+    folds: bool
 
     def mentioned(self, row: int) -> list[Row]:
         """The rows whose keys stand in the arguments of statement `row`."""
@@ -61,16 +58,23 @@ def touched_tables(drafts: Sequence[Draft], catalog: Catalog) -> set[str]:
 def touch_rows(drafts: Sequence[Draft], catalog: Catalog, touched: set[str]) -> list[Touch | None]:
     """By draft: what its statements touch; None where nothing but symbols can order them."""
     if not any(draft.verb.kind is VerbKind.DELETE for draft in drafts):
-        return [_touch(draft, catalog, touched, [], {}) for draft in drafts]
+        return [_touch(number, draft, catalog, touched, [], {}) for number, draft in enumerate(drafts)]
     makers = {index: draft.verb.table for draft in drafts if draft.verb.binds for index in draft.indexes}
     return [
-        _touch(draft, catalog, touched, _mentions(draft, catalog, makers), _inner_mentions(draft, catalog, makers))
-        for draft in drafts
+        _touch(
+            number, draft, catalog, touched, _mentions(draft, catalog, makers), _inner_mentions(draft, catalog, makers)
+        )
+        for number, draft in enumerate(drafts)
     ]
 
 
 def _touch(
-    draft: Draft, catalog: Catalog, touched: set[str], mentions: list[list[Row]], inner: dict[int, list[Row]]
+    number: int,
+    draft: Draft,
+    catalog: Catalog,
+    touched: set[str],
+    mentions: list[list[Row]],
+    inner: dict[int, list[Row]],
 ) -> Touch | None:
     verb = draft.verb
     if verb.table not in touched and not mentions and not inner:
@@ -79,12 +83,22 @@ def _touch(
     return Touch(
         kind=verb.kind,
         table=verb.table,
-        names=_names(draft, catalog),
-        values=_zip([_tokens(column) for column in draft.columns], len(draft.indexes)) if inserts else None,
+        names=_names_by_row(draft, catalog),
+        cells=list(zip(repeat(number), *map(_tokens, draft.columns), strict=False)) if inserts else (),
         mentions=mentions,
         inner=inner,
         makes_key=verb.binds and inserts and draft.bindings is not None,
+        folds=verb.kind in (VerbKind.ENSURE, VerbKind.LINK),
     )
+
+
+def _names_by_row(draft: Draft, catalog: Catalog) -> Sequence[Sequence[Row]] | None:
+    ways = _names(draft, catalog)
+    if ways is None:
+        return None
+    if any(() in way for way in ways):
+        return [[name for name in names if name] for names in zip(*ways, strict=True)]
+    return list(zip(*ways, strict=True)) if ways else [()] * len(draft.indexes)
 
 
 def _names(draft: Draft, catalog: Catalog) -> list[list[Row]] | None:
@@ -177,7 +191,3 @@ def _tokens(column: Column) -> Sequence[object]:
     for row, pieces in (column.trees or {}).items():
         tokens[row] = tuple(pieces)
     return tokens
-
-
-def _zip(parts: Sequence[Sequence[object]], count: int) -> list[Row]:
-    return list(zip(*parts, strict=True)) if parts else [()] * count

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sheetgrpc.v1 import span_pb2 as sheetgrpc_dot_v1_dot_span__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csheetgrpc/v1/reference.proto\x12\x0csheetgrpc.v1\x1a\x17sheetgrpc/v1/span.proto\"\xe4\x01\n\tReference\x12\x0e\n\x06ref_id\x18\x01 \x01(\t\x12\x1c\n\x0fstatement_index\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x08\x61rgument\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x13\n\x0b\x65ntity_type\x18\x05 \x01(\t\x12+\n\ncandidates\x18\x06 \x03(\x0b\x32\x17.sheetgrpc.v1.Candidate\x12\x11\n\tentity_id\x18\x07 \x01(\t\x12 \n\x04span\x18\x08 \x01(\x0b\x32\x12.sheetgrpc.v1.SpanB\x12\n\x10_statement_index\">\n\tCandidate\x12\x11\n\tentity_id\x18\x01 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csheetgrpc/v1/reference.proto\x12\x0csheetgrpc.v1\x1a\x17sheetgrpc/v1/span.proto\"\xf2\x01\n\tReference\x12\x0e\n\x06ref_id\x18\x01 \x01(\t\x12\x1c\n\x0fstatement_index\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x08\x61rgument\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x13\n\x0b\x65ntity_type\x18\x05 \x01(\t\x12+\n\ncandidates\x18\x06 \x03(\x0b\x32\x17.sheetgrpc.v1.Candidate\x12\x11\n\tentity_id\x18\x07 \x01(\t\x12 \n\x04span\x18\x08 \x01(\x0b\x32\x12.sheetgrpc.v1.Span\x12\x0c\n\x04hint\x18\t \x01(\tB\x12\n\x10_statement_index\">\n\tCandidate\x12\x11\n\tentity_id\x18\x01 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sheetgrpc.v1.reference_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REFERENCE']._serialized_start=72
-  _globals['_REFERENCE']._serialized_end=300
-  _globals['_CANDIDATE']._serialized_start=302
-  _globals['_CANDIDATE']._serialized_end=364
+  _globals['_REFERENCE']._serialized_end=314
+  _globals['_CANDIDATE']._serialized_start=316
+  _globals['_CANDIDATE']._serialized_end=378
 # @@protoc_insertion_point(module_scope)

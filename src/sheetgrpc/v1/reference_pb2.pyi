@@ -33,6 +33,7 @@ class Reference(_message.Message):
     CANDIDATES_FIELD_NUMBER: _builtins.int
     ENTITY_ID_FIELD_NUMBER: _builtins.int
     SPAN_FIELD_NUMBER: _builtins.int
+    HINT_FIELD_NUMBER: _builtins.int
     ref_id: _builtins.str
     """Id within the sheet; the same after the sheet is parsed again."""
     statement_index: _builtins.int
@@ -45,6 +46,10 @@ class Reference(_message.Message):
     """Entity type that the argument wants."""
     entity_id: _builtins.str
     """Key of the entity it stands for; empty while it is open."""
+    hint: _builtins.str
+    """What to do where the sheet itself seems to make what is meant: a reference is never a row of the same sheet, its
+    symbol is. Empty where there is nothing to say.
+    """
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
         """What it may stand for, best first, then by key; a bounded number."""
@@ -64,10 +69,11 @@ class Reference(_message.Message):
         candidates: _abc.Iterable[Global___Candidate] | None = ...,
         entity_id: _builtins.str = ...,
         span: _span_pb2.Span | None = ...,
+        hint: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_statement_index", b"_statement_index", "span", b"span", "statement_index", b"statement_index"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_statement_index", b"_statement_index", "argument", b"argument", "candidates", b"candidates", "entity_id", b"entity_id", "entity_type", b"entity_type", "ref_id", b"ref_id", "span", b"span", "statement_index", b"statement_index", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_statement_index", b"_statement_index", "argument", b"argument", "candidates", b"candidates", "entity_id", b"entity_id", "entity_type", b"entity_type", "hint", b"hint", "ref_id", b"ref_id", "span", b"span", "statement_index", b"statement_index", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__statement_index: _TypeAlias = _typing.Literal["statement_index"]  # noqa: Y015
     _WhichOneofArgType__statement_index: _TypeAlias = _typing.Literal["_statement_index", b"_statement_index"]  # noqa: Y015

@@ -70,6 +70,7 @@ def write_reference(view: ReferenceView) -> reference_pb2.Reference:
     reference = view.row.reference
     return reference_pb2.Reference(
         ref_id=reference.ref_id,
+        hint=reference.hint,
         statement_index=reference.statement_index,
         argument=reference.argument,
         text=reference.text,

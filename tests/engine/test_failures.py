@@ -238,7 +238,9 @@ async def test_a_trigger_that_ends_the_transaction_fails_the_execution(fleet: Dr
     ran = await fleet.run(
         '(ship.ensure :name "S")' + more + '(bad.kind :name "rollback") (port.ensure :code "P")', mode
     )
-    assert ran.state == "FAILED"
+    error = ran.execution.error
+    assert error is not None
+    assert (ran.state, error.code, error.statement_index) == ("FAILED", "DB_CONSTRAINT", None)
     assert fleet.dump() == before
     _check_undone(ran)
     assert (await fleet.run('(bad.kind :name "fine")', session=ran.session)).state == "SUCCEEDED"

@@ -7,11 +7,11 @@ import pytest
 from tests.engine.driving import Driver, describe, drive
 
 from sheetgrpc.clock import Draws
-from sheetgrpc.engine import intents
+from sheetgrpc.engine import intents, sheet_steps
 from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.errors import Conflict, InvalidRequest, NotAllowed, Reason, SheetError
 from sheetgrpc.session.model import State
-from sheetgrpc.store.records import ExecutionFilter
+from sheetgrpc.store.records import ExecutionFilter, SessionRow
 
 SHEET = '(ship.ensure :name "S" :as @s) (voyage.ensure :ship @s :number 1)'
 SUBMIT = intents.SubmitSheet(confirm=True)
@@ -87,6 +87,26 @@ async def test_thirty_at_once_are_one(fleet: Driver, intent: Intent, state: Stat
         version += 1
     row = (await fleet.engine.get_session(session)).row.session
     assert (row.state, row.version) == (state, version + 1)
+
+
+class _Overtaken(sheet_steps.SubmitSheet):
+    """A submit whose other sending is accepted while this one looks at the session."""
+
+    def __init__(self, fleet: Driver, session: str) -> None:
+        super().__init__(fleet.engine._context, SUBMIT)
+        self._fleet, self._session = fleet, session
+
+    async def prepare(self, row: SessionRow | None) -> None:
+        await self._fleet.send(self._session, SUBMIT, "r")
+        await super().prepare(await self._fleet.engine.store.session(self._session))
+
+
+async def test_a_sending_that_another_overtook_gets_its_answer_and_no_refusal(fleet: Driver) -> None:
+    session = await fleet.ready(SHEET)
+    envelope = Envelope("anna", "SubmitSheet", session, "r", b"f")
+    reply = await fleet.engine._handler.handle(envelope, lambda: _Overtaken(fleet, session), describe)
+    assert reply.replayed
+    assert reply.body == (await fleet.send(session, SUBMIT, "r")).body
 
 
 async def test_a_repeated_execute_attaches_to_the_same_run(fleet: Driver) -> None:

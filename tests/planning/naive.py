@@ -211,8 +211,9 @@ class Planner:
         return found
 
     def natural_keys(self, table: str) -> set[tuple[str, ...]]:
-        owners = [*self.catalog.entities.values(), *self.catalog.verbs.values()]
-        return {tuple(sorted(owner.natural_key)) for owner in owners if owner.table == table} - {()}
+        keys = [entity.natural_key for entity in self.catalog.entities.values() if entity.table == table]
+        keys += [verb.natural_key for verb in self.catalog.verbs.values() if verb.table == table]
+        return {tuple(sorted(key)) for key in keys if key}
 
     def mentions(self, index: int) -> set[Name]:
         """The rows whose keys stand in any argument."""

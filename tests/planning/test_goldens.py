@@ -90,7 +90,7 @@ def test_sheet_is_analysed_as_its_golden_says(text: str, expected: str) -> None:
 @pytest.mark.parametrize("code", DiagnosticCode)
 def test_every_code_of_analysis_has_a_golden(code: DiagnosticCode) -> None:
     of_the_language = {DiagnosticCode.TOO_DEEP, DiagnosticCode.LIMIT_EXCEEDED}  # tests/dsl/test_limits.py
-    assert code in of_the_language or any(f" {code}" in expected for _, expected in (case.values for case in CASES))
+    assert code in of_the_language or any(f" {code}" in str(case.values[1]) for case in CASES)
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES)

@@ -103,14 +103,22 @@ async def test_connections_are_set_up_for_durability(path: Path) -> None:
     store = await opened(path)
 
     def pragmas(connection: sqlite3.Connection) -> dict[str, object]:
-        names = ("journal_mode", "synchronous", "foreign_keys", "trusted_schema", "busy_timeout", "query_only")
+        names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "query_only")
         return {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
 
-    common = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0, "busy_timeout": 1000}
+    common = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 1000}
     assert await store._writer.run(pragmas) == common | {"query_only": 0}
     assert await store._read(pragmas) == common | {"query_only": 1}
     with pytest.raises(Unavailable):
         await store._read(lambda connection: connection.execute("DELETE FROM sheetgrpc_sessions"))
+    await store.close()
+
+
+async def test_checks_of_the_users_tables_may_use_json(path: Path) -> None:
+    store = await opened(path)
+    await store.run_script("CREATE TABLE notes (body TEXT CHECK (json_valid(body)));")
+    await store.run_script("INSERT INTO notes VALUES ('{}');")
+    assert await store._read(lambda connection: connection.execute("SELECT body FROM notes").fetchall()) == [("{}",)]
     await store.close()
 
 

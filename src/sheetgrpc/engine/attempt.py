@@ -14,7 +14,7 @@ from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.runs import Run
 from sheetgrpc.engine.updates import PhaseCompleted
 from sheetgrpc.errors import NotAllowed, Reason
-from sheetgrpc.planning.model import Analysis, ErrorCode, Plan, Results, Status
+from sheetgrpc.planning.model import Analysis, ErrorCode, Key, Plan, Results, Status
 from sheetgrpc.session.model import ExecutionState, Mode
 from sheetgrpc.store.base import ConstraintViolated, Interrupted, Transaction
 from sheetgrpc.store.records import ExecutionError, ExecutionRow, TableCounts
@@ -34,6 +34,7 @@ class Attempt:
         self._execution = execution
         self._analysis: Analysis | None = None
         self._source = b""
+        self._keys: list[Key | None] = []
         self._done = 0  # batches
         self._phases = 0
         self._timed_out = False
@@ -51,6 +52,7 @@ class Attempt:
             message = f"the sheet is not what was parsed any more: {problem}; parse it again"
             raise NotAllowed(Reason.ACTION_NOT_ALLOWED, message)
         self.plan = plan
+        self._keys = await asyncio.to_thread(self._draw_keys, plan)
         self._analysis, self._source = analysis, sheet.source
 
     async def write(self, transaction: Transaction) -> ExecutionRow:
@@ -60,7 +62,7 @@ class Attempt:
             raise RuntimeError("prepare() comes first")
         self._done = self._phases = 0
         results = self.results = Results.fresh(plan.count)
-        await asyncio.to_thread(self._draw_keys, plan, results)
+        results.keys = self._keys.copy()  # of a try before this one, which found the writer busy, nothing may stay
         opened = await transaction.open(self._execution.session_id, None)
         if opened.row is None or not await transaction.claim(self._execution):
             return await self._context.store.execution(self._execution.id)
@@ -85,7 +87,7 @@ class Attempt:
         """The end of a run that the infrastructure stopped."""
         return self._end(ExecutionState.FAILED, ExecutionError(code, message))
 
-    def _draw_keys(self, plan: Plan, results: Results) -> None:
+    def _draw_keys(self, plan: Plan) -> list[Key | None]:
         """UUIDv7s (RFC 9562) for every row that may be created: this run's time and node bits, a counter between.
 
         All follow from the execution's id, epoch and start, so the same run draws the same keys.
@@ -95,7 +97,7 @@ class Attempt:
         millisecond = (self._execution.started_at or 0) // 1000
         start = f"{millisecond >> 16 & 0xFFFFFFFF:08x}-{millisecond & 0xFFFF:04x}-7"
         verbs, entities = self._context.catalog.verbs, self._context.catalog.entities
-        keys = results.keys
+        keys: list[Key | None] = [None] * plan.count
         for group in plan.groups:
             verb = verbs[group.verb]
             if verb.kind not in (VerbKind.CREATE, VerbKind.ENSURE) or verb.entity is None:
@@ -103,6 +105,7 @@ class Attempt:
             if entities[verb.entity].key.source is KeySource.SERVER:
                 for index in group.indexes:
                     keys[index] = f"{start}{index >> 14:03x}-{0x8000 | (index & 0x3FFF):04x}-{node}"
+        return keys
 
     def _set_timer(self, transaction: Transaction, results: Results) -> asyncio.TimerHandle | None:
         timeout = self._execution.timeout or self._context.settings.execution_timeout_us

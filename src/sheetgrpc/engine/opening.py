@@ -20,10 +20,14 @@ from sheetgrpc.store.opening import open_store
 
 async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     """An engine, not started. StartError, with a message for people, if it cannot be."""
+    draws = draws or Draws()
     catalog, schema = read_catalog(settings.catalog)
     try:
         store = await open_store(
-            settings.database, writer_timeout=settings.writer_timeout, busy_timeout=settings.busy_timeout
+            settings.database,
+            writer_timeout=settings.writer_timeout,
+            busy_timeout=settings.busy_timeout,
+            now=draws.now,
         )
     except (StoreRefused, Unavailable) as error:
         raise StartError(str(error)) from error
@@ -41,7 +45,7 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
         await store.close()
         raise
     limits = Limits(nesting=settings.max_nesting, arguments=settings.max_arguments, statements=settings.max_statements)
-    return Engine(Context(store, catalog, settings, draws or Draws(), Analyst(catalog, store, limits), Runs()))
+    return Engine(Context(store, catalog, settings, draws, Analyst(catalog, store, limits), Runs()))
 
 
 def read_catalog(name: str) -> tuple[Catalog, str]:

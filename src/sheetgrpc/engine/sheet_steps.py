@@ -13,7 +13,7 @@ from sheetgrpc.engine.names import Names
 from sheetgrpc.engine.sheets import Phases, count_analysis, view_diagnostics, view_references, view_sheet
 from sheetgrpc.engine.steps import _NO_DRAW, Simple, read_key
 from sheetgrpc.engine.views import EMBEDDED, Outcome, SheetView
-from sheetgrpc.errors import NotFound, Reason, limit_exceeded
+from sheetgrpc.errors import NotAllowed, NotFound, Reason, limit_exceeded
 from sheetgrpc.planning.expand import Expansion, size
 from sheetgrpc.planning.model import Analysis, Key
 from sheetgrpc.session import commands
@@ -209,6 +209,10 @@ class ResolveReference(ParseSheet):
         source = self._sheet.source.decode()
         resolutions = {**await self.context.resolutions(current.id), **self._resolved}
         self._analysis = await self.context.analyst.analyse(source, resolutions, session.committed)
+        if self._analysis.error_count:  # the tables have changed since the parse; what it found is out of date
+            wrong = next(found for found in self._analysis.diagnostics if found.severity is Severity.ERROR)
+            message = f"the sheet is not what was parsed any more: {wrong.message}; parse it again"
+            raise NotAllowed(Reason.ACTION_NOT_ALLOWED, message)
         self._references = await Names(self.context).rank(self._analysis.references)
         self._view = view_parsed(self._sheet, source, self._analysis, self._references)
 

@@ -1,16 +1,22 @@
 """Opens the store that a database URL names. The one place that knows which backends there are."""
 
+from collections.abc import Callable
+
+from sheetgrpc.clock import wall_clock
 from sheetgrpc.store.base import Store, StoreRefused
 from sheetgrpc.store.sqlite.store import open_sqlite
 
 _SQLITE = "sqlite://"
 
 
-async def open_store(url: str, *, writer_timeout: float = 5.0, busy_timeout: float = 5.0) -> Store:
+async def open_store(
+    url: str, *, writer_timeout: float = 5.0, busy_timeout: float = 5.0, now: Callable[[], int] = wall_clock
+) -> Store:
     """The store at `sqlite:///PATH` (an absolute path has four slashes; `sqlite:///:memory:` goes when it is closed).
 
     `writer_timeout` is how long a command waits for the writer, `busy_timeout` how long for other programs that write
-    to the file, in seconds. Raises StoreRefused with what to do, and Unavailable where the database does not answer.
+    to the file, in seconds; `now` is the clock that request ids expire by. Raises StoreRefused with what to do, and
+    Unavailable where the database does not answer.
     """
     if not url.startswith(_SQLITE):
         scheme = url.partition(":")[0]
@@ -18,4 +24,4 @@ async def open_store(url: str, *, writer_timeout: float = 5.0, busy_timeout: flo
     host, slash, path = url.removeprefix(_SQLITE).partition("/")
     if host or not slash or not path:
         raise StoreRefused(f'"{url}" names no file; give sqlite:///PATH, with four slashes for an absolute path')
-    return await open_sqlite(path, writer_timeout=writer_timeout, busy_timeout=busy_timeout)
+    return await open_sqlite(path, writer_timeout=writer_timeout, busy_timeout=busy_timeout, now=now)

@@ -104,6 +104,10 @@ class Sessions(session_service_pb2_grpc.SessionServiceServicer):
     async def ListSessions(self, request: Message, context: Context) -> Message:
         return await anext(self.script.play("ListSessions", request, context))
 
+    async def WatchSession(self, request: Message, context: Context) -> None:
+        async for message in self.script.play("WatchSession", request, context):
+            await context.write(message)
+
     async def ConfirmIntent(self, request: Message, context: Context) -> Message:
         return await anext(self.script.play("ConfirmIntent", request, context))
 
@@ -156,4 +160,16 @@ class Naps:
         return Retry(sleep=self.sleep, random=lambda: 1.0, **policy)  # type: ignore[arg-type]  # attempts is an int
 
 
-__all__ = ["Naps", "Refuse", "Script", "Wait", "execution", "reason", "retry_after", "serving", "session", "sheet"]
+__all__ = [
+    "Naps",
+    "Refuse",
+    "Script",
+    "Step",
+    "Wait",
+    "execution",
+    "reason",
+    "retry_after",
+    "serving",
+    "session",
+    "sheet",
+]

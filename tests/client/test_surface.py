@@ -14,6 +14,7 @@ import sheetgrpc.v1
 from sheetgrpc.client import NEVER, Client, SheetgrpcError, connect, words
 from sheetgrpc.v1 import execution_pb2, session_pb2, statement_pb2
 from sheetgrpc.v1.execution_service_pb2 import WatchExecutionResponse
+from sheetgrpc.v1.session_service_pb2 import WatchSessionResponse
 
 EXECUTION = "sheetgrpc.v1.ExecutionService"
 
@@ -33,6 +34,11 @@ class Everything(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # not gener
         async def stream(request: bytes, context: object) -> AsyncIterator[bytes]:
             yield WatchExecutionResponse(finished=execution_pb2.Execution(id="RUN")).SerializeToString()
 
+        async def watch(request: bytes, context: object) -> AsyncIterator[bytes]:
+            yield WatchSessionResponse(event={"sequence": 1}).SerializeToString()
+
+        if details.method == "/sheetgrpc.v1.SessionService/WatchSession":
+            return grpc.unary_stream_rpc_method_handler(watch)
         if details.method in {f"/{EXECUTION}/ExecuteSheet", f"/{EXECUTION}/WatchExecution"}:
             return grpc.unary_stream_rpc_method_handler(stream)
         return grpc.unary_unary_rpc_method_handler(answer)
@@ -49,7 +55,11 @@ async def call_everything(client: Client) -> None:
         client.sessions.get("x"),
         client.sessions.list(states=["READY"], lifecycles=["ACTIVE"]),
         client.sessions.symbols("x"),
+        client.sessions.events("x", types=["ScopeSet"]),
+        client.sessions.watch("x"),
         session.refresh(),
+        session.label("l"),
+        session.update(name="", metadata={"a": None}),
         session.set_scope("cbu", everything=True),
         session.clear_scope(),
         session.set_template("(a.b)"),
@@ -81,7 +91,7 @@ async def call_everything(client: Client) -> None:
         if isawaitable(call):
             await call
         else:
-            assert isasyncgen(call) or hasattr(call, "resume_token")
+            assert isasyncgen(call) or hasattr(call, "close")
             async for _ in call:
                 pass
 

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RPCS = {
     "SessionService": (
         "CreateSession GetSession? ListSessions? CloseSession SetScope ClearScope SetTemplate ConfirmIntent"
-        " ResetSession"
+        " ResetSession LabelSession UpdateSession ListSessionEvents? WatchSession?>"
     ),
     "SheetService": (
         "CheckSheet? ImportSheet GenerateSheet ParseSheet ResolveReference GetSheet? ListStatements? ListPhases?"
@@ -42,6 +42,10 @@ RPCS = {
 # Message to its fields. No type means string, `*` repeated, `?` a scalar whose absence is told from its zero.
 CHANGING = "request_id expected_version:int64?"
 PAGED = "page_size:int32 page_token"
+ANSWERED_BY_SESSION = (
+    "CreateSession GetSession UpdateSession LabelSession CloseSession ResetSession SetScope ClearScope SetTemplate"
+    " ConfirmIntent"
+)
 ONE_SHEET = "session? sheet_id?"
 UPDATE = (
     "epoch:int64 sequence:int64 resume_token time:Timestamp snapshot:Execution phase_started:PhaseStarted"
@@ -63,21 +67,22 @@ FIELDS = {
     "ListSessionsRequest": (f"states:SessionState* lifecycles:SessionLifecycle* label role task_id parent_id {PAGED}"),
     "CloseSessionRequest": f"session outcome:SessionLifecycle {CHANGING}",
     "SetScopeRequest": f"session entity_type entity_ids:EntityIds filter:EntityFilter all:bool? {CHANGING}",
+    "LabelSessionRequest": f"session label {CHANGING}",
+    "UpdateSessionRequest": f"session name role task_id metadata:Struct update_mask:FieldMask {CHANGING}",
+    "ListSessionEventsRequest": f"session after_sequence:int64 types* {PAGED}",
+    "ListSessionEventsResponse": "events:SessionEvent* next_page_token",
+    "WatchSessionRequest": "session after_sequence:int64",
+    "WatchSessionResponse": "event:SessionEvent bookmark:Bookmark",
+    "SessionEvent": "sequence:int64 time:Timestamp type payload:Struct",
+    "Bookmark": "sequence:int64",
     "EntityIds": "ids*",
     "EntityFilter": "equals:map<string,string>",
     "ClearScopeRequest": f"session {CHANGING}",
     "SetTemplateRequest": f"session source target_entity_type {CHANGING}",
     "ConfirmIntentRequest": f"session {CHANGING}",
     "ResetSessionRequest": f"session to:SessionState {CHANGING}",
-    "CreateSessionResponse": "session:Session",
-    "GetSessionResponse": "session:Session",
+    **{f"{rpc}Response": "session:Session" for rpc in ANSWERED_BY_SESSION.split()},
     "ListSessionsResponse": "sessions:Session* next_page_token",
-    "CloseSessionResponse": "session:Session",
-    "SetScopeResponse": "session:Session",
-    "ClearScopeResponse": "session:Session",
-    "SetTemplateResponse": "session:Session",
-    "ConfirmIntentResponse": "session:Session",
-    "ResetSessionResponse": "session:Session",
     "Sheet": (
         "id session_id digest statement_count:int32 phase_count:int32 error_count:int32 warning_count:int32"
         " unresolved_count:int32 create_time:Timestamp phases:Phase* diagnostics:Diagnostic*"
@@ -85,7 +90,9 @@ FIELDS = {
     ),
     "Phase": "depth:int32 statement_count:int32 statement_indices:int32* produces* consumes*",
     "Diagnostic": ("severity:DiagnosticSeverity code:DiagnosticCode message hint statement_index:int32? span:Span"),
-    "Reference": ("ref_id statement_index:int32? argument text entity_type candidates:Candidate* entity_id span:Span hint"),
+    "Reference": (
+        "ref_id statement_index:int32? argument text entity_type candidates:Candidate* entity_id span:Span hint"
+    ),
     "Candidate": "entity_id display score:double",
     "Symbol": "name entity_type entity_id execution_id",
     "Statement": (
@@ -333,6 +340,7 @@ def test_resources_have_no_field_of_a_later_issue(message: str, fields: set[str]
     ("message", "oneof", "members"),
     [
         ("SetScopeRequest", "selector", "entity_ids filter all"),
+        ("WatchSessionResponse", "update", "event bookmark"),
         *(
             (f"{rpc}Request", "target", "session sheet_id")
             for rpc in ("GetSheet", "ListStatements", "ListPhases", "ListDiagnostics", "ListReferences")

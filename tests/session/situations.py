@@ -18,12 +18,14 @@ from sheetgrpc.session.commands import (
     FinishExecution,
     GenerateSheet,
     ImportSheet,
+    LabelSession,
     ParseSheet,
     ResetSession,
     ResolveReference,
     SetScope,
     SetTemplate,
     SubmitSheet,
+    UpdateSession,
 )
 from sheetgrpc.session.machine import decide, evolve
 from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, Scope, Session, Sheet, State
@@ -155,4 +157,6 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "CloseSession.completed": lambda _: CloseSession(outcome=Lifecycle.COMPLETED),
     "CloseSession.failed": lambda _: CloseSession(outcome=Lifecycle.FAILED),
     "CloseSession.expired": lambda _: CloseSession(outcome=Lifecycle.EXPIRED),
+    "LabelSession": lambda _: LabelSession(label="payroll"),
+    "UpdateSession": lambda _: UpdateSession(role="", metadata={"ticket": None}),
 }

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.session.situations import SITUATIONS
 
-from sheetgrpc.session.events import Event, decode, encode, event_type
+from sheetgrpc.session.events import ENDINGS, TYPES, Event, decode, encode, event_type
 from sheetgrpc.session.machine import evolve, fold
 from sheetgrpc.session.model import Lifecycle, State
 
@@ -73,10 +73,21 @@ def test_the_log_of_version_1_folds_to_what_it_folded_to_then() -> None:
     assert session.scope is not None
     assert session.scope.id == "01JD0000000000000000000SC2"
     assert (session.name, session.created_at, session.ended_at) == (
-        "onboarding",
+        "renamed",
         1_700_000_000_000_000,
-        session.updated_at,
+        1_700_000_013_000_000,
     )
+    assert (session.role, session.task_id, session.metadata) == ("", "task-2", {"ticket": 8})
+    assert session.labels == ("allianz",)
+
+
+def test_the_events_that_end_a_session_are_listed(line: str) -> None:
+    event = decode(line)
+    assert evolve(SITUATIONS["Y"], event).lifecycle.terminal is isinstance(event, ENDINGS)
+
+
+def test_every_kind_of_event_is_a_type_that_lists_can_ask_for() -> None:
+    assert set(KINDS) == TYPES
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"type":"ScopeSet","at":1}', '{"type":"Nothing","at":1}', '{"at":1}'])

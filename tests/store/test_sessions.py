@@ -8,10 +8,10 @@ import pytest
 from tests.store.making import Commit, Made
 
 from sheetgrpc.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, Reason
-from sheetgrpc.session.events import ScopeCleared, SessionCreated
+from sheetgrpc.session.events import IntentConfirmed, LabelGiven, LabelLost, ScopeCleared, SessionCreated
 from sheetgrpc.session.model import Lifecycle, State
 from sheetgrpc.store.base import Store
-from sheetgrpc.store.records import Changes, SessionFilter, SymbolChange, SymbolRow
+from sheetgrpc.store.records import Changes, EventRow, Moved, SessionFilter, SymbolChange, SymbolRow
 
 replace = msgspec.structs.replace
 
@@ -110,7 +110,7 @@ async def test_stale_version_is_refused_and_writes_nothing(store: Store, commit:
     with pytest.raises(Conflict):
         await commit(Changes(session=replace(session, version=2, name="second"), events=(ScopeCleared(at=2),)))
     assert (await store.session(session.id)).session.name == "first"
-    assert await store.events(session.id, 1, 10) == [ScopeCleared(at=1)]
+    assert await store.events(session.id, 1, 10) == [EventRow(2, ScopeCleared(at=1))]
 
 
 async def test_events_are_numbered_without_gaps_and_paged(store: Store, commit: Commit, made: Made) -> None:
@@ -118,9 +118,54 @@ async def test_events_are_numbered_without_gaps_and_paged(store: Store, commit: 
     await commit(made.created(session))
     more = tuple(ScopeCleared(at=at) for at in range(2, 7))
     await commit(Changes(session=replace(session, version=6), events=more))
-    assert await store.events(session.id, 0, 2) == [SessionCreated(at=session.created_at, id=session.id), more[0]]
-    assert await store.events(session.id, 2, 2) == list(more[1:3])
+    created = SessionCreated(at=session.created_at, id=session.id)
+    assert await store.events(session.id, 0, 2) == [EventRow(1, created), EventRow(2, more[0])]
+    assert await store.events(session.id, 2, 2) == [EventRow(3, more[1]), EventRow(4, more[2])]
+    assert [row.sequence for row in await store.events(session.id, 0, 100)] == [1, 2, 3, 4, 5, 6]
     assert await store.events(session.id, 6, 2) == []
+
+
+async def test_events_of_a_type_keep_their_sequences(store: Store, commit: Commit, made: Made) -> None:
+    session = made.session()
+    await commit(made.created(session))
+    more = (ScopeCleared(at=1), LabelGiven(at=2, label="Ünïcode \0"), ScopeCleared(at=3), IntentConfirmed(at=4))
+    await commit(Changes(session=replace(session, version=5), events=more))
+    assert await store.events(session.id, 0, 9, ["ScopeCleared"]) == [EventRow(2, more[0]), EventRow(4, more[2])]
+    assert await store.events(session.id, 2, 9, ["ScopeCleared"]) == [EventRow(4, more[2])]
+    assert await store.events(session.id, 0, 1, ["LabelGiven", "IntentConfirmed"]) == [EventRow(3, more[1])]
+    assert await store.events(session.id, 0, 9, ["TemplateSet"]) == []
+
+
+async def test_a_label_moves_with_an_event_of_the_session_that_had_it(store: Store, commit: Commit, made: Made) -> None:
+    had, gets = made.session(labels=("a", "b")), made.session()
+    await commit(made.created(had))
+    await commit(made.created(gets))
+    async with store.begin() as transaction:
+        opened = await transaction.open(gets.id, None, "b")
+        assert opened.holder is not None
+        assert (opened.row and opened.row.session, opened.holder.session) == (gets, had)
+        lost = LabelLost(at=5, label="b", to=gets.id)
+        loser = Moved(replace(had, version=2, labels=("a",)), (lost,))
+        given = replace(gets, version=2, labels=("b",))
+        await transaction.commit(Changes(session=given, events=(LabelGiven(at=5, label="b"),), loser=loser))
+    assert (await store.session("b")).session == given
+    assert (await store.session("a")).session == loser.session
+    assert await store.events(had.id, 1, 9) == [EventRow(2, lost)]
+
+
+async def test_a_label_does_not_move_from_a_session_that_was_changed_meanwhile(
+    store: Store, commit: Commit, made: Made
+) -> None:
+    had, gets = made.session(labels=("b",)), made.session()
+    await commit(made.created(had))
+    await commit(made.created(gets))
+    stale = Moved(replace(had, version=3, labels=()), (LabelLost(at=5, label="b", to=gets.id),))
+    with pytest.raises(Conflict):
+        await commit(
+            Changes(session=replace(gets, version=2, labels=("b",)), events=(LabelGiven(at=5, label="b"),), loser=stale)
+        )
+    assert (await store.session("b")).session == had
+    assert (await store.session(gets.id)).session == gets
 
 
 async def test_symbols_beside_a_session_stay_until_changed(store: Store, commit: Commit, made: Made) -> None:

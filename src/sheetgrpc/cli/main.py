@@ -34,6 +34,8 @@ for _name, _where, _help in (
     ("check", "check:check", "Check a sheet; nothing is kept or changed."),
     ("sessions", "sessions:sessions", "List sessions."),
     ("show", "sessions:show", "Show a session."),
+    ("events", "events:events", "Print the events of a session, or follow them."),
+    ("label", "events:label", "Give a session a label to find it by."),
     ("watch", "watch:watch", "Watch an execution to its end."),
 ):
     app.command(f"sheetgrpc.cli.{_where}", name=_name, help=_help)

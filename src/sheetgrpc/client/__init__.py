@@ -22,11 +22,13 @@ from sheetgrpc.client.errors import (
     SheetgrpcError,
     Unavailable,
 )
+from sheetgrpc.client.events import SessionEvents
 from sheetgrpc.client.retry import NEVER, Retry
 from sheetgrpc.client.session import Session
 from sheetgrpc.client.streams import ExecutionStream, Finished, Snapshot, Update
 from sheetgrpc.v1.execution_service_pb2 import PhaseCompleted, PhaseStarted, StatementResults
 from sheetgrpc.v1.progress_pb2 import Progress
+from sheetgrpc.v1.session_service_pb2 import SessionEvent
 
 __all__ = [
     "NEVER",
@@ -47,6 +49,8 @@ __all__ = [
     "Retry",
     "ServerFault",
     "Session",
+    "SessionEvent",
+    "SessionEvents",
     "SheetgrpcError",
     "Snapshot",
     "StatementResults",

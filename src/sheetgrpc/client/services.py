@@ -4,14 +4,15 @@ What changes a session is a method of its handle (session.py). Lists are async i
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol, TypeAlias, TypeVar, Unpack
+from typing import Protocol, TypeVar, Unpack
 
 from sheetgrpc.client.calls import Caller, Creating, Reading
+from sheetgrpc.client.events import SessionEvents
 from sheetgrpc.client.pages import PAGE_SIZE, pages
 from sheetgrpc.client.session import Session
 from sheetgrpc.client.streams import ExecutionStream
 from sheetgrpc.client.stubs import Stubs
-from sheetgrpc.client.words import Lifecycle, RunState, State, Status
+from sheetgrpc.client.words import Json, Lifecycle, RunState, State, Status
 from sheetgrpc.v1.catalog_pb2 import Catalog, Verb
 from sheetgrpc.v1.catalog_service_pb2 import GetCatalogRequest, ListVerbsRequest, SearchEntitiesRequest
 from sheetgrpc.v1.control_service_pb2 import GetServerInfoRequest, ServerInfo
@@ -27,7 +28,14 @@ from sheetgrpc.v1.reference_pb2 import Candidate, Reference
 from sheetgrpc.v1.session_pb2 import Client as ClientMessage
 from sheetgrpc.v1.session_pb2 import Session as SessionMessage
 from sheetgrpc.v1.session_pb2 import SessionLifecycle, SessionState
-from sheetgrpc.v1.session_service_pb2 import CreateSessionRequest, GetSessionRequest, ListSessionsRequest
+from sheetgrpc.v1.session_service_pb2 import (
+    CreateSessionRequest,
+    GetSessionRequest,
+    ListSessionEventsRequest,
+    ListSessionsRequest,
+    SessionEvent,
+    WatchSessionRequest,
+)
 from sheetgrpc.v1.sheet_pb2 import Phase, Sheet, Symbol
 from sheetgrpc.v1.sheet_service_pb2 import (
     CheckSheetRequest,
@@ -40,8 +48,6 @@ from sheetgrpc.v1.sheet_service_pb2 import (
 )
 from sheetgrpc.v1.statement_pb2 import Statement, StatementStatus
 from sheetgrpc.v1.statement_result_pb2 import StatementResult
-
-Json: TypeAlias = bool | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 
 class Aimed(Protocol):
@@ -115,6 +121,36 @@ class Sessions:
             return answer.sessions, answer.next_page_token
 
         return pages(fetch)
+
+    def events(
+        self,
+        session: str,
+        *,
+        after_sequence: int = 0,
+        types: Sequence[str] = (),
+        page_size: int = PAGE_SIZE,
+        **options: Unpack[Reading],
+    ) -> AsyncIterator[SessionEvent]:
+        """Events of a session by sequence, of these types if any are given."""
+        request = ListSessionEventsRequest(
+            session=session, after_sequence=after_sequence, types=types, page_size=page_size
+        )
+
+        async def fetch(token: str) -> tuple[Sequence[SessionEvent], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.sessions.ListSessionEvents, request, options)
+            return answer.events, answer.next_page_token
+
+        return pages(fetch)
+
+    def watch(self, session: str, *, after_sequence: int = 0) -> SessionEvents:
+        """Events of a session, those that are there and then each as it happens, until the session has ended."""
+        return SessionEvents(
+            lambda after: self._stubs.sessions.WatchSession(WatchSessionRequest(session=session, after_sequence=after)),
+            after_sequence=after_sequence,
+            retry=self._caller.retry,
+            silence=self._silence,
+        )
 
     def symbols(self, session: str, *, page_size: int = PAGE_SIZE, **options: Unpack[Reading]) -> AsyncIterator[Symbol]:
         """Symbols that later sheets of the session may use, by name."""

@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from sheetgrpc.client.calls import Caller, Changing, Reading, Versioned, new_request_id
 from sheetgrpc.client.streams import ExecutionStream
 from sheetgrpc.client.stubs import Stubs
-from sheetgrpc.client.words import Mode, Outcome, ResetTarget
+from sheetgrpc.client.words import Json, Mode, Outcome, ResetTarget
 from sheetgrpc.v1.execution_pb2 import Execution, ExecutionMode
 from sheetgrpc.v1.execution_service_pb2 import ExecuteSheetRequest, SubmitSheetRequest, WatchExecutionRequest
 from sheetgrpc.v1.session_pb2 import Session as SessionMessage
@@ -26,9 +26,11 @@ from sheetgrpc.v1.session_service_pb2 import (
     EntityFilter,
     EntityIds,
     GetSessionRequest,
+    LabelSessionRequest,
     ResetSessionRequest,
     SetScopeRequest,
     SetTemplateRequest,
+    UpdateSessionRequest,
 )
 from sheetgrpc.v1.sheet_pb2 import Sheet
 from sheetgrpc.v1.sheet_service_pb2 import (
@@ -184,6 +186,32 @@ class Session:
         """Go back to SCOPED or EMPTY; committed data is never undone."""
         request = ResetSessionRequest(session=self.id, to=SessionState.Value(f"SESSION_STATE_{to}"))
         await self._change(self._stubs.sessions.ResetSession, request, options)
+
+    async def label(self, label: str, **options: Unpack[Changing]) -> None:
+        """Give the session a label; another session that has it loses it."""
+        await self._change(
+            self._stubs.sessions.LabelSession, LabelSessionRequest(session=self.id, label=label), options
+        )
+
+    async def update(
+        self,
+        *,
+        name: str | None = None,
+        role: str | None = None,
+        task_id: str | None = None,
+        metadata: Mapping[str, Json] | None = None,
+        **options: Unpack[Changing],
+    ) -> None:
+        """Change what the session says of itself: None leaves a field as it is, "" clears it.
+
+        `metadata` is merged into what is there (RFC 7396): a None in it removes its key.
+        """
+        request = UpdateSessionRequest(session=self.id, name=name or "", role=role or "", task_id=task_id or "")
+        if metadata is not None:
+            request.metadata.update(dict(metadata))
+        fields = {"name": name, "role": role, "task_id": task_id, "metadata": metadata}
+        request.update_mask.paths.extend(field for field, value in fields.items() if value is not None)
+        await self._change(self._stubs.sessions.UpdateSession, request, options)
 
     async def close(self, outcome: Outcome = "COMPLETED", **options: Unpack[Changing]) -> None:
         """End the session for good."""

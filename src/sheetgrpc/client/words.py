@@ -1,7 +1,7 @@
-"""The words of the protos' enums without their prefixes: what callers write and read instead of numbers."""
+"""The words of the protos' enums without their prefixes: what callers write and read instead of numbers. And JSON."""
 
-from collections.abc import Callable
-from typing import Literal, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias, TypeVar
 
 from sheetgrpc.v1.diagnostic_pb2 import DiagnosticCode, DiagnosticSeverity
 from sheetgrpc.v1.execution_pb2 import ExecutionMode, ExecutionState
@@ -28,6 +28,9 @@ RunState = Literal[
     "INTERRUPTED",
 ]
 Status = Literal["PENDING", "PARSED", "RESOLVED", "SUCCESS", "FAILED", "SKIPPED", "NOT_RUN", "ROLLED_BACK"]
+
+Json: TypeAlias = bool | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
+"""What JSON can hold."""
 
 N = TypeVar("N", bound=int)
 

@@ -179,6 +179,7 @@ class Attempt:
         except ConstraintViolated:
             message = "a constraint that is checked when the transaction commits does not hold"
             return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.DB_CONSTRAINT, message))
+        self._context.topics.publish(changes)
         return ended
 
     async def _failure(self) -> ExecutionError | None:

@@ -10,6 +10,7 @@ from sheetgrpc.config import Settings
 from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.views import SessionView
+from sheetgrpc.engine.watching import Topics
 from sheetgrpc.planning.model import Analysis, Key
 from sheetgrpc.session.machine import allowed_actions
 from sheetgrpc.session.model import Session, State
@@ -26,6 +27,7 @@ class Context(msgspec.Struct, frozen=True):
     draws: Draws
     analyst: Analyst
     runs: Runs
+    topics: Topics
 
     def view(self, row: SessionRow) -> SessionView:
         """A session as a caller sees it now; the progress of a running execution is live."""

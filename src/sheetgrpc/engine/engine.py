@@ -19,10 +19,11 @@ from sheetgrpc.engine.names import Names
 from sheetgrpc.engine.reading import SheetReader
 from sheetgrpc.engine.runs import Run, Watcher, read_token
 from sheetgrpc.engine.views import Outcome, Reply, ResultView, SessionView
+from sheetgrpc.engine.watching import SessionWatcher
 from sheetgrpc.errors import invalid_field
 from sheetgrpc.session import commands
 from sheetgrpc.store.base import Store
-from sheetgrpc.store.records import Candidate, ExecutionFilter, ExecutionRow, SessionFilter, SymbolRow
+from sheetgrpc.store.records import Candidate, EventRow, ExecutionFilter, ExecutionRow, SessionFilter, SymbolRow
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,11 @@ class Engine:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._handler = Handler(
-            context.store, context.draws, context.catalog.digest, context.settings.request_id_ttl_us
+            context.store,
+            context.draws,
+            context.catalog.digest,
+            context.settings.request_id_ttl_us,
+            context.topics.publish,
         )
         self._executor = Executor(context)
         self.sheets = SheetReader(context)
@@ -84,6 +89,20 @@ class Engine:
     ) -> list[SessionView]:
         """Newest created first."""
         return [self._context.view(row) for row in await self._context.store.sessions(wanted, limit, before)]
+
+    async def list_events(self, session: str, after: int, limit: int, types: Sequence[str]) -> list[EventRow]:
+        """The session's events with a sequence beyond `after`, in order; of these types, if any are given."""
+        row = await self._context.store.session(session)
+        return await self._context.store.events(row.session.id, after, limit, types)
+
+    async def watch_session(self, session: str, after: int) -> SessionWatcher:
+        """A stream's place in a session's log, after this sequence; InvalidRequest for one that is yet to come."""
+        row = await self._context.store.session(session)
+        if after > row.session.version:
+            raise invalid_field("after_sequence", f"{after} is beyond the last event, which is {row.session.version}")
+        return SessionWatcher(
+            self._context.store, self._context.topics, row.session, after, heartbeat=self.settings.heartbeat_interval
+        )
 
     async def list_symbols(self, session: str, after: str, limit: int) -> list[SymbolRow]:
         """The session's committed symbols, by name."""
@@ -195,6 +214,18 @@ class Engine:
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.CloseSession():
                 return steps.Simple(context, commands.CloseSession(outcome=intent.outcome))
+            case intents.LabelSession():
+                return steps.LabelSession(context, intent)
+            case intents.UpdateSession():
+                return steps.Simple(
+                    context,
+                    commands.UpdateSession(
+                        name=intent.name,
+                        role=intent.role,
+                        task_id=intent.task_id,
+                        metadata=None if intent.metadata is None else dict(intent.metadata),
+                    ),
+                )
 
 
 def _execution_id(outcome: Outcome) -> bytes:

@@ -153,7 +153,9 @@ class Executor:
                 return await self._context.store.execution(claimed.id)
             if plan is not None and results is not None:
                 await transaction.record(ended, plan, results)
-            await transaction.commit(endings.outcome(self._context, opened.row.session, ended))
+            changes = endings.outcome(self._context, opened.row.session, ended)
+            await transaction.commit(changes)
+            self._context.topics.publish(changes)
             return ended
 
         return await self._patiently(end, _AWAY)

@@ -17,10 +17,11 @@ from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.errors import Conflict, InvalidRequest, Reason, SheetError
 from sheetgrpc.session.commands import Command
+from sheetgrpc.session.details import lose_label
 from sheetgrpc.session.machine import decide, evolve
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import Store
-from sheetgrpc.store.records import Changes, RequestKey, SessionRow, StoredReply
+from sheetgrpc.store.records import Changes, Moved, RequestKey, SessionRow, StoredReply
 
 _ATTEMPTS = 3
 T = TypeVar("T")
@@ -28,6 +29,9 @@ T = TypeVar("T")
 
 class Step(Protocol):
     """One intent on its way: prepared against a session as it was read, finished inside the transaction."""
+
+    label: str
+    """The label that the session is given, taken from whoever has it; "" for none."""
 
     async def prepare(self, row: SessionRow | None) -> None:
         """Everything that needs reading, parsing or planning. Raises plain refusals."""
@@ -53,12 +57,20 @@ class Step(Protocol):
 class Handler:
     """Takes steps through the one way."""
 
-    def __init__(self, store: Store, draws: Draws, catalog_digest: str, request_id_ttl: int) -> None:
-        """`request_id_ttl` in microseconds."""
+    def __init__(
+        self,
+        store: Store,
+        draws: Draws,
+        catalog_digest: str,
+        request_id_ttl: int,
+        published: Callable[[Changes], None],
+    ) -> None:
+        """`request_id_ttl` in microseconds; `published` is told after each commit."""
         self._store = store
         self._draws = draws
         self._catalog_digest = catalog_digest
         self._ttl = request_id_ttl
+        self._published = published
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def handle(self, envelope: Envelope, step: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
@@ -124,7 +136,7 @@ class Handler:
     ) -> Reply | None:
         """None if the session moved since it was prepared."""
         async with self._store.begin() as transaction:
-            opened = await transaction.open(row.session.id if row is not None else None, key)
+            opened = await transaction.open(row.session.id if row is not None else None, key, step.label)
             if opened.reply is not None:
                 return _replay(opened.reply, envelope)
             if row is not None and (opened.row is None or opened.row.session.version != row.session.version):
@@ -138,6 +150,7 @@ class Handler:
             if session is None:
                 raise RuntimeError("a command made no event")
             changes = Changes(session=session, events=events, created=before is None)
+            changes.loser = _take_label(opened.holder, session, step.label, draw.now)
             step.changes(session, draw, changes)
             after = SessionRow(session) if row is None else msgspec.structs.replace(row, session=session)
             if changes.symbols is not None:
@@ -149,8 +162,17 @@ class Handler:
                     key, envelope.fingerprint, body, session.id, draw.now + self._ttl, execution
                 )
             await transaction.commit(changes)
+        self._published(changes)
         step.woken(changes)
         return Reply(body, changes.reply, replayed=False)
+
+
+def _take_label(holder: SessionRow | None, session: Session, label: str, at: int) -> Moved | None:
+    """Whoever has the label, without it; None if that is nobody else."""
+    if holder is None or holder.session.id == session.id:
+        return None
+    event = lose_label(holder.session, label, session.id, at)
+    return Moved(evolve(holder.session, event), (event,))
 
 
 def _request_key(envelope: Envelope) -> RequestKey | None:

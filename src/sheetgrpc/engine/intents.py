@@ -104,6 +104,21 @@ class CloseSession(msgspec.Struct, frozen=True):
     outcome: Lifecycle
 
 
+class LabelSession(msgspec.Struct, frozen=True):
+    """Found by this label from now on, whoever had it."""
+
+    label: str
+
+
+class UpdateSession(msgspec.Struct, frozen=True):
+    """Other words about the session; None leaves a field as it is. `metadata` is merged, a null removes its key."""
+
+    name: str | None = None
+    role: str | None = None
+    task_id: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
 Intent = (
     CreateSession
     | SetScope
@@ -117,4 +132,6 @@ Intent = (
     | SubmitSheet
     | ResetSession
     | CloseSession
+    | LabelSession
+    | UpdateSession
 )

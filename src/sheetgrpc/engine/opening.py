@@ -13,6 +13,7 @@ from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.runs import Runs
+from sheetgrpc.engine.watching import Topics
 from sheetgrpc.errors import Unavailable
 from sheetgrpc.store.base import StoreRefused
 from sheetgrpc.store.opening import open_store
@@ -45,7 +46,7 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
         await store.close()
         raise
     limits = Limits(nesting=settings.max_nesting, arguments=settings.max_arguments, statements=settings.max_statements)
-    return Engine(Context(store, catalog, settings, draws, Analyst(catalog, store, limits), Runs()))
+    return Engine(Context(store, catalog, settings, draws, Analyst(catalog, store, limits), Runs(), Topics()))
 
 
 def read_catalog(name: str) -> tuple[Catalog, str]:

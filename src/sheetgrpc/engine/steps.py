@@ -22,6 +22,8 @@ _NO_DRAW = Draw(now=0, id="", seed=0)
 class Simple:
     """A step with nothing to prepare: the machine's command is known at once."""
 
+    label = ""
+
     def __init__(self, context: Context, command: commands.Command) -> None:
         self.context = context
         self._command = command
@@ -143,6 +145,14 @@ class SetTemplate(Simple):
     def command(self, draw: Draw) -> commands.Command:  # noqa: ARG002  # the step's form
         """The template."""
         return commands.SetTemplate(source=self._intent.source, target_entity_type=self._target)
+
+
+class LabelSession(Simple):
+    """Gives the session a label; the handler takes it from whoever has it."""
+
+    def __init__(self, context: Context, intent: intents.LabelSession) -> None:
+        super().__init__(context, commands.LabelSession(label=intent.label))
+        self.label = intent.label
 
 
 class ResetSession(Simple):

@@ -57,6 +57,10 @@ class Call:
         self.trailers.append((key, value))
         self.context.set_trailing_metadata(tuple(self.trailers))
 
+    async def open(self) -> None:
+        """Sends the headers of a stream that may have nothing else to send for long."""
+        await self.context.send_initial_metadata(())
+
     async def write(self, message: bytes) -> None:
         """Sends one message of a stream; LimitExceeded once the reader has taken nothing for WRITE_SECONDS."""
         try:

@@ -22,6 +22,7 @@ from sheetgrpc.v1 import catalog_service_pb2, execution_service_pb2, session_ser
 
 PageRequest: TypeAlias = (
     session_service_pb2.ListSessionsRequest
+    | session_service_pb2.ListSessionEventsRequest
     | sheet_service_pb2.ListStatementsRequest
     | sheet_service_pb2.ListPhasesRequest
     | sheet_service_pb2.ListDiagnosticsRequest

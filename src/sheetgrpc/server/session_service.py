@@ -5,9 +5,10 @@ from sheetgrpc.engine.engine import Engine
 from sheetgrpc.server.calls import Call
 from sheetgrpc.server.commands import run_command
 from sheetgrpc.server.convert import requests
+from sheetgrpc.server.convert.events import encode_news, write_event
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.sessions import write_session
-from sheetgrpc.server.paging import MOMENTS, read_page
+from sheetgrpc.server.paging import MOMENTS, POSITIONS, read_page
 from sheetgrpc.v1 import session_service_pb2 as pb
 
 
@@ -109,3 +110,52 @@ class SessionService:
             requests.read_reset_session,
             lambda outcome: pb.ResetSessionResponse(session=write_session(outcome.session)),
         )
+
+    async def label_session(self, request: pb.LabelSessionRequest, call: Call) -> bytes:
+        """Gives a session a label."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            requests.read_label_session,
+            lambda outcome: pb.LabelSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def update_session(self, request: pb.UpdateSessionRequest, call: Call) -> bytes:
+        """Changes what a session says of itself."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            requests.read_update_session,
+            lambda outcome: pb.UpdateSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def list_session_events(
+        self, request: pb.ListSessionEventsRequest, call: Call
+    ) -> pb.ListSessionEventsResponse:
+        """Lists the events of a session."""
+        form = Form()
+        page = read_page(form, request, POSITIONS, call.max_send_bytes)
+        session = form.name("session", request.session)
+        after = requests.read_after_sequence(form, request.after_sequence)
+        types = requests.read_event_types(form, request.types)
+        form.done()
+        after = after if page.after is None else page.after
+        found = await self._engine.list_events(session, after, page.wanted, types)
+        events, token = page.write(found, write_event, lambda _, row: row.sequence)
+        return pb.ListSessionEventsResponse(events=events, next_page_token=token)
+
+    async def watch_session(self, request: pb.WatchSessionRequest, call: Call) -> None:
+        """Streams the events of a session."""
+        form = Form()
+        session = form.name("session", request.session)
+        after = requests.read_after_sequence(form, request.after_sequence)
+        form.done()
+        watcher = await self._engine.watch_session(session, after)
+        try:
+            await call.open()
+            while (news := await watcher.next()) is not None:
+                await call.write(encode_news(news))
+        finally:
+            watcher.close()

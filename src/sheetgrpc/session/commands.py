@@ -111,6 +111,24 @@ class CloseSession(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Lifecycle
 
 
+class LabelSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Give the session a label; whoever has it loses it (see details.py)."""
+
+    label: str
+
+
+class UpdateSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Change what the session says of itself; None leaves a field as it is, "" clears it.
+
+    `metadata` is a JSON merge patch (RFC 7396): objects are merged, a null removes its key.
+    """
+
+    name: str | None = None
+    role: str | None = None
+    task_id: str | None = None
+    metadata: dict[str, Any] | None = None  # JSON values
+
+
 Command: TypeAlias = (
     CreateSession
     | SetScope
@@ -125,4 +143,6 @@ Command: TypeAlias = (
     | FinishExecution
     | ResetSession
     | CloseSession
+    | LabelSession
+    | UpdateSession
 )

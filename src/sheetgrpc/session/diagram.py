@@ -22,7 +22,7 @@ _MEANING = {
     State.PARSED: "the sheet parses, but its diagnostics have errors",
     State.RESOLVING: "the sheet is right, but `unresolved_count` references wait for ResolveReference",
     State.READY: "phases are extracted, nothing is open; the sheet can be executed",
-    State.EXECUTING: "an execution is queued or runs; nothing else may change the session",
+    State.EXECUTING: "an execution is queued or runs; no other layer may change",
     State.EXECUTED: "the last execution ended, with or without success (`last_execution_succeeded`)",
 }
 
@@ -57,6 +57,10 @@ alone, SetTemplate the scope and the template; ImportSheet keeps the scope and c
 is `last_execution_id`, `last_execution_succeeded` and `progress`; ListExecutions still knows what it forgets. Symbols
 bound by committed executions are no layer: they stay until ResetSession to EMPTY. A sheet is spent once an execution of
 it has committed anything (SUCCEEDED, PARTIAL).
+
+Labels, name, role, task and metadata are no layers either: LabelSession and UpdateSession are accepted in every state
+of a live session and leave the state alone. A label moves from whoever has it, which loses it by an event of its own
+(LabelLost), even after its end.
 """
 
 _DIAGRAM_HEAD = """\
@@ -102,7 +106,8 @@ def _sources(row: Row) -> str:
 
 def _crowd(row: Row) -> str:
     """A large set of states, told by what is not in it."""
-    return "any but " + " and ".join(state for state in State if state not in row.sources)
+    others = " and ".join(state for state in State if state not in row.sources)
+    return f"any but {others}" if others else "any"
 
 
 def _guards() -> str:
@@ -132,7 +137,7 @@ def _diagram() -> str:
 
 
 def _crowd_nodes() -> Iterator[str]:
-    crowds = dict.fromkeys((_crowd_id(row), _crowd(row)) for row in TABLE if len(row.sources) > _CROWD)
+    crowds = dict.fromkeys((_crowd_id(row), _crowd(row)) for row in _drawn() if len(row.sources) > _CROWD)
     return (f'state "{text}" as {node}' for node, text in crowds)
 
 
@@ -142,8 +147,7 @@ def _crowd_id(row: Row) -> str:
 
 def _edges() -> Iterator[str]:
     """Every row as arrows; a command whose outcomes would cross its sources too often goes through a diamond."""
-    drawn = (row for row in TABLE if row.to or row.ends)
-    for (command, _), group in groupby(drawn, key=lambda row: (row.command, row.sources)):
+    for (command, _), group in groupby(_drawn(), key=lambda row: (row.command, row.sources)):
         rows = list(group)
         starts = _starts(rows[0])
         if len(starts) * len(rows) > len(starts) + len(rows):
@@ -153,6 +157,11 @@ def _edges() -> Iterator[str]:
             yield from (f"{node} --> {_end(row)}: {row.when.name}" for row in rows)
         else:
             yield from (f"{start} --> {_end(row)}: {_label(row)}" for row in rows for start in starts)
+
+
+def _drawn() -> Iterator[Row]:
+    """The rows that lead somewhere."""
+    return (row for row in TABLE if row.to or row.ends)
 
 
 def _starts(row: Row) -> list[str]:

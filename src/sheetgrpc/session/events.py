@@ -5,7 +5,7 @@ new comes as a field with a default, and tests/session/events_v1.jsonl keeps one
 event states its outcome (the state a parse led to), so that a changed rule never changes what an old log means.
 """
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import msgspec
 
@@ -117,6 +117,28 @@ class SessionClosed(_Event, frozen=True, kw_only=True):
     outcome: Lifecycle
 
 
+class LabelGiven(_Event, frozen=True, kw_only=True):
+    """The session was given this label, or given it again."""
+
+    label: str
+
+
+class LabelLost(_Event, frozen=True, kw_only=True):
+    """The label went to the session `to`. No command of this session did it: it may have ended long before."""
+
+    label: str
+    to: str
+
+
+class SessionUpdated(_Event, frozen=True, kw_only=True):
+    """What the session says of itself changed; None: this did not. `metadata` is all of it as it is now."""
+
+    name: str | None = None
+    role: str | None = None
+    task_id: str | None = None
+    metadata: dict[str, Any] | None = None  # JSON values
+
+
 Event: TypeAlias = (
     SessionCreated
     | ScopeSet
@@ -131,7 +153,15 @@ Event: TypeAlias = (
     | ExecutionFinished
     | SessionReset
     | SessionClosed
+    | LabelGiven
+    | LabelLost
+    | SessionUpdated
 )
+
+ENDINGS = (SessionClosed,)
+"""The events after which a session is terminal."""
+TYPES = frozenset(kind.__name__ for kind in get_args(Event))
+"""Every `event_type`."""
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

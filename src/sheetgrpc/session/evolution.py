@@ -13,12 +13,15 @@ from sheetgrpc.session.events import (
     Event,
     ExecutionFinished,
     IntentConfirmed,
+    LabelGiven,
+    LabelLost,
     ReferenceResolved,
     ScopeCleared,
     ScopeSet,
     SessionClosed,
     SessionCreated,
     SessionReset,
+    SessionUpdated,
     SheetGenerated,
     SheetImported,
     SheetParsed,
@@ -34,7 +37,9 @@ def evolve(session: Session | None, event: Event) -> Session:
         return _created(event, 1 if session is None else session.version + 1)
     if session is None:
         raise ValueError(f"a session's log begins with SessionCreated, not with {type(event).__name__}")
-    active = Lifecycle.ACTIVE if session.lifecycle is Lifecycle.PENDING else session.lifecycle
+    # A label is lost by what another session does: that is no sign of life.
+    wakes = session.lifecycle is Lifecycle.PENDING and not isinstance(event, LabelLost)
+    active = Lifecycle.ACTIVE if wakes else session.lifecycle
     return _applied(replace(session, version=session.version + 1, updated_at=event.at, lifecycle=active), event)
 
 
@@ -90,10 +95,30 @@ def _applied(session: Session, event: Event) -> Session:
             return _reset(session, to)
         case SessionClosed(outcome=outcome, at=at):
             return replace(session, lifecycle=outcome, ended_at=at)
+        case LabelGiven(label=label):
+            return replace(session, labels=(*_without(session.labels, label), label))
+        case LabelLost(label=label):
+            return replace(session, labels=_without(session.labels, label))
+        case SessionUpdated():
+            return _updated(session, event)
         case SessionCreated():
             raise AssertionError("evolve opens the log itself")
         case _:
             assert_never(event)
+
+
+def _without(labels: tuple[str, ...], lost: str) -> tuple[str, ...]:
+    return tuple(label for label in labels if label != lost)
+
+
+def _updated(session: Session, event: SessionUpdated) -> Session:
+    return replace(
+        session,
+        name=session.name if event.name is None else event.name,
+        role=session.role if event.role is None else event.role,
+        task_id=session.task_id if event.task_id is None else event.task_id,
+        metadata=session.metadata if event.metadata is None else event.metadata,
+    )
 
 
 def _layered(

@@ -1,7 +1,8 @@
 """The session state machine: `decide` says what a command makes happen, `evolve` what an event makes of a session.
 
 Both are pure. `decide` raises on an illegal command and changes nothing; what is legal stands in table.py alone.
-`evolve` and `fold` are in evolution.py. Nothing here knows DSL text, the database or the wire.
+`evolve` and `fold` are in evolution.py, labels and metadata in details.py. Nothing here knows DSL text, the database or
+the wire.
 """
 
 from collections.abc import Iterable
@@ -28,13 +29,16 @@ from sheetgrpc.session.commands import (
     FinishExecution,
     GenerateSheet,
     ImportSheet,
+    LabelSession,
     ParseSheet,
     ResetSession,
     ResolveReference,
     SetScope,
     SetTemplate,
     SubmitSheet,
+    UpdateSession,
 )
+from sheetgrpc.session.details import label_session, update_session
 from sheetgrpc.session.events import (
     Event,
     ExecutionFinished,
@@ -252,6 +256,10 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return SessionReset(at=at, to=to)
         case CloseSession(outcome=outcome):
             return SessionClosed(at=at, outcome=outcome)
+        case LabelSession(label=label):
+            return label_session(session, label, at)
+        case UpdateSession():
+            return update_session(session, command, at)
         case CreateSession():
             raise AssertionError("the table has no row that creates a session twice")
         case _:

@@ -9,6 +9,11 @@ from typing import Any
 
 import msgspec
 
+MAX_LABELS = 100
+"""Labels a session may have at one time."""
+MAX_METADATA_BYTES = 64 * 1024
+"""Bytes that a session's metadata may take."""
+
 
 class State(StrEnum):
     """Where a session stands on its way from nothing to an applied sheet (DESIGN section 3)."""

@@ -18,12 +18,14 @@ from sheetgrpc.session.commands import (
     FinishExecution,
     GenerateSheet,
     ImportSheet,
+    LabelSession,
     ParseSheet,
     ResetSession,
     ResolveReference,
     SetScope,
     SetTemplate,
     SubmitSheet,
+    UpdateSession,
 )
 from sheetgrpc.session.model import Lifecycle, Session, State
 
@@ -108,6 +110,7 @@ _OUTCOME = When(
 
 EMPTY, SCOPED, TEMPLATED, GENERATED, PARSED, RESOLVING, READY, EXECUTING, EXECUTED = State
 
+ANY = tuple(State)
 IDLE = (EMPTY, SCOPED, TEMPLATED, GENERATED, PARSED, RESOLVING, READY, EXECUTED)  # any but EXECUTING
 BEGUN = (SCOPED, TEMPLATED, GENERATED, PARSED, RESOLVING, READY, EXECUTED)
 SHEETED = (GENERATED, PARSED, RESOLVING, READY, EXECUTED)
@@ -150,5 +153,8 @@ TABLE: tuple[Row, ...] = (
     _row(ResetSession,     IDLE,                SCOPED,    SCOPE_SET,               when=_TO_SCOPED),
     _row(ResetSession,     IDLE,                EMPTY,                              when=_TO_EMPTY),
     _row(CloseSession,     IDLE,                None,                               when=_OUTCOME, ends=True),
+    # What is no layer may change at any time.
+    _row(LabelSession,     ANY,                 None),
+    _row(UpdateSession,    ANY,                 None),
 )
 # fmt: on

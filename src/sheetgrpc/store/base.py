@@ -16,11 +16,11 @@ from sheetgrpc.catalog.database import Table
 from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.model import Key, Plan, Results
-from sheetgrpc.session.events import Event
 from sheetgrpc.store.records import (
     AnalysisRow,
     Candidate,
     Changes,
+    EventRow,
     ExecutionFilter,
     ExecutionRow,
     Opened,
@@ -56,8 +56,8 @@ class Interrupted(Exception):  # as above
 class Transaction(Protocol):
     """The writer, for as long as one command or one run needs it. Leaving the context without commit rolls back."""
 
-    async def open(self, session_id: str | None, key: RequestKey | None) -> Opened:
-        """Begins; reads the session (None: none is meant) and the stored reply of `key` as they are now."""
+    async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
+        """Begins; reads the session (None: none is meant), the reply of `key` and who has `label`, as they are now."""
         ...
 
     async def claim(self, execution: ExecutionRow) -> bool:
@@ -119,8 +119,8 @@ class Store(Protocol):
         """Newest created first, (created_at, id) before `before`."""
         ...
 
-    async def events(self, session_id: str, after: int, limit: int) -> list[Event]:
-        """A session's events with a sequence beyond `after`, in order."""
+    async def events(self, session_id: str, after: int, limit: int, types: Sequence[str] = ()) -> list[EventRow]:
+        """A session's events with a sequence beyond `after`, in order; of these types, if any are given."""
         ...
 
     async def scope(self, scope_id: str) -> ScopeRow:

@@ -171,6 +171,14 @@ class Changes(msgspec.Struct, kw_only=True):
     resolved: dict[str, Key] | None = None  # ref_id -> key, of `session.sheet`
     execution: ExecutionRow | None = None  # inserted (number 0) or updated
     symbols: "SymbolChange | None" = None
+    loser: "Moved | None" = None  # who had the label that `session` has now
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """Another session that the same command changes. `session` is the state after `events`."""
+
+    session: Session
+    events: tuple[Event, ...]
 
 
 class SymbolChange(msgspec.Struct):
@@ -181,10 +189,18 @@ class SymbolChange(msgspec.Struct):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """What a transaction sees when it begins."""
+    """What a transaction sees when it begins. `holder` is the session that has the label asked about."""
 
     row: SessionRow | None
     reply: StoredReply | None
+    holder: SessionRow | None = None
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """One event and its place in its session's log, from 1 without gaps."""
+
+    sequence: int
+    event: Event
 
 
 class SessionFilter(msgspec.Struct, frozen=True):

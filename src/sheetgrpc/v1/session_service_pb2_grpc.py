@@ -108,6 +108,26 @@ class SessionServiceStub:
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionResponse.FromString,
                 _registered_method=True)
+        self.LabelSession = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/LabelSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.LabelSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.LabelSessionResponse.FromString,
+                _registered_method=True)
+        self.UpdateSession = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/UpdateSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionResponse.FromString,
+                _registered_method=True)
+        self.ListSessionEvents = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/ListSessionEvents',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ListSessionEventsRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ListSessionEventsResponse.FromString,
+                _registered_method=True)
+        self.WatchSession = channel.unary_stream(
+                '/sheetgrpc.v1.SessionService/WatchSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.WatchSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.WatchSessionResponse.FromString,
+                _registered_method=True)
 
 
 class SessionServiceServicer:
@@ -228,6 +248,50 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LabelSession(self, request, context):
+        """Gives a session a label. It names this session from now on: another that has it loses it in the same transaction,
+        by an event of its own (LabelLost), even where that session has ended.
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A label that the
+        session has already is given again. A repeat with the same request_id gets the first reply and moves nothing, even
+        where the label has moved on. Refused with ERROR_REASON_LABEL_RESERVED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSession(self, request, context):
+        """Changes what a session says of itself: name, role, task id, metadata.
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with
+        the same request_id gets the first reply.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSessionEvents(self, request, context):
+        """Lists the events of a session by sequence: every change it went through, from its creation on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchSession(self, request, context):
+        """Streams the events of a session: those that are there, then each as it happens.
+
+        Events come in order, each once, none left out, and never before their transaction is committed; those that one
+        transaction wrote are all there once one of them is. A stream that breaks is taken up by another with the sequence
+        of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
+        interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
+        with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
+        nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
+        event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SessionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -275,6 +339,26 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.ResetSession,
                     request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionResponse.SerializeToString,
+            ),
+            'LabelSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.LabelSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.LabelSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.LabelSessionResponse.SerializeToString,
+            ),
+            'UpdateSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionResponse.SerializeToString,
+            ),
+            'ListSessionEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessionEvents,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ListSessionEventsRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ListSessionEventsResponse.SerializeToString,
+            ),
+            'WatchSession': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.WatchSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.WatchSessionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -549,6 +633,114 @@ class SessionService:
             '/sheetgrpc.v1.SessionService/ResetSession',
             sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionRequest.SerializeToString,
             sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LabelSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/LabelSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.LabelSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.LabelSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/UpdateSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessionEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/ListSessionEvents',
+            sheetgrpc_dot_v1_dot_session__service__pb2.ListSessionEventsRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.ListSessionEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/WatchSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.WatchSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.WatchSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -112,6 +112,33 @@ class SessionServiceStub:
     Legal in every state but EXECUTING. EMPTY also forgets the symbols of committed executions. A repeat with the same
     request_id gets the first reply.
     """
+    LabelSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.LabelSessionRequest, _session_service_pb2.LabelSessionResponse]
+    """Gives a session a label. It names this session from now on: another that has it loses it in the same transaction,
+    by an event of its own (LabelLost), even where that session has ended.
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A label that the
+    session has already is given again. A repeat with the same request_id gets the first reply and moves nothing, even
+    where the label has moved on. Refused with ERROR_REASON_LABEL_RESERVED.
+    """
+    UpdateSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.UpdateSessionRequest, _session_service_pb2.UpdateSessionResponse]
+    """Changes what a session says of itself: name, role, task id, metadata.
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with
+    the same request_id gets the first reply.
+    """
+    ListSessionEvents: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionEventsRequest, _session_service_pb2.ListSessionEventsResponse]
+    """Lists the events of a session by sequence: every change it went through, from its creation on."""
+    WatchSession: _grpc.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]
+    """Streams the events of a session: those that are there, then each as it happens.
+
+    Events come in order, each once, none left out, and never before their transaction is committed; those that one
+    transaction wrote are all there once one of them is. A stream that breaks is taken up by another with the sequence
+    of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
+    interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
+    with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
+    nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
+    event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
+    """
 
 @_typing.type_check_only
 class SessionServiceAsyncStub(SessionServiceStub):
@@ -194,6 +221,33 @@ class SessionServiceAsyncStub(SessionServiceStub):
 
     Legal in every state but EXECUTING. EMPTY also forgets the symbols of committed executions. A repeat with the same
     request_id gets the first reply.
+    """
+    LabelSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.LabelSessionRequest, _session_service_pb2.LabelSessionResponse]  # type: ignore[assignment]
+    """Gives a session a label. It names this session from now on: another that has it loses it in the same transaction,
+    by an event of its own (LabelLost), even where that session has ended.
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A label that the
+    session has already is given again. A repeat with the same request_id gets the first reply and moves nothing, even
+    where the label has moved on. Refused with ERROR_REASON_LABEL_RESERVED.
+    """
+    UpdateSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.UpdateSessionRequest, _session_service_pb2.UpdateSessionResponse]  # type: ignore[assignment]
+    """Changes what a session says of itself: name, role, task id, metadata.
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with
+    the same request_id gets the first reply.
+    """
+    ListSessionEvents: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionEventsRequest, _session_service_pb2.ListSessionEventsResponse]  # type: ignore[assignment]
+    """Lists the events of a session by sequence: every change it went through, from its creation on."""
+    WatchSession: _aio.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]  # type: ignore[assignment]
+    """Streams the events of a session: those that are there, then each as it happens.
+
+    Events come in order, each once, none left out, and never before their transaction is committed; those that one
+    transaction wrote are all there once one of them is. A stream that breaks is taken up by another with the sequence
+    of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
+    interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
+    with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
+    nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
+    event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
     """
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -328,6 +382,57 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Legal in every state but EXECUTING. EMPTY also forgets the symbols of committed executions. A repeat with the same
         request_id gets the first reply.
+        """
+
+    @_abc_1.abstractmethod
+    def LabelSession(
+        self,
+        request: _session_service_pb2.LabelSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.LabelSessionResponse, _abc.Awaitable[_session_service_pb2.LabelSessionResponse]]:
+        """Gives a session a label. It names this session from now on: another that has it loses it in the same transaction,
+        by an event of its own (LabelLost), even where that session has ended.
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A label that the
+        session has already is given again. A repeat with the same request_id gets the first reply and moves nothing, even
+        where the label has moved on. Refused with ERROR_REASON_LABEL_RESERVED.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateSession(
+        self,
+        request: _session_service_pb2.UpdateSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.UpdateSessionResponse, _abc.Awaitable[_session_service_pb2.UpdateSessionResponse]]:
+        """Changes what a session says of itself: name, role, task id, metadata.
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with
+        the same request_id gets the first reply.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSessionEvents(
+        self,
+        request: _session_service_pb2.ListSessionEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.ListSessionEventsResponse, _abc.Awaitable[_session_service_pb2.ListSessionEventsResponse]]:
+        """Lists the events of a session by sequence: every change it went through, from its creation on."""
+
+    @_abc_1.abstractmethod
+    def WatchSession(
+        self,
+        request: _session_service_pb2.WatchSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_session_service_pb2.WatchSessionResponse], _abc.AsyncIterator[_session_service_pb2.WatchSessionResponse]]:
+        """Streams the events of a session: those that are there, then each as it happens.
+
+        Events come in order, each once, none left out, and never before their transaction is committed; those that one
+        transaction wrote are all there once one of them is. A stream that breaks is taken up by another with the sequence
+        of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
+        interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
+        with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
+        nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
+        event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
         """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

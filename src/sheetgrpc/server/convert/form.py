@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 
 from sheetgrpc.errors import FieldViolation, InvalidRequest, Reason
+from sheetgrpc.session.model import MAX_LABELS
 
 NAME_LENGTH = 128  # of what names something: sessions, labels, ids, request ids, entity types
 TEXT_LENGTH = 1000  # of what people write in a line: names, roles, texts to look for, keys
-MAX_LABELS = 100
 
 _MAX_VIOLATIONS = 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -49,7 +49,18 @@ class Form:
         if len(labels) > MAX_LABELS:
             self.refuse(field, f"has {len(labels):,} labels; {MAX_LABELS} are allowed")
             return ()
-        return tuple(dict.fromkeys(self._label(f"{field}[{index}]", label) for index, label in enumerate(labels)))
+        return tuple(dict.fromkeys(self.label(f"{field}[{index}]", label) for index, label in enumerate(labels)))
+
+    def label(self, field: str, label: str) -> str:
+        """A label of a session."""
+        self.name(field, label)
+        if _ID_PREFIX.fullmatch(label):
+            self._reserved.append(
+                FieldViolation(
+                    field, f'"{label}" could be the prefix of a session id; choose another, such as "x-{label}"'
+                )
+            )
+        return label
 
     def keys(self, field: str, keys: Sequence[str]) -> tuple[str, ...]:
         """Keys of rows, as many as there may be: what is in them is judged with their type."""
@@ -82,13 +93,3 @@ class Form:
         elif _CONTROL.search(text):
             self.refuse(field, "must not have control characters")
         return text
-
-    def _label(self, field: str, label: str) -> str:
-        self.name(field, label)
-        if _ID_PREFIX.fullmatch(label):
-            self._reserved.append(
-                FieldViolation(
-                    field, f'"{label}" could be the prefix of a session id; choose another, such as "x-{label}"'
-                )
-            )
-        return label

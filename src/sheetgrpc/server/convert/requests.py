@@ -5,7 +5,9 @@ before the form is `done`. What needs the catalog, the database or the session's
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from google.protobuf.struct_pb2 import Struct
 
 from sheetgrpc.config import PAGE_DEFAULT, PAGE_LIMIT
 from sheetgrpc.engine import intents
@@ -13,7 +15,8 @@ from sheetgrpc.errors import limit_exceeded
 from sheetgrpc.server.convert.enums import EXECUTION_STATES, LIFECYCLES, MODES, STATES, STATUSES
 from sheetgrpc.server.convert.form import TEXT_LENGTH, Form
 from sheetgrpc.server.convert.values import read_struct, read_timeout
-from sheetgrpc.session.model import Client, Lifecycle, Mode, State
+from sheetgrpc.session.events import TYPES
+from sheetgrpc.session.model import MAX_METADATA_BYTES, Client, Lifecycle, Mode, State
 from sheetgrpc.store.records import ExecutionFilter, SessionFilter
 from sheetgrpc.v1 import (
     catalog_service_pb2,
@@ -31,17 +34,16 @@ TargetRequest: TypeAlias = (
     | sheet_service_pb2.ListReferencesRequest
 )
 
-MAX_METADATA_BYTES = 64 * 1024
 MAX_TEMPLATE_BYTES = 1024 * 1024  # a session carries its template in every answer
 
 _OUTCOMES = {LIFECYCLES.write(outcome): outcome for outcome in (Lifecycle.COMPLETED, Lifecycle.FAILED)}
+_UPDATES = ("name", "role", "task_id", "metadata")
+_SHOWN = 20  # bad values of one field that are told
 _RESETS = {STATES.write(state): state for state in (State.SCOPED, State.EMPTY)}
 
 
 def read_create_session(form: Form, request: session_service_pb2.CreateSessionRequest) -> intents.CreateSession:
     """CreateSession."""
-    if (size := request.metadata.ByteSize()) > MAX_METADATA_BYTES:
-        form.refuse("metadata", f"has {size:,} bytes; {MAX_METADATA_BYTES:,} are allowed")
     return intents.CreateSession(
         name=form.text("name", request.name),
         client=Client(
@@ -51,9 +53,56 @@ def read_create_session(form: Form, request: session_service_pb2.CreateSessionRe
         ),
         role=form.text("role", request.role),
         task_id=form.text("task_id", request.task_id),
-        metadata=read_struct(form, "metadata", request.metadata),
+        metadata=_read_metadata(form, request.metadata),
         labels=form.labels("labels", list(request.labels)),
     )
+
+
+def read_label_session(form: Form, request: session_service_pb2.LabelSessionRequest) -> intents.LabelSession:
+    """LabelSession."""
+    return intents.LabelSession(label=form.label("label", request.label))
+
+
+def read_update_session(form: Form, request: session_service_pb2.UpdateSessionRequest) -> intents.UpdateSession:
+    """UpdateSession; without a mask, the fields that are not empty."""
+    given = request.name, request.role, request.task_id, request.HasField("metadata")
+    unnamed = (field for field, value in zip(_UPDATES, given, strict=True) if value)
+    named = set(request.update_mask.paths if request.HasField("update_mask") else unnamed)
+    for path in sorted(named - set(_UPDATES))[:_SHOWN]:
+        form.refuse("update_mask", f'"{path[:TEXT_LENGTH]}" is none of {", ".join(_UPDATES)}')
+    if not named:
+        form.refuse("update_mask", "must name a field to change, or a field must be given")
+    name = form.text("name", request.name)
+    role = form.text("role", request.role)
+    task_id = form.text("task_id", request.task_id)
+    metadata = _read_metadata(form, request.metadata)
+    return intents.UpdateSession(
+        name=name if "name" in named else None,
+        role=role if "role" in named else None,
+        task_id=task_id if "task_id" in named else None,
+        metadata=metadata if "metadata" in named else None,
+    )
+
+
+def read_event_types(form: Form, types: Sequence[str]) -> tuple[str, ...]:
+    """The types of events that are asked for, each once; none for all."""
+    wanted = tuple(dict.fromkeys(types))
+    for name in [name for name in wanted if name not in TYPES][:_SHOWN]:
+        form.refuse("types", f'"{name[:TEXT_LENGTH]}" is none of {", ".join(sorted(TYPES))}')
+    return wanted
+
+
+def read_after_sequence(form: Form, sequence: int) -> int:
+    """The sequence after which events are asked for."""
+    if sequence < 0:
+        form.refuse("after_sequence", "must not be negative")
+    return sequence
+
+
+def _read_metadata(form: Form, metadata: Struct) -> dict[str, Any]:  # Any: JSON values
+    if (size := metadata.ByteSize()) > MAX_METADATA_BYTES:
+        form.refuse("metadata", f"has {size:,} bytes; {MAX_METADATA_BYTES:,} are allowed")
+    return read_struct(form, "metadata", metadata)
 
 
 def read_close_session(form: Form, request: session_service_pb2.CloseSessionRequest) -> intents.CloseSession:

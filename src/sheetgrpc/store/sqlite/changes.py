@@ -24,11 +24,9 @@ _encode = msgspec.json.Encoder().encode
 def write_changes(connection: sqlite3.Connection, changes: Changes, now: int) -> None:
     """Everything but the COMMIT. Raises Conflict, AlreadyExists(LABEL_TAKEN)."""
     session = changes.session
-    _write_session(connection, changes)
-    _write_labels(connection, session, created=changes.created)
-    first = session.version - len(changes.events) + 1
-    rows = [(session.id, first + at, log.encode(event)) for at, event in enumerate(changes.events)]
-    connection.executemany(_SQL["add_event"], rows)
+    if changes.loser is not None:  # first: a label has one session at a time
+        _write_state(connection, changes.loser.session, changes.loser.events, created=False)
+    _write_state(connection, session, changes.events, created=changes.created)
     _write_layers(connection, changes)
     if changes.symbols is not None:
         kept = {"id": session.id, "count": changes.symbols.count, "first": _encode(changes.symbols.first)}
@@ -55,8 +53,18 @@ def commit(connection: sqlite3.Connection) -> None:
         ) from error
 
 
-def _write_session(connection: sqlite3.Connection, changes: Changes) -> None:
-    session = changes.session
+def _write_state(
+    connection: sqlite3.Connection, session: Session, events: Sequence[log.Event], *, created: bool
+) -> None:
+    """The session's row, its labels, and the events that led there."""
+    before = session.version - len(events)
+    _write_session(connection, session, before, created=created)
+    _write_labels(connection, session, created=created)
+    rows = [(session.id, before + at, log.encode(event)) for at, event in enumerate(events, start=1)]
+    connection.executemany(_SQL["add_event"], rows)
+
+
+def _write_session(connection: sqlite3.Connection, session: Session, before: int, *, created: bool) -> None:
     row = {
         "id": session.id,
         "created_at": session.created_at,
@@ -67,9 +75,9 @@ def _write_session(connection: sqlite3.Connection, changes: Changes) -> None:
         "task_id": session.task_id,
         "parent_id": session.parent_id,
         "body": _encode(session),
-        "before": session.version - len(changes.events),
+        "before": before,
     }
-    done = connection.execute(_SQL["add_session" if changes.created else "change_session"], row)
+    done = connection.execute(_SQL["add_session" if created else "change_session"], row)
     if done.rowcount != 1:
         raise _conflict(f'session "{session.id}" was changed by another command; read it again')
 

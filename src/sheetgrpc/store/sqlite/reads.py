@@ -11,11 +11,11 @@ from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.errors import InvalidRequest, NotFound, Reason
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session import events as log
-from sheetgrpc.session.events import Event
 from sheetgrpc.session.model import ExecutionState, Session
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import (
     AnalysisRow,
+    EventRow,
     ExecutionFilter,
     ExecutionRow,
     Opened,
@@ -51,11 +51,14 @@ _detail = msgspec.json.Decoder(Detail)
 _chosen = msgspec.json.Decoder(list[tuple[str, str, Key]])
 
 
-def read_opened(connection: sqlite3.Connection, session_id: str | None, key: RequestKey | None, now: int) -> Opened:
+def read_opened(
+    connection: sqlite3.Connection, session_id: str | None, key: RequestKey | None, now: int, label: str
+) -> Opened:
     """What a transaction sees when it begins."""
     return Opened(
         row=find_session(connection, session_id) if session_id is not None else None,
         reply=read_reply(connection, key, now) if key is not None else None,
+        holder=_find_labelled(connection, label) if label else None,
     )
 
 
@@ -85,8 +88,7 @@ def read_session(connection: sqlite3.Connection, ref: str) -> SessionRow:
     """By id, prefix or label (`Store.session`)."""
     found = _session_by_prefix(connection, ref.upper()) if _ID_PREFIX.fullmatch(ref) else None
     if found is None:
-        row = connection.execute(_SQL["labelled_session"], {"label": ref}).fetchone()
-        found = _session_row(row) if row is not None else None
+        found = _find_labelled(connection, ref)
     if found is None:
         raise _missing(Reason.SESSION_NOT_FOUND, "session", ref)
     return found
@@ -111,10 +113,16 @@ def read_sessions(
     return [_session_row(row) for row in connection.execute(_SQL["sessions"], parameters).fetchall()]
 
 
-def read_events(connection: sqlite3.Connection, session_id: str, after: int, limit: int) -> list[Event]:
+def read_events(
+    connection: sqlite3.Connection, session_id: str, after: int, limit: int, types: Sequence[str]
+) -> list[EventRow]:
     """A stretch of a session's log."""
-    rows = connection.execute(_SQL["events"], {"session_id": session_id, "after": after, "limit": limit}).fetchall()
-    return [log.decode(body) for (body,) in rows]
+    parameters = {"session_id": session_id, "after": after, "limit": limit}
+    if types:
+        rows = connection.execute(_SQL["events_of_types"], {**parameters, "types": _json(types)}).fetchall()
+    else:
+        rows = connection.execute(_SQL["events"], parameters).fetchall()
+    return [EventRow(sequence, log.decode(body)) for sequence, body in rows]
 
 
 def read_scope(connection: sqlite3.Connection, scope_id: str) -> ScopeRow:
@@ -231,6 +239,11 @@ def describe_tables(connection: sqlite3.Connection, tables: Sequence[str]) -> Ma
 def _session_row(row: tuple[bytes, int, bytes | None]) -> SessionRow:
     body, count, symbols = row
     return SessionRow(_session.decode(body), count, _symbols.decode(symbols) if symbols is not None else ())
+
+
+def _find_labelled(connection: sqlite3.Connection, label: str) -> SessionRow | None:
+    row = connection.execute(_SQL["labelled_session"], {"label": label}).fetchone()
+    return _session_row(row) if row is not None else None
 
 
 def _session_by_prefix(connection: sqlite3.Connection, prefix: str) -> SessionRow | None:

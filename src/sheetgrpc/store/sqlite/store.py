@@ -16,12 +16,12 @@ from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.clock import wall_clock
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.model import Key
-from sheetgrpc.session.events import Event
 from sheetgrpc.store.base import About
 from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.store.records import (
     AnalysisRow,
     Candidate,
+    EventRow,
     ExecutionFilter,
     ExecutionRow,
     ReferenceRow,
@@ -45,6 +45,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _READERS = 3
+_NEAR_EVENTS = 4  # so many are read on the loop: watchers that are woken read the one that woke them
 
 
 class SQLiteStore:
@@ -103,9 +104,10 @@ class SQLiteStore:
         """A page, newest first."""
         return await self._read(reads.read_sessions, wanted, limit, before)
 
-    async def events(self, session_id: str, after: int, limit: int) -> list[Event]:
+    async def events(self, session_id: str, after: int, limit: int, types: Sequence[str] = ()) -> list[EventRow]:
         """A stretch of the log."""
-        return await self._read(reads.read_events, session_id, after, limit)
+        read = self._read_near if limit <= _NEAR_EVENTS and not types else self._read
+        return await read(reads.read_events, session_id, after, limit, types)
 
     async def scope(self, scope_id: str) -> ScopeRow:
         """A scope snapshot."""

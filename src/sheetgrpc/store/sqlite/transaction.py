@@ -34,9 +34,9 @@ class SQLiteTransaction:
         self._begun = False
         self._over = False
 
-    async def open(self, session_id: str | None, key: RequestKey | None) -> Opened:
+    async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
         """Begins and reads."""
-        return await self._run(read_opened, session_id, key, self._now())
+        return await self._run(read_opened, session_id, key, self._now(), label)
 
     async def claim(self, execution: ExecutionRow) -> bool:
         """True if the stored execution still has this state and epoch."""

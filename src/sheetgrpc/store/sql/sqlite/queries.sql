@@ -87,7 +87,21 @@ DELETE FROM sheetgrpc_labels WHERE label = :label AND session_id = :session_id;
 
 -- name: events
 -- A stretch of a session's log.
-SELECT body FROM sheetgrpc_events WHERE session_id = :session_id AND sequence > :after ORDER BY sequence LIMIT :limit;
+SELECT sequence, body
+FROM sheetgrpc_events
+WHERE session_id = :session_id AND sequence > :after
+ORDER BY sequence
+LIMIT :limit;
+
+-- name: events_of_types
+-- Those of a stretch of a session's log that have one of these types.
+SELECT sequence, body
+FROM sheetgrpc_events
+WHERE session_id = :session_id
+    AND sequence > :after
+    AND json_extract(CAST(body AS text), '$.type') IN (SELECT value FROM json_each(:types))
+ORDER BY sequence
+LIMIT :limit;
 
 -- name: add_event
 -- One more event.

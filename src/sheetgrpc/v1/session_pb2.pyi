@@ -168,7 +168,7 @@ class Session(_message.Message):
     id: _builtins.str
     """Id: a ULID, 26 upper-case characters."""
     name: _builtins.str
-    """Name for people, as given at creation; not unique."""
+    """Name for people; not unique."""
     state: Global___SessionState.ValueType
     """Where the session stands on its way to an applied sheet."""
     lifecycle: Global___SessionLifecycle.ValueType
@@ -196,9 +196,9 @@ class Session(_message.Message):
     parent_id: _builtins.str
     """Id of the session this one was forked from; empty where it was not."""
     role: _builtins.str
-    """Role in which the caller works, as given at creation."""
+    """Role in which the caller works."""
     task_id: _builtins.str
-    """Id of the task that this session serves, as given at creation."""
+    """Id of the task that this session serves."""
     event_count: _builtins.int
     """Number of events in the session's log."""
     @_builtins.property
@@ -229,7 +229,7 @@ class Session(_message.Message):
 
     @_builtins.property
     def metadata(self) -> _struct_pb2.Struct:
-        """What the caller attached at creation."""
+        """What the caller attached."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

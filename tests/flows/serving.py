@@ -70,10 +70,14 @@ class Process:
             self._running.communicate()
             self._running = None
 
-    def stop(self) -> int:
-        """SIGTERM; answers the exit status."""
+    def terminate(self) -> None:
+        """SIGTERM."""
         assert self._running is not None
         self._running.terminate()
+
+    def wait(self) -> int:
+        """The exit status."""
+        assert self._running is not None
         self._running.communicate(timeout=SECONDS)
         code, self._running = self._running.returncode, None
         return code
@@ -86,7 +90,8 @@ class Process:
 
     def restart(self) -> "Client":
         """Stops it in order and starts it on the same file."""
-        assert self.stop() == 0
+        self.terminate()
+        assert self.wait() == 0
         return self.start()
 
 
@@ -224,7 +229,7 @@ def synthetic(growers: int, seed: int = 0) -> str:
     lines = []
     for number in range(growers):
         lines += [
-            f'(grower.ensure :code "G{number}" :name "Grower {number} of \\"B\\"" :village "V{number % 7}" :as @g{number})',
+            f'(grower.ensure :code "G{number}" :name "{number} of \\"B\\"" :village "V{number % 7}" :as @g{number})',
             f'(apple.ensure :apple "A{number}" :colour "c{number % 5}" :as @a{number})',
             f"(plot.ensure :grower @g{number} :number 1 :apple @a{number})",
             f"(plot.ensure :grower @g{number} :number 2)",

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import grpc
+import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from tests.flows.serving import ORCHARD, SECONDS, Client, orchard, rows, serve, submit, synthetic
+from tests.flows.serving import ORCHARD, SECONDS, Client, Refusal, orchard, rows, serve, submit, synthetic
 
 from sheetgrpc.v1 import control_service_pb2 as controls
 from sheetgrpc.v1 import execution_pb2, session_pb2, statement_pb2
@@ -151,6 +153,34 @@ def test_what_ran_when_the_server_was_killed_is_interrupted_and_what_waited_runs
         now = client.session(running)
         assert (now.state, now.last_execution_succeeded) == (session_pb2.SESSION_STATE_EXECUTED, False)
         assert "ParseSheet" in now.allowed_actions
+        assert client.run(SOURCE.format("held"), running).state == SUCCEEDED
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_run_that_does_not_end_in_time_does_not_hold_up_a_stop(tmp_path: Path, signals: int) -> None:
+    drain_timeout = "500ms" if signals == 1 else "1h"
+    with serve(orchard(tmp_path), ORCHARD, drain_timeout=drain_timeout) as (process, old):
+        nap = '(grower.ensure :code "held" :as @g) (nap.take :name "long" :grower @g)'
+        before, running, queued = old.ready(nap), old.ready(nap), old.ready(SOURCE.format("queued"))
+        wait_until_it_runs(old, submitted(old, before, timeout=Duration(seconds=1)).result())
+        calls = [submitted(old, session) for session in (running, queued)]
+        name, waiting = (call.result(timeout=SECONDS).execution.id for call in calls)
+        wait_until_it_runs(old, calls[0].result())
+        stream = old.executions.WatchExecution(executions.WatchExecutionRequest(execution=name), timeout=SECONDS)
+        next(stream)
+        process.terminate()
+        with pytest.raises(grpc.RpcError) as error:
+            list(stream)
+        assert Refusal(error.value).reason == "SHUTTING_DOWN"
+        if signals == 2:
+            process.terminate()
+        assert process.wait() == 0
+        client = process.start()
+        interrupted = client.execution(name)
+        assert interrupted.state == execution_pb2.EXECUTION_STATE_INTERRUPTED
+        assert sum(one.count for one in interrupted.status_counts) == 2
+        assert client.watch(waiting)[-1].finished.state == SUCCEEDED
+        assert rows(process.database, "SELECT code FROM growers") == ["queued"]
         assert client.run(SOURCE.format("held"), running).state == SUCCEEDED
 
 

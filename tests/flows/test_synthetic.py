@@ -59,6 +59,6 @@ def expected() -> list[tuple[Any, ...]]:
     """The plots, each with its grower and apple, as the sheet says them."""
     found: list[tuple[Any, ...]] = []
     for number in range(GROWERS):
-        grower = f"G{number}", f'Grower {number} of "B"', f"V{number % 7}"
+        grower = f"G{number}", f'{number} of "B"', f"V{number % 7}"
         found += [(*grower, 1, f"A{number}", f"c{number % 5}"), (*grower, 2, None, None)]
     return found

@@ -85,7 +85,9 @@ FIELDS = {
     ),
     "Phase": "depth:int32 statement_count:int32 statement_indices:int32* produces* consumes*",
     "Diagnostic": ("severity:DiagnosticSeverity code:DiagnosticCode message hint statement_index:int32? span:Span"),
-    "Reference": ("ref_id statement_index:int32? argument text entity_type candidates:Candidate* entity_id span:Span hint"),
+    "Reference": (
+        "ref_id statement_index:int32? argument text entity_type candidates:Candidate* entity_id span:Span hint"
+    ),
     "Candidate": "entity_id display score:double",
     "Symbol": "name entity_type entity_id execution_id",
     "Statement": (

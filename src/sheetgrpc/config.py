@@ -136,7 +136,7 @@ class Settings:
         15.0, _some_seconds, "how long a stream may be silent before it carries a heartbeat", text="15s"
     )
     drain_timeout: float = _setting(
-        30.0, _seconds, "how long a shutdown waits for calls under way before it cuts them off", text="30s"
+        30.0, _seconds, "how long a shutdown waits for calls and the run under way before it cuts them off", text="30s"
     )
     log_format: str = _setting("auto", _log_format, "json, pretty, or auto: pretty on a terminal, else json")
 

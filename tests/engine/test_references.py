@@ -56,6 +56,13 @@ async def test_a_name_that_is_not_exact_is_asked_for_with_ranked_candidates(
     assert again == list(candidates)
 
 
+async def test_a_name_is_found_in_the_source_under_an_alias_too(fleet: Driver, ships: dict[str, str]) -> None:
+    sheet = "(voyage.ensure :vessel <Sea Sta> :number 1)"
+    (found,) = _open(await _parse(fleet, await fleet.open(), sheet))
+    assert sheet[found.span.offset : found.span.offset + found.span.length] == "<Sea Sta>"
+    assert found.row.reference.argument == "ship"
+
+
 async def test_a_name_that_two_rows_have_is_never_picked(fleet: Driver) -> None:
     """Ports of one name; equal candidates are in the order of their keys."""
     await fleet.run('(port.ensure :code "A" :name "Porto") (port.ensure :code "B" :name "Porto")')

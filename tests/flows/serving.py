@@ -1,4 +1,4 @@
-"""A server in a process of its own on a file of its own, and a client that knows the generated stubs and nothing else."""
+"""A server in a process and on a file of its own, and a client that knows the generated stubs and nothing else."""
 
 import os
 import random
@@ -41,6 +41,7 @@ class Process:
             self._arguments += [f"--{name.replace('_', '-')}", str(value)]
         self._log = database.with_suffix(".log")
         self._running: subprocess.Popen[str] | None = None
+        self._clients: list[Client] = []
         self.address = ""
 
     def start(self) -> "Client":
@@ -59,7 +60,8 @@ class Process:
         line = self._running.stdout.readline()
         assert line.startswith("listening on "), self._log.read_text()
         self.address = line.removeprefix("listening on ").strip()
-        return Client(self.address)
+        self._clients.append(Client(self.address))
+        return self._clients[-1]
 
     def kill(self) -> None:
         """SIGKILL: no handler, no farewell."""
@@ -68,17 +70,28 @@ class Process:
             self._running.communicate()
             self._running = None
 
-    def stop(self) -> int:
-        """SIGTERM; answers the exit status."""
+    def terminate(self) -> None:
+        """SIGTERM."""
         assert self._running is not None
         self._running.terminate()
+
+    def wait(self) -> int:
+        """The exit status."""
+        assert self._running is not None
         self._running.communicate(timeout=SECONDS)
         code, self._running = self._running.returncode, None
         return code
 
+    def end(self) -> None:
+        """Leaves nothing behind: neither the server nor the connections to it."""
+        for client in self._clients:
+            client.close()
+        self.kill()
+
     def restart(self) -> "Client":
         """Stops it in order and starts it on the same file."""
-        assert self.stop() == 0
+        self.terminate()
+        assert self.wait() == 0
         return self.start()
 
 
@@ -197,7 +210,7 @@ def serve(database: Path, catalog: str = "onboarding", **flags: object) -> Itera
     try:
         yield process, process.start()
     finally:
-        process.kill()
+        process.end()
 
 
 def orchard(folder: Path) -> Path:
@@ -212,16 +225,16 @@ ORCHARD = str(HERE / "orchard.yaml")
 
 
 def synthetic(growers: int, seed: int = 0) -> str:
-    """A sheet of 4 x `growers` statements: 3 verbs, two phases, shuffled, so that symbols are used before they are bound."""
+    """A sheet of 4 x `growers` statements, 3 verbs, two phases; shuffled: symbols are used before they are bound."""
     lines = []
     for number in range(growers):
         lines += [
-            f'(grower.ensure :code "G{number}" :name "Grower {number}, of \\"Brabant\\"" :village "V{number % 7}" :as @g{number})',
+            f'(grower.ensure :code "G{number}" :name "{number} of \\"B\\"" :village "V{number % 7}" :as @g{number})',
             f'(apple.ensure :apple "A{number}" :colour "c{number % 5}" :as @a{number})',
             f"(plot.ensure :grower @g{number} :number 1 :apple @a{number})",
             f"(plot.ensure :grower @g{number} :number 2)",
         ]
-    random.Random(seed).shuffle(lines)  # noqa: S311  # an order, not a secret
+    random.Random(seed).shuffle(lines)  # an order, not a secret
     return "\n".join(lines)
 
 

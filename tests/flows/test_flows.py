@@ -45,7 +45,8 @@ def test_a_raw_sheet_over_foreign_tables(foreign: Served) -> None:
     process, client = foreign
     session, parsed = client.parse(
         "(swap.set :plot @plot :grower @piet :crates 3)\n"
-        '(plot.ensure :grower (grower.ensure :code "raw-jan" :name "Jan" :as @jan) :number 7 :apple @elstar :as @plot)\n'
+        '(plot.ensure :grower (grower.ensure :code "raw-jan" :name "Jan" :as @jan) :number 7 :apple @elstar\n'
+        "  :as @plot)\n"
         '(apple.ensure :apple "raw-elstar" :colour "red; with \\"stripes\\"" :as @elstar)\n'
         '(grower.ensure :code "raw-piet" :as @piet)\n'
         '(grower.move :grower @jan :village "Breda")\n'
@@ -63,7 +64,8 @@ def test_a_raw_sheet_over_foreign_tables(foreign: Served) -> None:
     assert rows(process.database, "SELECT colour FROM apples WHERE apple = 'raw-elstar'") == ['red; with "stripes"']
     assert rows(
         process.database,
-        "SELECT g.code, p.number, p.apple, s.crates FROM swaps s JOIN plots p USING (plot_id) JOIN growers g ON g.grower_no = p.grower_no"
+        "SELECT g.code, p.number, p.apple, s.crates FROM swaps s JOIN plots p USING (plot_id)"
+        " JOIN growers g ON g.grower_no = p.grower_no"
         " WHERE p.grower_no = ?",
         jan,
     ) == [("raw-jan", 7, "raw-elstar", 3)]
@@ -82,7 +84,8 @@ def test_a_template_over_foreign_keys_that_the_database_made(foreign: Served) ->
     client.run("\n".join(f'(grower.ensure :code "tpl-{number}" :village "Tiel")' for number in range(3)))
     session, parsed, sheet = generate(
         client,
-        "(plot.ensure :grower @grower :number 1 :as @home)\n(swap.set :plot @home :grower @grower :crates 1) ; @grower2",
+        "(plot.ensure :grower @grower :number 1 :as @home)\n"
+        "(swap.set :plot @home :grower @grower :crates 1) ; @grower2",
         entity_type="grower",
         filter={"equals": {"village": "Tiel"}},
     )
@@ -204,7 +207,8 @@ def test_references_are_resolved_by_hand_where_the_name_is_not_enough(foreign: S
     assert client.execute(session)[-1].finished.state == SUCCEEDED
     found = rows(
         process.database,
-        "SELECT p.number, g.code FROM plots p JOIN growers g USING (grower_no) WHERE g.code LIKE 'ref-%' ORDER BY p.number",
+        "SELECT p.number, g.code FROM plots p JOIN growers g USING (grower_no) WHERE g.code LIKE 'ref-%'"
+        " ORDER BY p.number",
     )
     chosen = rows(process.database, "SELECT code FROM growers WHERE grower_no = ?", willem.candidates[1].entity_id)[0]
     assert found == [(10, chosen), (11, "ref-3"), (12, chosen), (13, "ref-3")]

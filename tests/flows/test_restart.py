@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import grpc
+import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from tests.flows.serving import ORCHARD, SECONDS, Client, orchard, rows, serve, submit, synthetic
+from tests.flows.serving import ORCHARD, SECONDS, Client, Refusal, orchard, rows, serve, submit, synthetic
 
 from sheetgrpc.v1 import control_service_pb2 as controls
 from sheetgrpc.v1 import execution_pb2, session_pb2, statement_pb2
@@ -76,10 +78,10 @@ def everything(client: Client, made: dict[str, str]) -> dict[str, Message]:
 
 
 def test_every_state_reads_the_same_and_goes_on(tmp_path: Path) -> None:
-    with serve(orchard(tmp_path), ORCHARD) as (process, client):
-        made = sessions_in_every_state(client)
-        before = everything(client, made)
-        info = client.control.GetServerInfo(controls.GetServerInfoRequest()).server_info
+    with serve(orchard(tmp_path), ORCHARD) as (process, old):
+        made = sessions_in_every_state(old)
+        before = everything(old, made)
+        info = old.control.GetServerInfo(controls.GetServerInfoRequest()).server_info
         client = process.restart()
         assert everything(client, made) == before
         assert client.control.GetServerInfo(controls.GetServerInfoRequest()).server_info.incarnation == info.incarnation
@@ -115,12 +117,12 @@ def to_the_end(client: Client, session: str) -> Any:
 
 
 def test_a_stored_reply_outlives_the_server(tmp_path: Path) -> None:
-    with serve(orchard(tmp_path), ORCHARD) as (process, client):
+    with serve(orchard(tmp_path), ORCHARD) as (process, old):
         request = sessions.CreateSessionRequest(name="kept", request_id="kept")
-        first = client.sessions.CreateSession(request)
-        session = client.ready(SOURCE.format("kept"))
-        submitted = client.executions.SubmitSheet(submit(session, request_id="run"))
-        client.watch(submitted.execution.id)
+        first = old.sessions.CreateSession(request)
+        session = old.ready(SOURCE.format("kept"))
+        submitted = old.executions.SubmitSheet(submit(session, request_id="run"))
+        old.watch(submitted.execution.id)
         client = process.restart()
         assert client.sessions.CreateSession(request) == first
         assert client.executions.SubmitSheet(submit(session, request_id="run")) == submitted
@@ -128,15 +130,15 @@ def test_a_stored_reply_outlives_the_server(tmp_path: Path) -> None:
 
 
 def test_what_ran_when_the_server_was_killed_is_interrupted_and_what_waited_runs(tmp_path: Path) -> None:
-    with serve(orchard(tmp_path), ORCHARD) as (process, client):
+    with serve(orchard(tmp_path), ORCHARD) as (process, old):
         nap = '(grower.ensure :code "held" :as @g) (nap.take :name "long" :grower @g)'
-        before, running, queued = client.ready(nap), client.ready(nap), client.ready(SOURCE.format("queued"))
+        before, running, queued = old.ready(nap), old.ready(nap), old.ready(SOURCE.format("queued"))
         # A run holds the one writer: the two submits wait for the first run's end, and are both in before the next.
-        wait_until_it_runs(client, submitted(client, before, timeout=Duration(seconds=1)).result())
-        calls = [submitted(client, session) for session in (running, queued)]
+        wait_until_it_runs(old, submitted(old, before, timeout=Duration(seconds=1)).result())
+        calls = [submitted(old, session) for session in (running, queued)]
         name, waiting = (call.result(timeout=SECONDS).execution.id for call in calls)
-        wait_until_it_runs(client, calls[0].result())
-        assert client.execution(waiting).state == execution_pb2.EXECUTION_STATE_QUEUED
+        wait_until_it_runs(old, calls[0].result())
+        assert old.execution(waiting).state == execution_pb2.EXECUTION_STATE_QUEUED
         process.kill()
         client = process.start()
         interrupted = client.execution(name)
@@ -154,6 +156,34 @@ def test_what_ran_when_the_server_was_killed_is_interrupted_and_what_waited_runs
         assert client.run(SOURCE.format("held"), running).state == SUCCEEDED
 
 
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_run_that_does_not_end_in_time_does_not_hold_up_a_stop(tmp_path: Path, signals: int) -> None:
+    drain_timeout = "500ms" if signals == 1 else "1h"
+    with serve(orchard(tmp_path), ORCHARD, drain_timeout=drain_timeout) as (process, old):
+        nap = '(grower.ensure :code "held" :as @g) (nap.take :name "long" :grower @g)'
+        before, running, queued = old.ready(nap), old.ready(nap), old.ready(SOURCE.format("queued"))
+        wait_until_it_runs(old, submitted(old, before, timeout=Duration(seconds=1)).result())
+        calls = [submitted(old, session) for session in (running, queued)]
+        name, waiting = (call.result(timeout=SECONDS).execution.id for call in calls)
+        wait_until_it_runs(old, calls[0].result())
+        stream = old.executions.WatchExecution(executions.WatchExecutionRequest(execution=name), timeout=SECONDS)
+        next(stream)
+        process.terminate()
+        with pytest.raises(grpc.RpcError) as error:
+            list(stream)
+        assert Refusal(error.value).reason == "SHUTTING_DOWN"
+        if signals == 2:
+            process.terminate()
+        assert process.wait() == 0
+        client = process.start()
+        interrupted = client.execution(name)
+        assert interrupted.state == execution_pb2.EXECUTION_STATE_INTERRUPTED
+        assert sum(one.count for one in interrupted.status_counts) == 2
+        assert client.watch(waiting)[-1].finished.state == SUCCEEDED
+        assert rows(process.database, "SELECT code FROM growers") == ["queued"]
+        assert client.run(SOURCE.format("held"), running).state == SUCCEEDED
+
+
 def submitted(client: Client, session: str, **fields: Any) -> Any:
     """A submit under way."""
     return client.executions.SubmitSheet.future(submit(session, **fields), timeout=SECONDS)
@@ -168,8 +198,8 @@ def wait_until_it_runs(client: Client, answer: executions.SubmitSheetResponse) -
 
 
 def test_a_token_of_the_life_before_begins_anew(tmp_path: Path) -> None:
-    with serve(orchard(tmp_path), ORCHARD) as (process, client):
-        messages = client.execute(client.ready(synthetic(50)))
+    with serve(orchard(tmp_path), ORCHARD) as (process, old):
+        messages = old.execute(old.ready(synthetic(50)))
         client = process.restart()
         finished = messages[-1].finished
         told = client.watch(finished.id, resume_token=messages[1].resume_token)

@@ -100,7 +100,7 @@ def test_a_stream_over_a_cut_connection_goes_on_exactly_where_it_was(foreign: Se
 
 
 def test_every_token_of_a_running_execution_resumes_where_it_was_told(foreign: Served) -> None:
-    process, client = foreign
+    _, client = foreign
     session = slow(client, "tokens")
     stream = client.executions.ExecuteSheet(
         execute(session, timeout=Duration(seconds=1), include_results=True), timeout=SECONDS

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -38,6 +39,8 @@ class Attempt:
         self._done = 0  # batches
         self._phases = 0
         self._timed_out = False
+        self._halted = False
+        self._break_off: Callable[[], None] | None = None  # while it writes
 
     async def prepare(self) -> None:
         """The plan (kept since ParseSheet, or made again) and the keys of rows to come."""
@@ -67,21 +70,31 @@ class Attempt:
         if opened.row is None or not await transaction.claim(self._execution):
             return await self._context.store.execution(self._execution.id)
         self._run.begin(self._execution, plan, results)
-        timer = self._set_timer(transaction, results)
+        self._break_off = partial(_break_off, transaction, results)
+        timer = self._set_timer()
         try:
+            if self._halted:
+                return self._stopped()
             await transaction.recheck(plan, results)
             failed = await self._write_batches(transaction, plan, results)
             results.stop = False
         except Interrupted:
             return self._stopped()
         finally:
+            self._break_off = None
             if timer is not None:
                 timer.cancel()
-        if self._timed_out:
+        if self._timed_out or self._halted:
             return self._stopped()
         if failed and not self._keeps_partly(results):
             return self._undo(ExecutionState.ROLLED_BACK, await self._failure())
         return await self._commit(transaction, plan, results, failed=failed)
+
+    def halt(self) -> None:
+        """Ends the run where it is, unless it commits already: the server stops."""
+        self._halted = True
+        if self._break_off is not None:
+            self._break_off()
 
     def fail(self, code: str, message: str) -> ExecutionRow:
         """The end of a run that the infrastructure stopped."""
@@ -107,15 +120,15 @@ class Attempt:
                     keys[index] = f"{start}{index >> 14:03x}-{0x8000 | (index & 0x3FFF):04x}-{node}"
         return keys
 
-    def _set_timer(self, transaction: Transaction, results: Results) -> asyncio.TimerHandle | None:
+    def _set_timer(self) -> asyncio.TimerHandle | None:
         timeout = self._execution.timeout or self._context.settings.execution_timeout_us
         if not timeout:
             return None
 
         def time_out() -> None:
             self._timed_out = True
-            results.stop = True
-            transaction.interrupt()
+            if self._break_off is not None:
+                self._break_off()
 
         now = self._context.draws.now()
         spent = max(0, now - (self._execution.started_at or now))
@@ -199,6 +212,9 @@ class Attempt:
         if self._timed_out:
             message = "the execution took longer than its timeout; everything was rolled back"
             return self._undo(ExecutionState.TIMED_OUT, ExecutionError(ErrorCode.TIMEOUT, message))
+        if self._halted:
+            message = "the server stopped while the sheet ran; everything was rolled back"
+            return self._undo(ExecutionState.INTERRUPTED, ExecutionError(ErrorCode.CANCELLED, message))
         message = "a rule of the tables ended the transaction; everything was rolled back"
         return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.DB_CONSTRAINT, message))
 
@@ -220,6 +236,12 @@ class Attempt:
             self._execution, status_counts=counts, tables=tables, phases_completed=self._phases, error=error
         )
         return endings.finish(ended, state, self._context.draws.now())
+
+
+def _break_off(transaction: Transaction, results: Results) -> None:
+    """Stops the writing at its next piece, and the statement that runs now at once."""
+    results.stop = True
+    transaction.interrupt()
 
 
 def _trip(plan: Plan, first: int) -> int:

@@ -3,6 +3,7 @@
 Changing calls go through the one handler (`handling.py`); reads go straight to the store and are shown as views.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -64,12 +65,22 @@ class Engine:
         self._executor.start()
         await self._context.analyst.warm()
 
-    async def stop(self) -> None:
-        """Ends commands and the run under way, then closes the store. Queued executions stay queued."""
-        await self._handler.settle()
-        await self._executor.stop()
+    async def stop(self, grace: float | None = None) -> None:
+        """Lets commands and the run under way end, then closes the store. Queued executions stay queued.
+
+        A run that has not ended after `grace` seconds is rolled back; without it there is no hurry.
+        """
+        await asyncio.gather(self._handler.settle(), self._executor.stop(grace))
         await self._context.analyst.close()
         await self._context.store.close()
+
+    def drain(self) -> None:
+        """Begins no more runs: what is queued is for the next server."""
+        self._executor.drain()
+
+    def hurry(self) -> None:
+        """Rolls the run under way back, if it does not commit already."""
+        self._executor.halt()
 
     async def handle(self, envelope: Envelope, intent: Intent, encode: Callable[[Outcome], bytes]) -> Reply:
         """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""

@@ -38,6 +38,7 @@ class Executor:
         self._context = context
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._attempt: Attempt | None = None  # the one under way
 
     async def recover(self) -> None:
         """At start, before anybody is served: what ran is INTERRUPTED, what waited waits again."""
@@ -55,11 +56,25 @@ class Executor:
         """Begins to run what is queued."""
         self._task = asyncio.create_task(self._work(), name="executor")
 
-    async def stop(self) -> None:
-        """Lets the run under way end, then stops; what is queued stays queued."""
-        self._stopping.set()
+    async def stop(self, grace: float | None = None) -> None:
+        """Lets the run under way end, then stops; what is queued stays queued.
+
+        A run that has not ended after `grace` seconds is rolled back and INTERRUPTED.
+        """
+        self.drain()
         if self._task is not None:
+            await asyncio.wait([self._task], timeout=grace)
+            self.halt()
             await self._task
+
+    def drain(self) -> None:
+        """Begins no more runs."""
+        self._stopping.set()
+
+    def halt(self) -> None:
+        """Ends the run under way, if any, where it is."""
+        if self._attempt is not None:
+            self._attempt.halt()
 
     async def _work(self) -> None:
         stopping = asyncio.create_task(self._stopping.wait())
@@ -75,6 +90,8 @@ class Executor:
             except Exception:  # one broken run must not end the queue; it is logged, and recovered at start
                 log.exception("execution.left", execution=execution_id)
                 self._context.runs.remove(execution_id)
+            finally:
+                self._attempt = None
         stopping.cancel()
 
     async def _unfinished(self, state: ExecutionState) -> list[ExecutionRow]:
@@ -95,15 +112,15 @@ class Executor:
             self._context.runs.remove(execution_id)
             return
         run.execution = claimed
-        attempt = Attempt(self._context, run, claimed)
-        ended = await self._attempt(attempt, execution_id)
+        attempt = self._attempt = Attempt(self._context, run, claimed)
+        ended = await self._try(attempt, execution_id)
         if not ended.state.committed:
             ended = await self._conclude(claimed, ended, attempt)
         run.finish(ended)
         self._context.runs.remove(execution_id)
         log.info("execution.finished", execution=execution_id, state=ended.state.value)
 
-    async def _attempt(self, attempt: Attempt, execution_id: str) -> ExecutionRow:
+    async def _try(self, attempt: Attempt, execution_id: str) -> ExecutionRow:
         """How it ended. Whatever goes wrong is the execution's end and no more than that."""
         try:
             await attempt.prepare()

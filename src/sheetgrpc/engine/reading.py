@@ -58,7 +58,7 @@ class SheetReader:
                 Phases(analysis.plan).page(-1, EMBEDDED) if analysis.plan is not None and counts.phase_count else []
             )
             rows = await store.references(sheet.id, -1, EMBEDDED, unresolved_only=True)
-            references = view_references(reader, analysis, rows)
+            references = view_references(reader, analysis, self._context.catalog, rows)
         diagnostics = await store.diagnostics(sheet.id, 0, EMBEDDED)
         return view_sheet(
             sheet,
@@ -77,7 +77,7 @@ class SheetReader:
         analysis = await self._context.analyst.analyse(source, {}, ())
         references = await Names(self._context).rank(analysis.references)
         sheet = SheetRow("", "", hashlib.sha256(text).hexdigest(), text, analysis.statement_count, 0)
-        return view_parsed(sheet, source, analysis, references)
+        return view_parsed(self._context.catalog, sheet, source, analysis, references)
 
     async def statements(
         self, session: str, sheet_id: str, after: int, limit: int, depth: int | None
@@ -131,7 +131,7 @@ class SheetReader:
         if not rows:
             return []
         analysis = await self._context.analyse(sheet, owner)
-        return view_references(Source(sheet.source.decode()), analysis, rows)
+        return view_references(Source(sheet.source.decode()), analysis, self._context.catalog, rows)
 
     async def results(self, execution_id: str, after: int, limit: int, statuses: Sequence[int]) -> list[ResultView]:
         """Results of an execution that has ended, beyond statement `after`."""

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 
+from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.clock import Draw
 from sheetgrpc.dsl.diagnostics import Severity
 from sheetgrpc.dsl.source import Source
@@ -134,7 +135,7 @@ class ParseSheet(Simple):
         resolutions = await self.context.resolutions(current.id)
         self._analysis = await self.context.analyst.analyse(source, resolutions, session.committed)
         self._references = await Names(self.context).rank(self._analysis.references)
-        self._view = view_parsed(self._sheet, source, self._analysis, self._references)
+        self._view = view_parsed(self.context.catalog, self._sheet, source, self._analysis, self._references)
 
     def command(self, draw: Draw) -> commands.Command:  # noqa: ARG002  # the step's form
         """What was found, in counts."""
@@ -171,7 +172,9 @@ def _parse_command(sheet_id: str, analysis: Analysis | None) -> commands.ParseSh
     )
 
 
-def view_parsed(sheet: SheetRow, source: str, analysis: Analysis, references: Sequence[ReferenceRow]) -> SheetView:
+def view_parsed(
+    catalog: Catalog, sheet: SheetRow, source: str, analysis: Analysis, references: Sequence[ReferenceRow]
+) -> SheetView:
     """A sheet with the first of everything that was found."""
     reader = Source(source)
     errors = sorted(analysis.diagnostics, key=lambda found: found.severity is not Severity.ERROR)
@@ -182,7 +185,7 @@ def view_parsed(sheet: SheetRow, source: str, analysis: Analysis, references: Se
         count_analysis(sheet.id, analysis),
         phases=Phases(analysis.plan).page(-1, EMBEDDED) if analysis.plan is not None and analysis.phase_count else [],
         diagnostics=view_diagnostics(reader, shown[:EMBEDDED]),
-        references=view_references(reader, analysis, open_rows[:EMBEDDED]),
+        references=view_references(reader, analysis, catalog, open_rows[:EMBEDDED]),
     )
 
 
@@ -214,7 +217,7 @@ class ResolveReference(ParseSheet):
             message = f"the sheet is not what was parsed any more: {wrong.message}; parse it again"
             raise NotAllowed(Reason.ACTION_NOT_ALLOWED, message)
         self._references = await Names(self.context).rank(self._analysis.references)
-        self._view = view_parsed(self._sheet, source, self._analysis, self._references)
+        self._view = view_parsed(self.context.catalog, self._sheet, source, self._analysis, self._references)
 
     async def _check(self, analysis: Analysis) -> None:
         meant = next((found for found in analysis.references if found.ref_id == self._intent.ref_id), None)

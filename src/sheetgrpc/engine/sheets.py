@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 
+from sheetgrpc.catalog.loading import arguments_by_name
 from sheetgrpc.catalog.model import Catalog, Type
 from sheetgrpc.dsl.diagnostics import Diagnostic, Extent
 from sheetgrpc.dsl.source import Source, locate
@@ -70,15 +71,17 @@ def view_diagnostics(source: Source, diagnostics: Sequence[Diagnostic]) -> list[
 
 
 def view_references(
-    source: Source, analysis: Analysis, rows: Sequence[tuple[int, ReferenceRow]]
+    source: Source, analysis: Analysis, catalog: Catalog, rows: Sequence[tuple[int, ReferenceRow]]
 ) -> list[ReferenceView]:
-    """References with their places: the argument's value."""
+    """References with their places: the argument's value, under whatever alias it was given."""
     views = []
     for position, row in rows:
         index = row.reference.statement_index
         located = locate(source.text, analysis.offsets[index], analysis.lengths[index])
-        extents = located.arguments.get(row.reference.argument)
-        extent = extents.value if extents is not None else Extent(analysis.offsets[index], analysis.lengths[index])
+        verb = catalog.verbs.get(located.call.verb)
+        known = arguments_by_name(verb) if verb is not None else {}
+        values = {known[name].name: parts.value for name, parts in located.arguments.items() if name in known}
+        extent = values.get(row.reference.argument, Extent(analysis.offsets[index], analysis.lengths[index]))
         views.append(ReferenceView(position, row, source.span(extent)))
     return views
 

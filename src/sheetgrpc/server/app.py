@@ -1,7 +1,7 @@
 """The server put together: services, health, reflection, port; and its life from the first call to the last.
 
-Order of a shutdown: health says NOT_SERVING, new calls are refused and streams ended, calls under way get
-`drain_timeout` to end, then the engine stops. Executions are the engine's: a stream that ends ends no run.
+Order of a shutdown: health says NOT_SERVING, new calls are refused and streams ended; calls under way and the run under
+way get `drain_timeout` to end together, then they are cut off. A stream that ends ends no run.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import grpc
 import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 
+from sheetgrpc.clock import monotonic
 from sheetgrpc.config import Settings, StartError
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.opening import open_engine
@@ -93,23 +94,26 @@ class Server:
         _log.info("server.started", address=self.address, database=self._settings.database)
 
     def drain(self) -> None:
-        """Takes no more calls: health says so, new ones are refused, streams end with SHUTTING_DOWN."""
+        """Takes no more calls: health says so, new ones are refused, streams end with SHUTTING_DOWN; no run begins."""
         self._health.stop()
         self._calls.drain()
+        self._engine.drain()
 
     async def stop(self, grace: float | None = None) -> None:
-        """Drains, gives calls under way `grace` seconds (else the setting's) to end, then stops the engine."""
+        """Drains; gives calls and the run under way `grace` seconds (else the setting's) to end, then cuts them off."""
         self.drain()
+        until = monotonic() + (self._settings.drain_timeout if grace is None else grace)
         try:
             if self._grpc is not None:
-                await self._grpc.stop(self._settings.drain_timeout if grace is None else grace)
+                await self._grpc.stop(until - monotonic())
                 await self._calls.settle()
         finally:
-            await self._engine.stop()
+            await self._engine.stop(max(0.0, until - monotonic()))
         _log.info("server.stopped")
 
     async def hurry(self) -> None:
-        """Cuts off the calls that a `stop` waits for."""
+        """Cuts off the calls and the run that a `stop` waits for."""
+        self._engine.hurry()
         if self._grpc is not None:
             await self._grpc.stop(0)
 

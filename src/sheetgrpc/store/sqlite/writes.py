@@ -35,23 +35,28 @@ def apply(
     collect: bool,
 ) -> int:
     """Writes batches `first..last-1`; answers how many were done. See `store.base.Transaction.apply`."""
-    for at in range(first, last):
+    shapes = [compiled.shape(group) for group in plan.groups]
+    batches = iter(plan.batches[4 * first : 4 * last])
+    began = perf_counter_ns()
+    for done, (number, start, stop, depth) in enumerate(zip(batches, batches, batches, batches, strict=True), 1):
         if results.stop:
             raise Interrupted("the run was told to stop")
-        number, start, stop, depth = plan.batches[4 * at : 4 * at + 4]
-        group = plan.groups[number]
-        blocking.skip(compiled.catalog, results, group, start, stop, depth)
-        began = perf_counter_ns()
-        failed = _apply_batch(connection, compiled, plan, group, start, stop, results, collect=collect)
-        _note_time(group, start, stop, results, perf_counter_ns() - began)
+        group, shape = plan.groups[number], shapes[number]
+        if results.roots:
+            blocking.skip(compiled.catalog, results, group, start, stop, depth)
+        failed = _apply_batch(connection, compiled, shape, plan, group, start, stop, results, collect=collect)
+        ended = perf_counter_ns()
+        _note_time(group, start, stop, results, ended - began)
+        began = ended
         if failed and not collect:
-            return at + 1 - first
+            return done
     return last - first
 
 
 def _apply_batch(
     connection: sqlite3.Connection,
     compiled: Compiled,
+    shape: Shape,
     plan: Plan,
     group: Group,
     start: int,
@@ -60,7 +65,7 @@ def _apply_batch(
     *,
     collect: bool,
 ) -> bool:
-    shape = compiled.shape(group)
+    """True if something failed."""
     if stop - start == 1:
         return not _one_by_one(connection, compiled.catalog, shape, plan, group, start, stop, results, collect=collect)
     connection.execute("SAVEPOINT batch")
@@ -195,6 +200,9 @@ def _cell(column: Column, row: int, results: Results) -> Cell:
 def _note_time(group: Group, start: int, stop: int, results: Results, nanoseconds: int) -> None:
     """A statement's duration is its share of its batch's."""
     share = min(nanoseconds // 1000 // (stop - start), 2**31 - 1)
+    if stop - start == 1:
+        results.micros[group.indexes[start]] = share
+        return
     for index in group.indexes[start:stop]:
         results.micros[index] = share
 

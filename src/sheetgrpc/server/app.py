@@ -10,6 +10,7 @@ import gc
 import re
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 
 import grpc
@@ -52,6 +53,9 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
 )
 
 
+_SWITCH_SECONDS = 0.001  # how long the writer's thread may keep the loop from running; Python's own is five times that
+
+
 async def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then shuts down in order; a second signal does not wait for calls under way.
 
@@ -91,6 +95,7 @@ class Server:
         # What is here now stays: a full collection that walks it stalls the loop, once a large sheet has set one off.
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         _log.info("server.started", address=self.address, database=self._settings.database)
 
     def drain(self) -> None:

@@ -8,6 +8,7 @@ from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.clock import Draws
 from sheetgrpc.config import Settings
 from sheetgrpc.engine.analyst import Analyst
+from sheetgrpc.engine.aside import decode
 from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.views import SessionView
 from sheetgrpc.engine.watching import Topics
@@ -44,7 +45,7 @@ class Context(msgspec.Struct, frozen=True):
         if kept is not None:
             return kept
         resolutions = await self.resolutions(sheet.id)
-        analysis = await self.analyst.analyse(sheet.source.decode(), resolutions, session.committed)
+        analysis = await self.analyst.analyse(await decode(sheet.source), resolutions, session.committed)
         self.analyst.keep(sheet.id, analysis)
         return analysis
 

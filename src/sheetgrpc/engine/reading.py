@@ -4,14 +4,14 @@ A read names a session (its current sheet) or a sheet. What a plan is needed for
 ParseSheet, or analysed again.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 from sheetgrpc.dsl.diagnostics import Extent, Severity
 from sheetgrpc.dsl.source import Source
+from sheetgrpc.engine.aside import aside, decode
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.names import Names
-from sheetgrpc.engine.sheet_steps import view_parsed
+from sheetgrpc.engine.sheet_steps import encode, view_parsed
 from sheetgrpc.engine.sheets import (
     Phases,
     resolved,
@@ -49,7 +49,7 @@ class SheetReader:
         counts = await store.analysis(sheet.id)
         if counts is None:
             return view_sheet(sheet, None, phases=[], diagnostics=[], references=[])
-        reader = Source(sheet.source.decode())
+        reader = Source(await decode(sheet.source))
         phases: list[PhaseView] = []
         references: list[ReferenceView] = []
         if counts.phase_count or counts.unresolved_count:
@@ -70,13 +70,13 @@ class SheetReader:
 
     async def check(self, source: str) -> SheetView:
         """What ParseSheet would find, without a session; nothing is kept."""
-        text = source.encode()
+        text, digest = await aside(len(source), encode, source)
         limit = self._context.settings.max_source_bytes
         if len(text) > limit:
             raise limit_exceeded("bytes of source", limit=limit, actual=len(text))
         analysis = await self._context.analyst.analyse(source, {}, ())
         references = await Names(self._context).rank(analysis.references)
-        sheet = SheetRow("", "", hashlib.sha256(text).hexdigest(), text, analysis.statement_count, 0)
+        sheet = SheetRow("", "", digest, text, analysis.statement_count, 0)
         return view_parsed(self._context.catalog, sheet, source, analysis, references)
 
     async def statements(
@@ -86,7 +86,7 @@ class SheetReader:
         owner, sheet = await self._find(session, sheet_id)
         analysis = await self._context.analyse(sheet, owner)
         plan = analysis.plan
-        reader = Source(sheet.source.decode())
+        reader = Source(await decode(sheet.source))
         if plan is None:
             indexes = [] if depth is not None else range(after + 1, min(after + 1 + limit, analysis.statement_count))
             parsed = await self._context.store.analysis(sheet.id) is not None
@@ -120,7 +120,7 @@ class SheetReader:
         """Findings of the last parse in source order, from the `after`th."""
         _, sheet = await self._find(session, sheet_id)
         found = await self._context.store.diagnostics(sheet.id, after, limit)
-        return view_diagnostics(Source(sheet.source.decode()), found)
+        return view_diagnostics(Source(await decode(sheet.source)), found)
 
     async def references(
         self, session: str, sheet_id: str, after: int, limit: int, *, unresolved_only: bool
@@ -131,7 +131,7 @@ class SheetReader:
         if not rows:
             return []
         analysis = await self._context.analyse(sheet, owner)
-        return view_references(Source(sheet.source.decode()), analysis, self._context.catalog, rows)
+        return view_references(Source(await decode(sheet.source)), analysis, self._context.catalog, rows)
 
     async def results(self, execution_id: str, after: int, limit: int, statuses: Sequence[int]) -> list[ResultView]:
         """Results of an execution that has ended, beyond statement `after`."""
@@ -143,7 +143,7 @@ class SheetReader:
         sheet = await store.sheet(execution.sheet_id)
         owner = await store.session(execution.session_id)
         analysis = await self._context.analyse(sheet, owner.session)
-        reader = Source(sheet.source.decode())
+        reader = Source(await decode(sheet.source))
         views = []
         for row in rows:
             known = row.error is not None and row.index < len(analysis.offsets)

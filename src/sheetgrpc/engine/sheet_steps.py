@@ -1,6 +1,5 @@
 """The changing calls about a sheet: import, generate, parse, resolve, submit; steps of the one handler."""
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 
@@ -9,6 +8,7 @@ from sheetgrpc.clock import Draw
 from sheetgrpc.dsl.diagnostics import Severity
 from sheetgrpc.dsl.source import Source
 from sheetgrpc.engine import intents
+from sheetgrpc.engine.aside import aside, decode
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.names import Names
 from sheetgrpc.engine.sheets import Phases, count_analysis, view_diagnostics, view_references, view_sheet
@@ -21,14 +21,11 @@ from sheetgrpc.session import commands
 from sheetgrpc.session.model import ExecutionState, Mode, Session, Sheet
 from sheetgrpc.store.records import Changes, ExecutionRow, ReferenceRow, SessionRow, SheetRow
 
-_HASH_IN_THREAD = 1 << 20
 
-
-async def digest(source: bytes) -> str:
-    """SHA-256 in lower-case hex; hashlib gives up the GIL, so a long text is hashed beside the loop."""
-    if len(source) < _HASH_IN_THREAD:
-        return hashlib.sha256(source).hexdigest()
-    return (await asyncio.to_thread(hashlib.sha256, source)).hexdigest()
+def encode(source: str) -> tuple[bytes, str]:
+    """A text's UTF-8 bytes and their SHA-256 in lower-case hex."""
+    encoded = source.encode()
+    return encoded, hashlib.sha256(encoded).hexdigest()
 
 
 class ImportSheet(Simple):
@@ -36,15 +33,16 @@ class ImportSheet(Simple):
 
     def __init__(self, context: Context, intent: intents.ImportSheet) -> None:
         super().__init__(context, commands.ConfirmIntent())
-        self._source = intent.source.encode()
+        self._text = intent.source
+        self._source = b""
         self._digest = ""
 
     async def prepare(self, row: SessionRow | None) -> None:
         """Checks the size and hashes."""
         limit = self.context.settings.max_source_bytes
+        self._source, self._digest = await aside(len(self._text), encode, self._text)
         if len(self._source) > limit:
             raise limit_exceeded("bytes of source", limit=limit, actual=len(self._source))
-        self._digest = await digest(self._source)
         if row is not None:
             self.refuse_early(row.session, self.command(_NO_DRAW))
 
@@ -88,8 +86,7 @@ class GenerateSheet(ImportSheet):
         if bound > settings.max_source_bytes:
             raise limit_exceeded("bytes of source", limit=settings.max_source_bytes, actual=bound)
         self._expansion = await self.context.analyst.expand(template.source, template.target_entity_type, keys)
-        self._source = self._expansion.source.encode()
-        self._digest = await digest(self._source)
+        self._source, self._digest = await aside(len(self._expansion.source), encode, self._expansion.source)
 
     def command(self, draw: Draw) -> commands.Command:
         """The new sheet, under the draw's id."""
@@ -131,7 +128,7 @@ class ParseSheet(Simple):
         if current is None:
             return  # refused already
         self._sheet = await self.context.store.sheet(current.id)
-        source = self._sheet.source.decode()
+        source = await decode(self._sheet.source)
         resolutions = await self.context.resolutions(current.id)
         self._analysis = await self.context.analyst.analyse(source, resolutions, session.committed)
         self._references = await Names(self.context).rank(self._analysis.references)
@@ -209,7 +206,7 @@ class ResolveReference(ParseSheet):
         self._sheet = await self.context.store.sheet(current.id)
         before = await self.context.analyse(self._sheet, session)
         await self._check(before)
-        source = self._sheet.source.decode()
+        source = await decode(self._sheet.source)
         resolutions = {**await self.context.resolutions(current.id), **self._resolved}
         self._analysis = await self.context.analyst.analyse(source, resolutions, session.committed)
         if self._analysis.error_count:  # the tables have changed since the parse; what it found is out of date

@@ -6,7 +6,7 @@ nothing is kept per statement for it.
 
 import bisect
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from sheetgrpc.catalog.loading import arguments_by_name
@@ -110,13 +110,12 @@ class Phases:
             yield plan.groups[number], first, stop
 
     def _view(self, depth: int) -> PhaseView:
-        """Whole columns at a time: a phase may have 100,000 statements, and this runs on the event loop."""
-        indexes = self.indexes(depth)
-        makers: list[int] = []
+        """Only what is shown is looked at: a phase may have 100,000 statements, and this runs on the event loop."""
+        parts = list(self._parts(depth))
+        indexes = heapq.merge(*(group.indexes[first:stop] for group, first, stop in parts))
+        makers = heapq.merge(*(group.indexes[first:stop] for group, first, stop in parts if group.bindings is not None))
         needed: set[int] = set()
-        for group, first, stop in self._parts(depth):
-            if group.bindings is not None:
-                makers += group.indexes[first:stop]
+        for group, first, stop in parts:
             for column in group.columns:
                 if column.refs is not None:
                     needed.update(column.refs[first:stop])
@@ -125,13 +124,13 @@ class Phases:
         needed.discard(-1)
         return PhaseView(
             depth=depth,
-            statement_count=len(indexes),
-            statement_indices=indexes[:EMBEDDED],
-            produces=self._names(sorted(makers)),
-            consumes=self._names(heapq.nsmallest(EMBEDDED, needed)),
+            statement_count=sum(stop - first for _, first, stop in parts),
+            statement_indices=list(islice(indexes, EMBEDDED)),
+            produces=self._names(makers),
+            consumes=self._names(sorted(needed)[:EMBEDDED]),
         )
 
-    def _names(self, indexes: Sequence[int]) -> list[str]:
+    def _names(self, indexes: Iterable[int]) -> list[str]:
         """The symbols that the first of these statements bind; those of lifted statements are the server's own."""
         names = (binding_of(self._plan, index) for index in indexes)
         return list(islice((name for name in names if name and not name.startswith("__")), EMBEDDED))

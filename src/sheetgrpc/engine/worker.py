@@ -8,6 +8,7 @@ calls change nothing, so a second try is safe.
 
 import asyncio
 import contextlib
+import copyreg
 import gc
 import pickle
 import struct
@@ -16,12 +17,14 @@ import sys
 from collections.abc import Callable
 from typing import IO, Any, TypeVar
 
+import msgspec
+
 from sheetgrpc.catalog.loading import load
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.dsl.limits import Limits
 from sheetgrpc.planning.analysis import analyse
 from sheetgrpc.planning.expand import Expansion, expand
-from sheetgrpc.planning.model import Analysis, Key, Known
+from sheetgrpc.planning.model import Analysis, Column, Key, Known
 
 _LENGTH = struct.Struct("!Q")
 T = TypeVar("T")
@@ -149,6 +152,14 @@ def main() -> None:
             outcome = WorkerError(f"{type(error).__name__}: {error}")
         _write(answers, outcome)
         del outcome, message, arguments
+
+
+def _column(*fields: Any) -> Column:
+    """A column of an answer. In Python on purpose: unpickling holds the GIL, and a call is where it lets go of it."""
+    return Column(*fields)
+
+
+copyreg.pickle(Column, lambda column: (_column, msgspec.structs.astuple(column)))
 
 
 def _write(pipe: IO[bytes], value: object) -> None:

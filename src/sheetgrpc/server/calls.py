@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from sheetgrpc.clock import monotonic
+from sheetgrpc.engine.aside import aside
 from sheetgrpc.errors import Reason, SheetError, Unavailable, invalid_field, limit_exceeded
 from sheetgrpc.server.status import internal_error, refuse
 
@@ -43,6 +44,7 @@ class Call:
     method: str
     caller: str
     context: Context
+    size: int  # of the request, in bytes; 0 for a stream of them
     max_send_bytes: int
     streaming: bool
     task: "asyncio.Task[Any] | None"  # Any: gRPC's own task, whose result is nobody's
@@ -135,6 +137,7 @@ class Calls:
             method=rpc.name,
             caller=caller(context),
             context=context,
+            size=len(request) if rpc.request is not None else 0,
             max_send_bytes=self._max_send_bytes,
             streaming=rpc.streaming and not rpc.standing,
             task=asyncio.current_task(),
@@ -172,7 +175,7 @@ class Calls:
     async def _answer(self, rpc: _Rpc, request: bytes, call: Call) -> bytes | None:
         if self._draining and not rpc.standing:
             raise _shutting_down()
-        answer = await rpc.method(_read(rpc.request, request), call)
+        answer = await rpc.method(await aside(call.size, _read, rpc.request, request), call)
         raw = answer.SerializeToString() if isinstance(answer, Message) else answer
         if raw is not None and len(raw) > self._max_send_bytes:
             raise limit_exceeded("bytes of a response", limit=self._max_send_bytes, actual=len(raw))

@@ -1,12 +1,12 @@
 """What every changing RPC has in common: its envelope, the engine's handler, and what is told beside the answer."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from typing import TypeVar
 
 from google.protobuf.message import Message
 
+from sheetgrpc.engine.aside import aside
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.engine.views import Outcome, Reply
@@ -19,8 +19,6 @@ EXPIRES = "sheetgrpc-request-id-expires"
 
 R = TypeVar("R", bound=Message)
 
-_LARGE = 1024 * 1024  # bytes from which on a request is digested beside the loop
-
 
 async def run_command(
     engine: Engine,
@@ -31,7 +29,7 @@ async def run_command(
 ) -> bytes:
     """The answer to a changing call, as bytes: those that a repeat of it gets too."""
     form = Form()
-    intent = read(form, request)
+    intent = await aside(call.size, read, form, request)
     envelope = await read_envelope(form, call, request)
     reply = await engine.handle(envelope, intent, lambda outcome: write(outcome).SerializeToString())
     tell_reply(call, reply)
@@ -55,7 +53,7 @@ async def read_envelope(form: Form, call: Call, request: Message) -> Envelope:
         method=call.method,
         session=session,
         request_id=request_id,
-        fingerprint=await _fingerprint(request) if request_id else b"",
+        fingerprint=await aside(call.size, _fingerprint, request) if request_id else b"",
         expected_version=expected_version,
     )
 
@@ -68,15 +66,9 @@ def tell_reply(call: Call, reply: Reply) -> None:
         call.add_trailer(EXPIRES, write_rfc3339(reply.stored.expires_at))
 
 
-async def _fingerprint(request: Message) -> bytes:
+def _fingerprint(request: Message) -> bytes:
     """SHA-256 of the request's content."""
     request.ClearField("request_id")
     if "expected_version" in request.DESCRIPTOR.fields_by_name:
         request.ClearField("expected_version")
-    if request.ByteSize() > _LARGE:
-        return await asyncio.to_thread(_digest, request)
-    return _digest(request)
-
-
-def _digest(request: Message) -> bytes:
     return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()

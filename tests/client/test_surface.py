@@ -1,6 +1,7 @@
 """The SDK reaches every RPC there is, and its words are the protos'."""
 
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from datetime import timedelta
 from importlib import import_module
 from inspect import isasyncgen, isawaitable
 from pathlib import Path
@@ -79,6 +80,7 @@ async def call_everything(client: Client) -> None:
         client.sheets.diagnostics(session="x"),
         client.sheets.references(session="x", unresolved_only=True),
         client.executions.get("x"),
+        client.executions.cancel("x", wait=timedelta(seconds=1)),
         client.executions.watch("x"),
         client.executions.list(states=["RUNNING"]),
         client.executions.results("x", statuses=["FAILED"]),

@@ -14,7 +14,7 @@ SHEET = '(ship.ensure :name "S" :as @s) (voyage.ensure :ship @s :number 1)'
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Another program writes to the file, and takes its time."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -26,7 +26,7 @@ async def test_an_execution_waits_for_another_program_to_be_done(path: Path) -> 
     async with drive(path, start=False, busy_timeout=0.01) as fleet:
         execution = await fleet.submit(await fleet.ready(SHEET))
         watcher = await fleet.engine.watch(execution, "", False)
-        with _locked(path):
+        with locked(path):
             fleet.engine._executor.start()
             for _ in range(2):  # the loop turns until the claim was refused once, and waits
                 await fleet.engine.get_execution(execution)
@@ -39,7 +39,7 @@ async def test_an_execution_waits_for_another_program_to_be_done(path: Path) -> 
 async def test_a_stop_does_not_wait_for_another_program(path: Path) -> None:
     async with drive(path, start=False, busy_timeout=0.01) as fleet:
         execution = await fleet.submit(await fleet.ready(SHEET))
-        with _locked(path):
+        with locked(path):
             fleet.engine._executor.start()
             await fleet.engine.get_execution(execution)
             await asyncio.wait_for(fleet.engine.stop(), 20)

@@ -18,7 +18,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 
 from sheetgrpc import errors, v1
 from sheetgrpc.dsl import diagnostics
-from sheetgrpc.session import model
+from sheetgrpc.session import cancelling, model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +33,7 @@ RPCS = {
         " ListDiagnostics? ListReferences? ListSymbols?"
     ),
     "ExecutionService": (
-        "SubmitSheet ExecuteSheet> WatchExecution?> GetExecution? ListExecutions? ListStatementResults?"
+        "SubmitSheet ExecuteSheet> WatchExecution?> GetExecution? ListExecutions? ListStatementResults? CancelExecution"
     ),
     "CatalogService": "GetCatalog? ListVerbs? SearchEntities?",
     "ControlService": "GetServerInfo?",
@@ -129,6 +129,8 @@ FIELDS = {
     ),
     "WatchExecutionRequest": "execution resume_token include_results:bool",
     "GetExecutionRequest": "execution",
+    "CancelExecutionRequest": "execution wait:Duration request_id",
+    "CancelExecutionResponse": "outcome:CancelOutcome execution:Execution session:Session",
     "ListExecutionsRequest": f"session states:ExecutionState* {PAGED}",
     "ListStatementResultsRequest": f"execution statuses:StatementStatus* {PAGED}",
     "SubmitSheetResponse": "execution:Execution session:Session",
@@ -144,6 +146,7 @@ FIELDS = {
         "id session_id sheet_id sheet_digest mode:ExecutionMode state:ExecutionState epoch:int64"
         " phases_completed:int32 phases_total:int32 statements_total:int32 status_counts:StatusCount*"
         " tables:TableCounts* error:ExecutionError submit_time:Timestamp start_time:Timestamp end_time:Timestamp"
+        " cancelled_by cancel_time:Timestamp"
     ),
     "StatusCount": "status:StatementStatus count:int32",
     "TableCounts": "table created:int32 updated:int32 unchanged:int32 deleted:int32",
@@ -176,6 +179,10 @@ ENUMS = {
     "ExecutionState": (
         "EXECUTION_STATE_",
         "QUEUED RUNNING CANCELLING COMMITTING SUCCEEDED PARTIAL ROLLED_BACK FAILED CANCELLED TIMED_OUT INTERRUPTED",
+    ),
+    "CancelOutcome": (
+        "CANCEL_OUTCOME_",
+        "CANCELLED_BEFORE_START CANCEL_REQUESTED ALREADY_CANCELLING TOO_LATE_COMMITTING ALREADY_FINISHED",
     ),
     "ExecutionMode": ("EXECUTION_MODE_", "ATOMIC ATOMIC_COLLECT BEST_EFFORT"),
     "StatementStatus": (
@@ -218,6 +225,7 @@ TWINS: list[tuple[type[StrEnum], str]] = [
     (model.Lifecycle, "SessionLifecycle"),
     (model.ExecutionState, "ExecutionState"),
     (model.Mode, "ExecutionMode"),
+    (cancelling.CancelOutcome, "CancelOutcome"),
     (diagnostics.DiagnosticCode, "DiagnosticCode"),
     (diagnostics.Severity, "DiagnosticSeverity"),
 ]
@@ -296,8 +304,8 @@ def test_each_rpc_has_a_request_and_a_response_of_its_own_name(name: str) -> Non
 def test_changing_requests_and_only_they_carry_a_request_id(name: str) -> None:
     fields = METHODS[name].input_type.fields_by_name
     assert ("request_id" in fields) is (name not in READ_ONLY)
-    # A session that does not exist yet has no version to expect.
-    assert ("expected_version" in fields) is (name not in READ_ONLY | {"CreateSession"})
+    # A session that does not exist yet has no version to expect, and a cancel is not judged by its session's.
+    assert ("expected_version" in fields) is (name not in READ_ONLY | {"CreateSession", "CancelExecution"})
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sheetgrpc.clock import Draw
 from sheetgrpc.session.commands import (
+    CancelExecution,
     ClearScope,
     CloseSession,
     Command,
@@ -148,6 +149,7 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "ResolveReference.last": lambda _: resolve(left=0),
     "SubmitSheet": lambda catalog: submit("execution-2", catalog=catalog),
     "SubmitSheet.unconfirmed": lambda catalog: submit("execution-2", confirm=False, catalog=catalog),
+    "CancelExecution": lambda _: CancelExecution(execution_id="execution-1"),
     "FinishExecution.done": lambda _: finish(ExecutionState.SUCCEEDED),
     "FinishExecution.failed": lambda _: finish(ExecutionState.INTERRUPTED),
     "FinishExecution.running": lambda _: finish(ExecutionState.RUNNING),

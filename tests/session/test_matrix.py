@@ -64,6 +64,9 @@ def test_an_allowed_command_leads_where_the_matrix_says(situation: str, command:
     cell = MATRIX[situation, command]
     assert error is None
     assert after.state is (before.state if cell == "=" else STATES[cell])
+    if command == "CancelExecution":  # asked of the execution: only its end moves the session
+        assert after == before
+        return
     assert after.version == before.version + 1
     assert after.updated_at == 5_000
 

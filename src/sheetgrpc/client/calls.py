@@ -66,7 +66,7 @@ class Caller:
     def __init__(self, *, retry: Retry, deadline: float) -> None:
         """`deadline` is in seconds, for calls that are given none."""
         self.retry = retry
-        self._deadline = deadline
+        self.deadline = deadline
 
     async def read(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, R], request: Q, options: Reading) -> R:
         """The answer to a request that changes nothing."""
@@ -89,7 +89,7 @@ class Caller:
         self, method: grpc.aio.UnaryUnaryMultiCallable[Q, R], request: Q, deadline: float | None
     ) -> tuple[R, Metadata]:
         loop = asyncio.get_running_loop()
-        end = loop.time() + (self._deadline if deadline is None else deadline)
+        end = loop.time() + (self.deadline if deadline is None else deadline)
         failures = 0
         while True:
             try:

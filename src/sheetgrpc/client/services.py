@@ -1,4 +1,4 @@
-"""The services of a client: sessions are made and found here, sheets, executions and the catalog are read.
+"""The services of a client: sessions are made and found here, sheets and the catalog are read (executions.py has runs).
 
 What changes a session is a method of its handle (session.py). Lists are async iterators over every page.
 """
@@ -10,20 +10,12 @@ from sheetgrpc.client.calls import Caller, Creating, Reading
 from sheetgrpc.client.events import SessionEvents
 from sheetgrpc.client.pages import PAGE_SIZE, pages
 from sheetgrpc.client.session import Session
-from sheetgrpc.client.streams import ExecutionStream
 from sheetgrpc.client.stubs import Stubs
-from sheetgrpc.client.words import Json, Lifecycle, RunState, State, Status
+from sheetgrpc.client.words import Json, Lifecycle, State
 from sheetgrpc.v1.catalog_pb2 import Catalog, Verb
 from sheetgrpc.v1.catalog_service_pb2 import GetCatalogRequest, ListVerbsRequest, SearchEntitiesRequest
 from sheetgrpc.v1.control_service_pb2 import GetServerInfoRequest, ServerInfo
 from sheetgrpc.v1.diagnostic_pb2 import Diagnostic
-from sheetgrpc.v1.execution_pb2 import Execution, ExecutionState
-from sheetgrpc.v1.execution_service_pb2 import (
-    GetExecutionRequest,
-    ListExecutionsRequest,
-    ListStatementResultsRequest,
-    WatchExecutionRequest,
-)
 from sheetgrpc.v1.reference_pb2 import Candidate, Reference
 from sheetgrpc.v1.session_pb2 import Client as ClientMessage
 from sheetgrpc.v1.session_pb2 import Session as SessionMessage
@@ -46,8 +38,7 @@ from sheetgrpc.v1.sheet_service_pb2 import (
     ListStatementsRequest,
     ListSymbolsRequest,
 )
-from sheetgrpc.v1.statement_pb2 import Statement, StatementStatus
-from sheetgrpc.v1.statement_result_pb2 import StatementResult
+from sheetgrpc.v1.statement_pb2 import Statement
 
 
 class Aimed(Protocol):
@@ -257,77 +248,6 @@ class Sheets:
             request.page_token = token
             answer = await self._caller.read(self._stubs.sheets.ListReferences, request, options)
             return answer.references, answer.next_page_token
-
-        return pages(fetch)
-
-
-class Executions:
-    """Executions: watched, read, listed."""
-
-    def __init__(self, caller: Caller, stubs: Stubs, *, silence: float) -> None:
-        self._caller = caller
-        self._stubs = stubs
-        self._silence = silence
-
-    async def get(self, execution: str, **options: Unpack[Reading]) -> Execution:
-        """One execution as it is now."""
-        request = GetExecutionRequest(execution=execution)
-        return (await self._caller.read(self._stubs.executions.GetExecution, request, options)).execution
-
-    def watch(self, execution: str, *, resume_token: str = "", include_results: bool = False) -> ExecutionStream:
-        """The updates of an execution, from its snapshot or from where a token left off."""
-        return ExecutionStream(
-            start=None,
-            resume=lambda known, token: self._stubs.executions.WatchExecution(
-                WatchExecutionRequest(execution=known, resume_token=token, include_results=include_results)
-            ),
-            retry=self._caller.retry,
-            silence=self._silence,
-            execution_id=execution,
-            resume_token=resume_token,
-        )
-
-    def list(
-        self,
-        *,
-        session: str = "",
-        states: Sequence[RunState] = (),
-        page_size: int = PAGE_SIZE,
-        **options: Unpack[Reading],
-    ) -> AsyncIterator[Execution]:
-        """Executions that match every filter given, newest first."""
-        request = ListExecutionsRequest(
-            session=session,
-            states=[ExecutionState.Value(f"EXECUTION_STATE_{state}") for state in states],
-            page_size=page_size,
-        )
-
-        async def fetch(token: str) -> tuple[Sequence[Execution], str]:
-            request.page_token = token
-            answer = await self._caller.read(self._stubs.executions.ListExecutions, request, options)
-            return answer.executions, answer.next_page_token
-
-        return pages(fetch)
-
-    def results(
-        self,
-        execution: str,
-        *,
-        statuses: Sequence[Status] = (),
-        page_size: int = PAGE_SIZE,
-        **options: Unpack[Reading],
-    ) -> AsyncIterator[StatementResult]:
-        """What became of each statement, by index; nothing before the execution has ended."""
-        request = ListStatementResultsRequest(
-            execution=execution,
-            statuses=[StatementStatus.Value(f"STATEMENT_STATUS_{status}") for status in statuses],
-            page_size=page_size,
-        )
-
-        async def fetch(token: str) -> tuple[Sequence[StatementResult], str]:
-            request.page_token = token
-            answer = await self._caller.read(self._stubs.executions.ListStatementResults, request, options)
-            return answer.results, answer.next_page_token
 
         return pages(fetch)
 

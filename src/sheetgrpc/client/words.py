@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from sheetgrpc.v1.diagnostic_pb2 import DiagnosticCode, DiagnosticSeverity
 from sheetgrpc.v1.execution_pb2 import ExecutionMode, ExecutionState
+from sheetgrpc.v1.execution_service_pb2 import CancelOutcome
 from sheetgrpc.v1.session_pb2 import SessionLifecycle, SessionState
 from sheetgrpc.v1.statement_pb2 import StatementStatus
 from sheetgrpc.v1.statement_result_pb2 import EffectKind, StatementErrorCode
@@ -58,6 +59,11 @@ def execution_state(number: ExecutionState.ValueType) -> str:
 def execution_mode(number: ExecutionMode.ValueType) -> str:
     """The word of an ExecutionMode, such as "ATOMIC"."""
     return _word(ExecutionMode.Name, "EXECUTION_MODE_", number)
+
+
+def cancel_outcome(number: CancelOutcome.ValueType) -> str:
+    """The word of a CancelOutcome, such as "CANCEL_REQUESTED"."""
+    return _word(CancelOutcome.Name, "CANCEL_OUTCOME_", number)
 
 
 def statement_status(number: StatementStatus.ValueType) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -12,7 +12,7 @@ from sheetgrpc.dsl.diagnostics import Extent
 from sheetgrpc.dsl.source import Source
 from sheetgrpc.engine import endings
 from sheetgrpc.engine.context import Context
-from sheetgrpc.engine.runs import Run
+from sheetgrpc.engine.runs import Cancel, Run
 from sheetgrpc.engine.updates import PhaseCompleted
 from sheetgrpc.errors import NotAllowed, Reason
 from sheetgrpc.planning.model import Analysis, ErrorCode, Key, Plan, Results, Status
@@ -40,7 +40,6 @@ class Attempt:
         self._phases = 0
         self._timed_out = False
         self._halted = False
-        self._break_off: Callable[[], None] | None = None  # while it writes
 
     async def prepare(self) -> None:
         """The plan (kept since ParseSheet, or made again) and the keys of rows to come."""
@@ -64,16 +63,19 @@ class Attempt:
         if plan is None:
             raise RuntimeError("prepare() comes first")
         self._done = self._phases = 0
+        self._run.decided = False  # a try before this one may have come that far
+        if self._run.cancel is not None:
+            return self._stopped()
         results = self.results = Results.fresh(plan.count)
         results.keys = self._keys.copy()  # of a try before this one, which found the writer busy, nothing may stay
         opened = await transaction.open(self._execution.session_id, None)
         if opened.row is None or not await transaction.claim(self._execution):
             return await self._context.store.execution(self._execution.id)
         self._run.begin(self._execution, plan, results)
-        self._break_off = partial(_break_off, transaction, results)
+        self._run.break_off = partial(_break_off, transaction, results)
         timer = self._set_timer()
         try:
-            if self._halted:
+            if self._is_told_to_stop():
                 return self._stopped()
             await transaction.recheck(plan, results)
             failed = await self._write_batches(transaction, plan, results)
@@ -81,11 +83,12 @@ class Attempt:
         except Interrupted:
             return self._stopped()
         finally:
-            self._break_off = None
+            self._run.break_off = None
             if timer is not None:
                 timer.cancel()
-        if self._timed_out or self._halted:
+        if self._is_told_to_stop():
             return self._stopped()
+        self._run.decided = True  # from here on a cancel comes too late; nothing is awaited since the last look
         if failed and not self._keeps_partly(results):
             return self._undo(ExecutionState.ROLLED_BACK, await self._failure())
         return await self._commit(transaction, plan, results, failed=failed)
@@ -93,12 +96,21 @@ class Attempt:
     def halt(self) -> None:
         """Ends the run where it is, unless it commits already: the server stops."""
         self._halted = True
-        if self._break_off is not None:
-            self._break_off()
+        if self._run.break_off is not None:
+            self._run.break_off()
 
     def fail(self, code: str, message: str) -> ExecutionRow:
         """The end of a run that the infrastructure stopped."""
         return self._end(ExecutionState.FAILED, ExecutionError(code, message))
+
+    def cancelled(self, cancel: Cancel) -> ExecutionRow:
+        """The end of a run that was asked to stop, wherever it was."""
+        message = "the execution was cancelled; everything was rolled back"
+        ended = self._undo(ExecutionState.CANCELLED, ExecutionError(ErrorCode.CANCELLED, message))
+        return msgspec.structs.replace(ended, cancelled_by=cancel.by, cancelled_at=cancel.at)
+
+    def _is_told_to_stop(self) -> bool:
+        return self._timed_out or self._halted or self._run.cancel is not None
 
     def _draw_keys(self, plan: Plan) -> list[Key | None]:
         """UUIDv7s (RFC 9562) for every row that may be created: this run's time and node bits, a counter between.
@@ -127,8 +139,8 @@ class Attempt:
 
         def time_out() -> None:
             self._timed_out = True
-            if self._break_off is not None:
-                self._break_off()
+            if self._run.break_off is not None:
+                self._run.break_off()
 
         now = self._context.draws.now()
         spent = max(0, now - (self._execution.started_at or now))
@@ -209,6 +221,9 @@ class Attempt:
         return ExecutionError(error.code, error.message, index, span)
 
     def _stopped(self) -> ExecutionRow:
+        if self._run.cancel is not None:  # before all else: whoever was told CANCEL_REQUESTED gets CANCELLED
+            return self.cancelled(self._run.cancel)
+        self._run.decided = True
         if self._timed_out:
             message = "the execution took longer than its timeout; everything was rolled back"
             return self._undo(ExecutionState.TIMED_OUT, ExecutionError(ErrorCode.TIMEOUT, message))

@@ -9,6 +9,7 @@ from sheetgrpc.clock import Draws
 from sheetgrpc.config import Settings
 from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.aside import decode
+from sheetgrpc.engine.replies import Replies
 from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.views import SessionView
 from sheetgrpc.engine.watching import Topics
@@ -29,6 +30,7 @@ class Context(msgspec.Struct, frozen=True):
     analyst: Analyst
     runs: Runs
     topics: Topics
+    replies: Replies
 
     def view(self, row: SessionRow) -> SessionView:
         """A session as a caller sees it now; the progress of a running execution is live."""

@@ -8,13 +8,22 @@ import msgspec
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.engine.context import Context
+from sheetgrpc.engine.runs import Cancel
 from sheetgrpc.planning import blocking
-from sheetgrpc.planning.model import Effect, Group, Key, Plan, Results, Status
+from sheetgrpc.planning.model import Effect, ErrorCode, Group, Key, Plan, Results, Status
 from sheetgrpc.session import commands
 from sheetgrpc.session.machine import decide, evolve
 from sheetgrpc.session.model import ExecutionState, Session
 from sheetgrpc.store.base import Store
-from sheetgrpc.store.records import Changes, ExecutionRow, SessionRow, SymbolChange, SymbolRow, TableCounts
+from sheetgrpc.store.records import (
+    Changes,
+    ExecutionError,
+    ExecutionRow,
+    SessionRow,
+    SymbolChange,
+    SymbolRow,
+    TableCounts,
+)
 
 _SHOWN_SYMBOLS = 100
 
@@ -22,6 +31,18 @@ _SHOWN_SYMBOLS = 100
 def finish(execution: ExecutionRow, state: ExecutionState, now: int) -> ExecutionRow:
     """The execution, ended now."""
     return msgspec.structs.replace(execution, state=state, ended_at=max(now, execution.started_at or now))
+
+
+def cancelled_before_start(execution: ExecutionRow, cancel: Cancel, now: int) -> ExecutionRow:
+    """An execution of which nothing ran, cancelled: queued, or left behind by a run whose end was never stored."""
+    ended = finish(execution, ExecutionState.CANCELLED, now)
+    return msgspec.structs.replace(
+        ended,
+        cancelled_by=cancel.by,
+        cancelled_at=cancel.at,
+        status_counts={Status.NOT_RUN.name: execution.statements_total},
+        error=ExecutionError(ErrorCode.CANCELLED, "the execution was cancelled; nothing of it was applied"),
+    )
 
 
 def settle(catalog: Catalog, plan: Plan, results: Results, first: int, *, undone: bool) -> None:

@@ -12,6 +12,7 @@ import structlog
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.config import Settings
 from sheetgrpc.engine import intents, sheet_steps, steps
+from sheetgrpc.engine.cancelling import Canceller
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.executor import Executor
 from sheetgrpc.engine.handling import Handler, Step
@@ -19,7 +20,7 @@ from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.engine.names import Names
 from sheetgrpc.engine.reading import SheetReader
 from sheetgrpc.engine.runs import Run, Watcher, read_token
-from sheetgrpc.engine.views import Outcome, Reply, ResultView, SessionView
+from sheetgrpc.engine.views import CancelView, Outcome, Reply, ResultView, SessionView
 from sheetgrpc.engine.watching import SessionWatcher
 from sheetgrpc.errors import invalid_field
 from sheetgrpc.session import commands
@@ -42,6 +43,7 @@ class Engine:
             context.topics.publish,
         )
         self._executor = Executor(context)
+        self._canceller = Canceller(context)
         self.sheets = SheetReader(context)
 
     @property
@@ -71,6 +73,8 @@ class Engine:
         A run that has not ended after `grace` seconds is rolled back; without it there is no hurry.
         """
         await asyncio.gather(self._handler.settle(), self._executor.stop(grace))
+        await self._canceller.settle()
+        await self._context.replies.close()
         await self._context.analyst.close()
         await self._context.store.close()
 
@@ -90,6 +94,12 @@ class Engine:
         """Submits for a stream: the execution to attach to. A repeat with the same request id gets the same one."""
         reply = await self.handle(envelope, intent, _execution_id)
         return reply.body.decode(), reply
+
+    async def cancel(
+        self, envelope: Envelope, intent: intents.CancelExecution, encode: Callable[[CancelView], bytes]
+    ) -> Reply:
+        """Cancels an execution, wherever it is on its way."""
+        return await self._canceller.cancel(envelope, intent, encode)
 
     async def get_session(self, ref: str) -> SessionView:
         """By id, unique prefix, or label."""

@@ -7,7 +7,8 @@ trip to the database for many, and never an await a statement.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ import structlog
 from sheetgrpc.engine import endings
 from sheetgrpc.engine.attempt import Attempt
 from sheetgrpc.engine.context import Context
+from sheetgrpc.engine.runs import Run
 from sheetgrpc.errors import Reason, SheetError, Unavailable
 from sheetgrpc.planning.model import ErrorCode, Plan, Results, Status
 from sheetgrpc.session.model import ExecutionState
@@ -89,7 +91,7 @@ class Executor:
                 await self._run(execution_id)
             except Exception:  # one broken run must not end the queue; it is logged, and recovered at start
                 log.exception("execution.left", execution=execution_id)
-                self._context.runs.remove(execution_id)
+                self._leave(execution_id)
             finally:
                 self._attempt = None
         stopping.cancel()
@@ -113,19 +115,36 @@ class Executor:
             return
         run.execution = claimed
         attempt = self._attempt = Attempt(self._context, run, claimed)
-        ended = await self._try(attempt, execution_id)
+        ended = await self._try(attempt, run)
+        if run.cancel is not None:  # asked before it was decided, so whatever else stopped it: that is how it ends
+            ended = attempt.cancelled(run.cancel)
+        run.decided = True
         if not ended.state.committed:
             ended = await self._conclude(claimed, ended, attempt)
         run.finish(ended)
         self._context.runs.remove(execution_id)
+        self._context.replies.settle(execution_id)
         log.info("execution.finished", execution=execution_id, state=ended.state.value)
 
-    async def _try(self, attempt: Attempt, execution_id: str) -> ExecutionRow:
+    def _leave(self, execution_id: str) -> None:
+        """Forgets a run whose end could not be stored."""
+        run = self._context.runs.get(execution_id)
+        if run is not None:
+            run.leave()
+        self._context.runs.remove(execution_id)
+        self._context.replies.settle(execution_id)
+
+    async def _try(self, attempt: Attempt, run: Run) -> ExecutionRow:
         """How it ended. Whatever goes wrong is the execution's end and no more than that."""
+        execution_id = run.execution.id
         try:
-            await attempt.prepare()
-            return await self._patiently(attempt.write, _BUSY)
+            await _until(run.asked, attempt.prepare())
+            if run.cancel is not None:
+                return attempt.cancelled(run.cancel)
+            return await self._patiently(attempt.write, _BUSY, run.asked)
         except SheetError as error:
+            if run.cancel is not None:
+                return attempt.cancelled(run.cancel)
             log.warning("execution.failed", execution=execution_id, reason=error.reason.value)
             code = ErrorCode.DB_CONNECTION if isinstance(error, Unavailable) else ErrorCode.ENTITY_NOT_FOUND
             return attempt.fail(code, error.message)
@@ -171,22 +190,48 @@ class Executor:
             if plan is not None and results is not None:
                 await transaction.record(ended, plan, results)
             changes = endings.outcome(self._context, opened.row.session, ended)
+            changes.replies = self._context.replies.of(ended.id)
             await transaction.commit(changes)
+            self._context.replies.forget(changes.replies)
             self._context.topics.publish(changes)
             return ended
 
         return await self._patiently(end, _AWAY)
 
-    async def _patiently(self, function: Callable[[Transaction], Awaitable[T]], through: frozenset[Reason]) -> T:
-        """Calls with the writer. A run has no caller to answer, so it waits through these, unless the server stops."""
+    async def _patiently(
+        self,
+        function: Callable[[Transaction], Awaitable[T]],
+        through: frozenset[Reason],
+        asked: asyncio.Event | None = None,
+    ) -> T:
+        """Calls with the writer. A run has no caller to answer, so it waits through these, unless the server stops.
+
+        `asked`: nor is it called again once this is set.
+        """
+        asked = asked or asyncio.Event()
         while True:
             try:
                 async with self._context.store.begin() as transaction:
                     return await function(transaction)
             except SheetError as error:
-                if error.reason not in through or self._stopping.is_set():
+                if error.reason not in through or self._stopping.is_set() or asked.is_set():
                     raise
-            await asyncio.sleep(_RETRY_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_RETRY_SECONDS):
+                    await asked.wait()
 
     def _now(self) -> int:
         return self._context.draws.draw().now
+
+
+async def _until(asked: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Does the work, or breaks it off once this is set."""
+    doing, waiting = asyncio.create_task(work), asyncio.create_task(asked.wait())
+    try:
+        await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        doing.cancel()
+        await asyncio.wait({doing, waiting})
+    if not doing.cancelled():
+        doing.result()

@@ -95,11 +95,11 @@ class Handler:
             task.exception()  # taken, even if the caller is gone
 
     async def _handle(self, envelope: Envelope, make: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
-        key = _request_key(envelope)
+        key = request_key(envelope)
         if key is not None:
             stored = await self._store.reply(key)
             if stored is not None:
-                return _replay(stored, envelope)
+                return replay(stored, envelope)
         try:
             return await self._try(envelope, key, make, encode)
         except SheetError:
@@ -107,7 +107,7 @@ class Handler:
             stored = await self._store.reply(key) if key is not None else None
             if stored is None:
                 raise
-            return _replay(stored, envelope)
+            return replay(stored, envelope)
 
     async def _try(
         self,
@@ -138,7 +138,7 @@ class Handler:
         async with self._store.begin() as transaction:
             opened = await transaction.open(row.session.id if row is not None else None, key, step.label)
             if opened.reply is not None:
-                return _replay(opened.reply, envelope)
+                return replay(opened.reply, envelope)
             if row is not None and (opened.row is None or opened.row.session.version != row.session.version):
                 return None
             draw = self._draws.draw()
@@ -167,25 +167,27 @@ class Handler:
         return Reply(body, changes.reply, replayed=False)
 
 
+def request_key(envelope: Envelope) -> RequestKey | None:
+    """What the reply is kept under; None where the caller gave no request id."""
+    if not envelope.request_id:
+        return None
+    return RequestKey(envelope.caller, envelope.method, envelope.session, envelope.request_id)
+
+
+def replay(stored: StoredReply, envelope: Envelope) -> Reply:
+    """The answer given before. Raises InvalidRequest(REQUEST_ID_REUSED) where the request is another."""
+    if stored.fingerprint != envelope.fingerprint:
+        message = f'request id "{stored.key.request_id}" was used for another request; choose a new one'
+        raise InvalidRequest(Reason.REQUEST_ID_REUSED, message, metadata={"requestId": stored.key.request_id})
+    return Reply(stored.reply, stored, replayed=True)
+
+
 def _take_label(holder: SessionRow | None, session: Session, label: str, at: int) -> Moved | None:
     """Whoever has the label, without it; None if that is nobody else."""
     if holder is None or holder.session.id == session.id:
         return None
     event = lose_label(holder.session, label, session.id, at)
     return Moved(evolve(holder.session, event), (event,))
-
-
-def _request_key(envelope: Envelope) -> RequestKey | None:
-    if not envelope.request_id:
-        return None
-    return RequestKey(envelope.caller, envelope.method, envelope.session, envelope.request_id)
-
-
-def _replay(stored: StoredReply, envelope: Envelope) -> Reply:
-    if stored.fingerprint != envelope.fingerprint:
-        message = f'request id "{stored.key.request_id}" was used for another request; choose a new one'
-        raise InvalidRequest(Reason.REQUEST_ID_REUSED, message, metadata={"requestId": stored.key.request_id})
-    return Reply(stored.reply, stored, replayed=True)
 
 
 def _check_version(envelope: Envelope, row: SessionRow | None) -> None:

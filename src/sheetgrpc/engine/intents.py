@@ -15,8 +15,8 @@ from sheetgrpc.session.model import Client, Lifecycle, Mode, State
 class Envelope(msgspec.Struct, frozen=True):
     """Who asks, through which RPC, of what, and how often at most.
 
-    `session` is the field as it was sent ("" for CreateSession). `fingerprint` is of the request's content without
-    request_id and expected_version; it is looked at only where there is a `request_id`.
+    `session` is the field as it was sent ("" for CreateSession); of CancelExecution it is `execution`. `fingerprint` is
+    of the request's content without request_id and expected_version, looked at only where there is a `request_id`.
     """
 
     caller: str
@@ -90,6 +90,13 @@ class SubmitSheet(msgspec.Struct, frozen=True):
     confirm: bool
     mode: Mode = Mode.ATOMIC
     timeout: int | None = None
+
+
+class CancelExecution(msgspec.Struct, frozen=True):
+    """Stop an execution; wait for its end at most `wait` microseconds. Judged by the execution, not by its session."""
+
+    execution: str
+    wait: int = 0
 
 
 class ResetSession(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ from sheetgrpc.engine.updates import (
 )
 from sheetgrpc.engine.views import ResultView
 from sheetgrpc.planning.model import Plan, Results, Status
+from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.records import ExecutionRow, ResultRow
 
 _FLUSH_SECONDS = 0.2
@@ -35,6 +36,13 @@ _RESULTS_AN_UPDATE = 5000
 _QUEUED = 0  # the epoch before the first: what is told in it stands before all that follows
 
 
+class Cancel(msgspec.Struct, frozen=True):
+    """Who wants a run to stop, and since when (microseconds since 1970 UTC)."""
+
+    by: str
+    at: int
+
+
 class Run:
     """One execution, from the moment it is queued until it is over."""
 
@@ -43,6 +51,11 @@ class Run:
         self.total = execution.statements_total
         self.completed = 0
         self.phases = 0  # that ended
+        self.cancel: Cancel | None = None  # asked of this run; it has not ended yet, but will as CANCELLED
+        self.asked = asyncio.Event()  # set with it
+        self.decided = False  # how it ends is known and being written: a cancel comes too late
+        self.left = False  # its end could not be stored, and nobody will tell of one
+        self.break_off: Callable[[], None] | None = None  # ends what is being written; there while something is
         self._clock = clock
         self._updates: list[Update] = []
         self._first = 1  # sequence of the oldest kept update
@@ -69,9 +82,15 @@ class Run:
     @property
     def live(self) -> ExecutionRow:
         """The execution with its progress, of which the stored row knows nothing before the end."""
-        if self.execution.state.terminal or not self.phases:
-            return self.execution
-        return msgspec.structs.replace(self.execution, phases_completed=self.phases)
+        row, cancel = self.execution, self.cancel
+        if row.state.terminal or not (self.phases or cancel):
+            return row
+        row = msgspec.structs.replace(row, phases_completed=self.phases)
+        if cancel is None:
+            return row
+        return msgspec.structs.replace(
+            row, state=ExecutionState.CANCELLING, cancelled_by=cancel.by, cancelled_at=cancel.at
+        )
 
     def begin(self, execution: ExecutionRow, plan: Plan, results: Results) -> None:
         """It runs now: `plan` and `results` are what its statement results are read from."""
@@ -103,6 +122,28 @@ class Run:
         self._done.extend(indexes)
         self.completed += len(indexes)
         self._flush_soon()
+
+    def ask(self, cancel: Cancel) -> None:
+        """Asks it to stop, which it does as soon as it can; every watcher gets a snapshot that says so."""
+        self.cancel = cancel
+        self._flush()
+        self._publish(Snapshot(self.live))
+        self.asked.set()
+        if self.break_off is not None:
+            self.break_off()
+
+    async def ended(self, seconds: float) -> None:
+        """Waits for its end at most so long."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while not (self.over or self.left) and (left := until - loop.time()) > 0:
+            await self.changed(left)
+
+    def leave(self) -> None:
+        """Nobody knows how it ends before the next start: who waits for that is let go."""
+        self.left = True
+        for waiter in self._waiting:
+            _wake(waiter, False)  # what the future answers
 
     def finish(self, execution: ExecutionRow) -> None:
         """It is over; whatever waits goes out first."""

@@ -7,6 +7,7 @@ import msgspec
 
 from sheetgrpc.dsl.diagnostics import Diagnostic, Span
 from sheetgrpc.planning.model import Key
+from sheetgrpc.session.cancelling import CancelOutcome
 from sheetgrpc.store.records import ExecutionRow, ReferenceRow, ResultRow, SessionRow, StoredReply
 
 EMBEDDED = 1000
@@ -100,6 +101,14 @@ class Outcome(msgspec.Struct, frozen=True):
     session: SessionView
     sheet: SheetView | None = None
     execution: ExecutionRow | None = None
+
+
+class CancelView(msgspec.Struct, frozen=True):
+    """What a cancel came to; execution and session as they stand with the answer."""
+
+    outcome: CancelOutcome
+    execution: ExecutionRow
+    session: SessionView
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -36,13 +36,14 @@ async def run_command(
     return reply.body
 
 
-async def read_envelope(form: Form, call: Call, request: Message) -> Envelope:
+async def read_envelope(form: Form, call: Call, request: Message, *, target: str = "session") -> Envelope:
     """What a changing request carries beside its intent; with it the form is done, and refused if it must be.
 
-    Takes request_id and expected_version out of the request. Raises InvalidRequest.
+    `target` is the field that says what the request is about. Takes request_id and expected_version out of the request.
+    Raises InvalidRequest.
     """
     fields = request.DESCRIPTOR.fields_by_name
-    session = form.name("session", getattr(request, "session")) if "session" in fields else ""  # noqa: B009  # untyped
+    session = form.name(target, getattr(request, target)) if target in fields else ""
     request_id = form.name("request_id", getattr(request, "request_id"), required=False)  # noqa: B009  # untyped
     versioned = "expected_version" in fields and request.HasField("expected_version")
     expected_version = getattr(request, "expected_version") if versioned else None  # noqa: B009  # untyped

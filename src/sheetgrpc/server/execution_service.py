@@ -6,7 +6,7 @@ from sheetgrpc.engine.views import Outcome
 from sheetgrpc.server.calls import Call
 from sheetgrpc.server.commands import read_envelope, run_command, tell_reply
 from sheetgrpc.server.convert import requests
-from sheetgrpc.server.convert.executions import encode_update, write_execution, write_result
+from sheetgrpc.server.convert.executions import encode_update, write_cancel, write_execution, write_result
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.sessions import write_session
 from sheetgrpc.server.paging import MOMENTS, POSITIONS, read_page
@@ -44,6 +44,15 @@ class ExecutionService:
         tell_reply(call, reply)
         watcher = await self._engine.watch(execution_id, "", request.include_results, from_start=not reply.replayed)
         await _stream(watcher, call)
+
+    async def cancel_execution(self, request: pb.CancelExecutionRequest, call: Call) -> bytes:
+        """Cancels an execution."""
+        form = Form()
+        intent = requests.read_cancel_execution(form, request)
+        envelope = await read_envelope(form, call, request, target="execution")
+        reply = await self._engine.cancel(envelope, intent, lambda view: write_cancel(view).SerializeToString())
+        tell_reply(call, reply)
+        return reply.body
 
     async def watch_execution(self, request: pb.WatchExecutionRequest, call: Call) -> None:
         """Streams what happens in an execution."""

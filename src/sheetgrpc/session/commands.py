@@ -90,6 +90,12 @@ class SubmitSheet(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode = Mode.ATOMIC
 
 
+class CancelExecution(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for the end of the running execution. What follows for the session is FinishExecution's to tell."""
+
+    execution_id: str
+
+
 class FinishExecution(msgspec.Struct, frozen=True, kw_only=True):
     """Take note of how the running execution ended, in statements; no caller sends this, the executor does."""
 
@@ -140,6 +146,7 @@ Command: TypeAlias = (
     | ParseSheet
     | ResolveReference
     | SubmitSheet
+    | CancelExecution
     | FinishExecution
     | ResetSession
     | CloseSession

@@ -36,11 +36,13 @@ one event in the session's log, and the session is the fold of that log.
 
 `allowed_actions` in every session, and `allowedActions` in the `ErrorInfo.metadata` of every refusal, names the RPCs
 that the table lets through now: what it lists is not refused for reasons of state, what it does not list always is.
+CancelExecution alone is judged by its execution instead: asked of one that has ended it changes nothing and says so.
 """
 
 _TABLE_HEAD = """\
 Of the rows of one command, the first whose outcome fits counts. FinishExecution is no RPC: the executor sends it when
-the run has ended, and recovery when the run was interrupted.
+the run has ended, a cancel when it was queued, and recovery when the run was interrupted. CancelExecution is no event
+of the session: the end it leads to is.
 """
 
 _LIFECYCLE = """\

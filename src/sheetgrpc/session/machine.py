@@ -21,6 +21,7 @@ from sheetgrpc.errors import (
     invalid_field,
 )
 from sheetgrpc.session.commands import (
+    CancelExecution,
     ClearScope,
     CloseSession,
     Command,
@@ -77,6 +78,8 @@ def decide(
     if session is None:
         return (_created(command, draw),)
     _check_subject(session, command)
+    if isinstance(command, CancelExecution):
+        return ()  # it is the execution that is asked; its end moves the session
     return (_event(session, command, session.state if row.to is None else row.to, draw.now),)
 
 
@@ -197,7 +200,9 @@ def _check_subject(session: Session, command: Command) -> None:
         case ParseSheet(sheet_id=sheet_id) if sheet_id != _sheet_id(session):
             text = f'sheet "{sheet_id}" is no longer the current one; parse again'
             raise Conflict(Reason.CONFLICT, text, metadata={"sheet": _sheet_id(session)})
-        case FinishExecution(execution_id=execution_id) if execution_id != session.execution_id:
+        case FinishExecution(execution_id=execution_id) | CancelExecution(execution_id=execution_id) if (
+            execution_id != session.execution_id
+        ):
             text = f'execution "{execution_id}" is not the one that runs in this session'
             raise Conflict(Reason.CONFLICT, text, metadata={"execution": session.execution_id})
         case SetTemplate(target_entity_type=target) if session.scope and target != session.scope.entity_type:
@@ -260,6 +265,8 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return label_session(session, label, at)
         case UpdateSession():
             return update_session(session, command, at)
+        case CancelExecution():
+            raise AssertionError("a cancel is no event of the session")
         case CreateSession():
             raise AssertionError("the table has no row that creates a session twice")
         case _:

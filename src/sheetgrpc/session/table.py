@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sheetgrpc.errors import Reason
 from sheetgrpc.session.commands import (
+    CancelExecution,
     ClearScope,
     CloseSession,
     Command,
@@ -149,6 +150,7 @@ TABLE: tuple[Row, ...] = (
     _row(ResolveReference, (RESOLVING, READY),  RESOLVING,                          when=_OPEN),
     _row(ResolveReference, (RESOLVING, READY),  READY,                              when=_NONE_OPEN),
     _row(SubmitSheet,      (READY,),            EXECUTING, NOT_SPENT, SAME_CATALOG, when=_CONFIRM, actions=_SUBMITS),
+    _row(CancelExecution,  (EXECUTING,),        EXECUTING),
     _row(FinishExecution,  (EXECUTING,),        EXECUTED,                           when=_ENDED, actions=()),
     _row(ResetSession,     IDLE,                SCOPED,    SCOPE_SET,               when=_TO_SCOPED),
     _row(ResetSession,     IDLE,                EMPTY,                              when=_TO_EMPTY),

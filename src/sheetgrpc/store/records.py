@@ -106,6 +106,8 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     tables: tuple[TableCounts, ...] = ()
     error: ExecutionError | None = None
     number: int = 0
+    cancelled_by: str = ""  # who asked for the cancel that ended it, and when
+    cancelled_at: int | None = None
 
 
 class ResultRow(msgspec.Struct, frozen=True, gc=False):
@@ -146,7 +148,7 @@ class RequestKey(msgspec.Struct, frozen=True):
 
 
 class StoredReply(msgspec.Struct, frozen=True):
-    """An accepted command's answer. `fingerprint` is of the request's content; `execution_id` where it started one."""
+    """An accepted command's answer. `fingerprint` is of the request's content; `execution_id` where it is about one."""
 
     key: RequestKey
     fingerprint: bytes
@@ -172,6 +174,7 @@ class Changes(msgspec.Struct, kw_only=True):
     execution: ExecutionRow | None = None  # inserted (number 0) or updated
     symbols: "SymbolChange | None" = None
     loser: "Moved | None" = None  # who had the label that `session` has now
+    replies: tuple[StoredReply, ...] = ()  # of cancels that were answered before they could be written
 
 
 class Moved(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from sheetgrpc.v1 import execution_pb2 as _execution_pb2
 from sheetgrpc.v1 import progress_pb2 as _progress_pb2
 from sheetgrpc.v1 import session_pb2 as _session_pb2
@@ -24,6 +25,42 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _CancelOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CancelOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CANCEL_OUTCOME_UNSPECIFIED: _CancelOutcome.ValueType  # 0
+    """Never sent."""
+    CANCEL_OUTCOME_CANCELLED_BEFORE_START: _CancelOutcome.ValueType  # 1
+    """It was queued: it is CANCELLED and never runs."""
+    CANCEL_OUTCOME_CANCEL_REQUESTED: _CancelOutcome.ValueType  # 2
+    """It ran and is being stopped: it ends CANCELLED, or INTERRUPTED if its server dies before."""
+    CANCEL_OUTCOME_ALREADY_CANCELLING: _CancelOutcome.ValueType  # 3
+    """An earlier cancel is being carried out."""
+    CANCEL_OUTCOME_TOO_LATE_COMMITTING: _CancelOutcome.ValueType  # 4
+    """Its statements are over, and what became of them is being written; it is not stopped any more. `wait` tells the end."""
+    CANCEL_OUTCOME_ALREADY_FINISHED: _CancelOutcome.ValueType  # 5
+    """It had ended; `execution` tells how."""
+
+class CancelOutcome(_CancelOutcome, metaclass=_CancelOutcomeEnumTypeWrapper):
+    """What a cancel came to, judged by the state of the execution at its arrival."""
+
+CANCEL_OUTCOME_UNSPECIFIED: CancelOutcome.ValueType  # 0
+"""Never sent."""
+CANCEL_OUTCOME_CANCELLED_BEFORE_START: CancelOutcome.ValueType  # 1
+"""It was queued: it is CANCELLED and never runs."""
+CANCEL_OUTCOME_CANCEL_REQUESTED: CancelOutcome.ValueType  # 2
+"""It ran and is being stopped: it ends CANCELLED, or INTERRUPTED if its server dies before."""
+CANCEL_OUTCOME_ALREADY_CANCELLING: CancelOutcome.ValueType  # 3
+"""An earlier cancel is being carried out."""
+CANCEL_OUTCOME_TOO_LATE_COMMITTING: CancelOutcome.ValueType  # 4
+"""Its statements are over, and what became of them is being written; it is not stopped any more. `wait` tells the end."""
+CANCEL_OUTCOME_ALREADY_FINISHED: CancelOutcome.ValueType  # 5
+"""It had ended; `execution` tells how."""
+Global___CancelOutcome: _TypeAlias = CancelOutcome  # noqa: Y015
 
 @_typing.final
 class SubmitSheetRequest(_message.Message):
@@ -188,7 +225,9 @@ class ExecuteSheetResponse(_message.Message):
 
     @_builtins.property
     def snapshot(self) -> _execution_pb2.Execution:
-        """The execution as it is: the first message of every stream that does not go on after a token."""
+        """The execution as it is: the first message of every stream that does not go on after a token, and again when a
+        cancel was asked for.
+        """
 
     @_builtins.property
     def phase_started(self) -> Global___PhaseStarted:
@@ -300,7 +339,9 @@ class WatchExecutionResponse(_message.Message):
 
     @_builtins.property
     def snapshot(self) -> _execution_pb2.Execution:
-        """The execution as it is: the first message of every stream that does not go on after a token."""
+        """The execution as it is: the first message of every stream that does not go on after a token, and again when a
+        cancel was asked for.
+        """
 
     @_builtins.property
     def phase_started(self) -> Global___PhaseStarted:
@@ -456,6 +497,74 @@ class ListExecutionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListExecutionsResponse: _TypeAlias = ListExecutionsResponse  # noqa: Y015
+
+@_typing.final
+class CancelExecutionRequest(_message.Message):
+    """Asks to stop an execution."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    WAIT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    execution: _builtins.str
+    """Required. Execution id."""
+    request_id: _builtins.str
+    """Makes a repeat safe (see SessionService)."""
+    @_builtins.property
+    def wait(self) -> _duration_pb2.Duration:
+        """How long the answer may wait for the execution's end; absent or zero = not at all, negative is
+        ERROR_REASON_INVALID_FIELD. The answer comes with the end, or when the time is over, whichever is first.
+        """
+
+    def __init__(
+        self,
+        *,
+        execution: _builtins.str = ...,
+        wait: _duration_pb2.Duration | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wait", b"wait"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "request_id", b"request_id", "wait", b"wait"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelExecutionRequest: _TypeAlias = CancelExecutionRequest  # noqa: Y015
+
+@_typing.final
+class CancelExecutionResponse(_message.Message):
+    """Answers CancelExecution."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    outcome: Global___CancelOutcome.ValueType
+    """What the cancel came to when it arrived."""
+    @_builtins.property
+    def execution(self) -> _execution_pb2.Execution:
+        """The execution as it is with this answer: as it ended, where the answer waited for that."""
+
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """Its session as it is with this answer."""
+
+    def __init__(
+        self,
+        *,
+        outcome: Global___CancelOutcome.ValueType = ...,
+        execution: _execution_pb2.Execution | None = ...,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "outcome", b"outcome", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelExecutionResponse: _TypeAlias = CancelExecutionResponse  # noqa: Y015
 
 @_typing.final
 class ListStatementResultsRequest(_message.Message):

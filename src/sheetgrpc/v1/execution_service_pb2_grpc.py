@@ -64,6 +64,11 @@ class ExecutionServiceStub:
                 request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListExecutionsRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListExecutionsResponse.FromString,
                 _registered_method=True)
+        self.CancelExecution = channel.unary_unary(
+                '/sheetgrpc.v1.ExecutionService/CancelExecution',
+                request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.FromString,
+                _registered_method=True)
         self.ListStatementResults = channel.unary_unary(
                 '/sheetgrpc.v1.ExecutionService/ListStatementResults',
                 request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListStatementResultsRequest.SerializeToString,
@@ -123,6 +128,18 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelExecution(self, request, context):
+        """Cancels an execution, wherever it is on its way; nothing of a cancelled execution is ever visible.
+
+        Judged by the state of the execution, not of its session: see CancelOutcome. Legal at any time; a caller that goes
+        away after asking has cancelled all the same. A repeat with the same request_id gets the first answer; if the server
+        died in between, the truth of its own moment. Refused with ERROR_REASON_STORE_BUSY where a queued execution cannot
+        be taken from the queue because another has the database's one writer: send it again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListStatementResults(self, request, context):
         """Lists by index what became of each statement: the final truth. Empty until the execution has ended.
         """
@@ -157,6 +174,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.ListExecutions,
                     request_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListExecutionsRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListExecutionsResponse.SerializeToString,
+            ),
+            'CancelExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelExecution,
+                    request_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.SerializeToString,
             ),
             'ListStatementResults': grpc.unary_unary_rpc_method_handler(
                     servicer.ListStatementResults,
@@ -304,6 +326,33 @@ class ExecutionService:
             '/sheetgrpc.v1.ExecutionService/ListExecutions',
             sheetgrpc_dot_v1_dot_execution__service__pb2.ListExecutionsRequest.SerializeToString,
             sheetgrpc_dot_v1_dot_execution__service__pb2.ListExecutionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.ExecutionService/CancelExecution',
+            sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,14 @@ class ExecutionServiceStub:
     """Gets an execution."""
     ListExecutions: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ListExecutionsRequest, _execution_service_pb2.ListExecutionsResponse]
     """Lists executions, newest submitted first, ids as tie-break."""
+    CancelExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.CancelExecutionRequest, _execution_service_pb2.CancelExecutionResponse]
+    """Cancels an execution, wherever it is on its way; nothing of a cancelled execution is ever visible.
+
+    Judged by the state of the execution, not of its session: see CancelOutcome. Legal at any time; a caller that goes
+    away after asking has cancelled all the same. A repeat with the same request_id gets the first answer; if the server
+    died in between, the truth of its own moment. Refused with ERROR_REASON_STORE_BUSY where a queued execution cannot
+    be taken from the queue because another has the database's one writer: send it again.
+    """
     ListStatementResults: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ListStatementResultsRequest, _execution_service_pb2.ListStatementResultsResponse]
     """Lists by index what became of each statement: the final truth. Empty until the execution has ended."""
 
@@ -95,6 +103,14 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     """Gets an execution."""
     ListExecutions: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListExecutionsRequest, _execution_service_pb2.ListExecutionsResponse]  # type: ignore[assignment]
     """Lists executions, newest submitted first, ids as tie-break."""
+    CancelExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.CancelExecutionRequest, _execution_service_pb2.CancelExecutionResponse]  # type: ignore[assignment]
+    """Cancels an execution, wherever it is on its way; nothing of a cancelled execution is ever visible.
+
+    Judged by the state of the execution, not of its session: see CancelOutcome. Legal at any time; a caller that goes
+    away after asking has cancelled all the same. A repeat with the same request_id gets the first answer; if the server
+    died in between, the truth of its own moment. Refused with ERROR_REASON_STORE_BUSY where a queued execution cannot
+    be taken from the queue because another has the database's one writer: send it again.
+    """
     ListStatementResults: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListStatementResultsRequest, _execution_service_pb2.ListStatementResultsResponse]  # type: ignore[assignment]
     """Lists by index what became of each statement: the final truth. Empty until the execution has ended."""
 
@@ -157,6 +173,20 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_execution_service_pb2.ListExecutionsResponse, _abc.Awaitable[_execution_service_pb2.ListExecutionsResponse]]:
         """Lists executions, newest submitted first, ids as tie-break."""
+
+    @_abc_1.abstractmethod
+    def CancelExecution(
+        self,
+        request: _execution_service_pb2.CancelExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.CancelExecutionResponse, _abc.Awaitable[_execution_service_pb2.CancelExecutionResponse]]:
+        """Cancels an execution, wherever it is on its way; nothing of a cancelled execution is ever visible.
+
+        Judged by the state of the execution, not of its session: see CancelOutcome. Legal at any time; a caller that goes
+        away after asking has cancelled all the same. A repeat with the same request_id gets the first answer; if the server
+        died in between, the truth of its own moment. Refused with ERROR_REASON_STORE_BUSY where a queued execution cannot
+        be taken from the queue because another has the database's one writer: send it again.
+        """
 
     @_abc_1.abstractmethod
     def ListStatementResults(

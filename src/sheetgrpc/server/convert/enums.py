@@ -10,8 +10,16 @@ from typing import Generic, Protocol, TypeVar
 from sheetgrpc.dsl.diagnostics import DiagnosticCode, Severity
 from sheetgrpc.planning.model import Effect, ErrorCode, Status
 from sheetgrpc.server.convert.form import Form
+from sheetgrpc.session.cancelling import CancelOutcome
 from sheetgrpc.session.model import ExecutionState, Lifecycle, Mode, State
-from sheetgrpc.v1 import diagnostic_pb2, execution_pb2, session_pb2, statement_pb2, statement_result_pb2
+from sheetgrpc.v1 import (
+    diagnostic_pb2,
+    execution_pb2,
+    execution_service_pb2,
+    session_pb2,
+    statement_pb2,
+    statement_result_pb2,
+)
 
 _MAX_LISTED = 100  # more than any enum has
 
@@ -63,4 +71,5 @@ SEVERITIES = Twins(Severity, diagnostic_pb2.DiagnosticSeverity, "DIAGNOSTIC_SEVE
 DIAGNOSTIC_CODES = Twins(DiagnosticCode, diagnostic_pb2.DiagnosticCode, "DIAGNOSTIC_CODE_")
 ERROR_CODES = Twins(ErrorCode, statement_result_pb2.StatementErrorCode, "STATEMENT_ERROR_CODE_")
 STATUSES = Twins(Status, statement_pb2.StatementStatus, "STATEMENT_STATUS_")
+CANCEL_OUTCOMES = Twins(CancelOutcome, execution_service_pb2.CancelOutcome, "CANCEL_OUTCOME_")
 EFFECTS = Twins([effect for effect in Effect if effect], statement_result_pb2.EffectKind, "EFFECT_KIND_")

@@ -13,9 +13,10 @@ from sheetgrpc.engine.updates import (
     StatementResults,
     Update,
 )
-from sheetgrpc.engine.views import ResultView
+from sheetgrpc.engine.views import CancelView, ResultView
 from sheetgrpc.planning.model import Effect, ErrorCode, Status
-from sheetgrpc.server.convert.enums import EFFECTS, ERROR_CODES, EXECUTION_STATES, MODES, STATUSES
+from sheetgrpc.server.convert.enums import CANCEL_OUTCOMES, EFFECTS, ERROR_CODES, EXECUTION_STATES, MODES, STATUSES
+from sheetgrpc.server.convert.sessions import write_session
 from sheetgrpc.server.convert.values import write_duration, write_key, write_span, write_struct, write_time
 from sheetgrpc.store.records import ExecutionRow
 from sheetgrpc.v1 import execution_pb2, execution_service_pb2, progress_pb2, statement_result_pb2
@@ -40,6 +41,17 @@ def write_execution(row: ExecutionRow) -> execution_pb2.Execution:
         submit_time=write_time(row.submitted_at),
         start_time=write_time(row.started_at),
         end_time=write_time(row.ended_at),
+        cancelled_by=row.cancelled_by,
+        cancel_time=write_time(row.cancelled_at),
+    )
+
+
+def write_cancel(view: CancelView) -> execution_service_pb2.CancelExecutionResponse:
+    """What a cancel came to."""
+    return execution_service_pb2.CancelExecutionResponse(
+        outcome=CANCEL_OUTCOMES.write(view.outcome),
+        execution=write_execution(view.execution),
+        session=write_session(view.session),
     )
 
 

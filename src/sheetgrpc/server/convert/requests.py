@@ -183,6 +183,14 @@ def read_submit_sheet(
     return intents.SubmitSheet(confirm=request.confirm, mode=mode or Mode.ATOMIC, timeout=timeout)
 
 
+def read_cancel_execution(form: Form, request: execution_service_pb2.CancelExecutionRequest) -> intents.CancelExecution:
+    """CancelExecution; an absent wait is none."""
+    return intents.CancelExecution(
+        execution=form.name("execution", request.execution).upper(),
+        wait=read_timeout(form, "wait", request.wait, least=0),
+    )
+
+
 def read_session_filter(form: Form, request: session_service_pb2.ListSessionsRequest) -> SessionFilter:
     """The filters of ListSessions."""
     return SessionFilter(

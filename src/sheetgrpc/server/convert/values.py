@@ -35,13 +35,13 @@ def write_duration(micros: int) -> Duration:
     return Duration(seconds=micros // _MICROS, nanos=micros % _MICROS * 1000)
 
 
-def read_timeout(form: Form, field: str, duration: Duration) -> int:
-    """Microseconds of a span of time that must be more than nothing; less than one counts as one."""
+def read_timeout(form: Form, field: str, duration: Duration, *, least: int = 1) -> int:
+    """Microseconds of a span of time, `least` or more; less than one counts as one."""
     seconds, nanos = duration.seconds, duration.nanos
     if abs(seconds) > _DURATION_SECONDS or abs(nanos) >= _NANOS or seconds * nanos < 0:
         form.refuse(field, "is no valid duration")
-    elif seconds < 0 or nanos < 0 or not (seconds or nanos):
-        form.refuse(field, "must be more than zero")
+    elif seconds < 0 or nanos < 0 or not (seconds or nanos or not least):
+        form.refuse(field, "must be more than zero" if least else "must not be negative")
     return seconds * _MICROS + -(-nanos // 1000)
 
 

@@ -33,8 +33,8 @@ def write_changes(connection: sqlite3.Connection, changes: Changes, now: int) ->
         connection.execute(_SQL["change_symbols"], kept)
     if changes.execution is not None:
         _write_execution(connection, changes.execution)
-    if changes.reply is not None:
-        _write_reply(connection, changes.reply, now)
+    for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
+        _write_reply(connection, reply, now)
 
 
 def commit(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,162 @@
+"""Cancels an execution, wherever it is on its way (the rule is session/cancelling.py's).
+
+What is queued is ended in a transaction of the cancel's own. What runs is asked in memory and nothing is written: on
+SQLite the run has the one writer, and its last transaction writes who cancelled it, when, and the answers given
+(replies.py). An answer that waits for the end is made at the end; a repeat meanwhile waits for that same answer.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from sheetgrpc.engine import endings
+from sheetgrpc.engine.context import Context
+from sheetgrpc.engine.handling import replay, request_key
+from sheetgrpc.engine.intents import CancelExecution, Envelope
+from sheetgrpc.engine.runs import Cancel, Run
+from sheetgrpc.engine.views import CancelView, Reply
+from sheetgrpc.errors import Conflict, Reason
+from sheetgrpc.session.cancelling import CancelOutcome, judge
+from sheetgrpc.session.model import ExecutionState
+from sheetgrpc.store.records import ExecutionRow, RequestKey, SessionRow, StoredReply
+
+_ATTEMPTS = 4  # queued, claimed, left behind, over: an execution moves no more often
+_MICROS = 1_000_000
+
+Encode = Callable[[CancelView], bytes]
+
+
+class Canceller:
+    """Takes cancels, each in a task of its own: a caller that goes away has cancelled all the same."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._tasks: set[asyncio.Task[Reply]] = set()
+        self._underway: dict[RequestKey, asyncio.Task[Reply]] = {}
+
+    async def cancel(self, envelope: Envelope, intent: CancelExecution, encode: Encode) -> Reply:
+        """The answer to a cancel. Raises NotFound, Unavailable(STORE_BUSY) where a queued one cannot be ended now."""
+        key = request_key(envelope)
+        first = self._underway.get(key) if key is not None else None
+        if first is not None:
+            stored = (await asyncio.shield(first)).stored
+            if stored is not None:
+                return replay(stored, envelope)
+        task = asyncio.create_task(self._cancel(envelope, key, intent, encode))
+        self._tasks.add(task)
+        if key is not None:
+            self._underway[key] = task
+        task.add_done_callback(partial(self._forget, key))
+        return await asyncio.shield(task)
+
+    async def settle(self) -> None:
+        """Waits for every cancel under way; those that wait for a run end with it."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _forget(self, key: RequestKey | None, task: asyncio.Task[Reply]) -> None:
+        self._tasks.discard(task)
+        if key is not None and self._underway.get(key) is task:
+            del self._underway[key]
+        if not task.cancelled():
+            task.exception()  # taken, even if the caller is gone
+
+    async def _cancel(
+        self, envelope: Envelope, key: RequestKey | None, intent: CancelExecution, encode: Encode
+    ) -> Reply:
+        store, runs = self._context.store, self._context.runs
+        if key is not None:
+            stored = self._context.replies.find(key) or await store.reply(key)
+            if stored is not None:
+                return replay(stored, envelope)
+        for _ in range(_ATTEMPTS):
+            row = await store.execution(intent.execution)
+            session = await store.session(row.session_id)
+            # No await from here until the run is asked: what is judged is what is asked.
+            run = runs.get(row.id)
+            outcome = _judge(row, run)
+            if not _ends_here(outcome, run):
+                if outcome is CancelOutcome.CANCEL_REQUESTED and run is not None:
+                    run.ask(self._now(envelope))
+                if run is not None and intent.wait and not run.over:
+                    await run.ended(intent.wait / _MICROS)
+                    row, session = await store.execution(row.id), await store.session(row.session_id)
+                return self._answer(envelope, key, outcome, row, session, encode)
+            reply = await self._end(envelope, key, outcome, row, encode)
+            if reply is not None:
+                return reply
+        raise Conflict(Reason.CONFLICT, "the execution keeps moving under this cancel; send it again")
+
+    def _answer(
+        self,
+        envelope: Envelope,
+        key: RequestKey | None,
+        outcome: CancelOutcome,
+        row: ExecutionRow,
+        session: SessionRow,
+        encode: Encode,
+    ) -> Reply:
+        """An answer for which nothing is written now."""
+        context = self._context
+        body = encode(CancelView(outcome, context.runs.overlay(row), context.view(session)))
+        stored = self._stored(envelope, key, body, row)
+        if stored is not None:
+            context.replies.keep(stored)
+            if context.runs.get(row.id) is None:
+                context.replies.settle(row.id)
+        return Reply(body, stored, replayed=False)
+
+    async def _end(
+        self, envelope: Envelope, key: RequestKey | None, outcome: CancelOutcome, row: ExecutionRow, encode: Encode
+    ) -> Reply | None:
+        """Ends what nobody runs; None if somebody does by now, or it is over."""
+        context = self._context
+        async with context.store.begin() as transaction:
+            opened = await transaction.open(row.session_id, None)
+            if opened.row is None or not await transaction.claim(row):
+                return None
+            cancel = self._now(envelope)
+            ended = endings.cancelled_before_start(row, cancel, cancel.at)
+            changes = endings.outcome(context, opened.row.session, ended)
+            after = msgspec.structs.replace(opened.row, session=changes.session)
+            body = encode(CancelView(outcome, ended, context.view(after)))
+            changes.reply = self._stored(envelope, key, body, row)
+            await transaction.commit(changes)
+        context.topics.publish(changes)
+        run = context.runs.get(row.id)
+        if run is not None:
+            run.finish(ended)
+            context.runs.remove(row.id)
+        return Reply(body, changes.reply, replayed=False)
+
+    def _stored(self, envelope: Envelope, key: RequestKey | None, body: bytes, row: ExecutionRow) -> StoredReply | None:
+        if key is None:
+            return None
+        expires = self._context.draws.now() + self._context.settings.request_id_ttl_us
+        return StoredReply(key, envelope.fingerprint, body, row.session_id, expires, row.id)
+
+    def _now(self, envelope: Envelope) -> Cancel:
+        return Cancel(envelope.caller, self._context.draws.now())
+
+
+def _ends_here(outcome: CancelOutcome, run: Run | None) -> bool:
+    """True where the cancel itself ends the execution: it is queued, or claimed and nobody runs it.
+
+    The latter is what a run leaves whose end could not be stored. With more than one process it may also run in
+    another: that one then finds its claim gone, and nothing of it is committed.
+    """
+    if outcome is CancelOutcome.CANCELLED_BEFORE_START:
+        return True
+    return outcome is CancelOutcome.CANCEL_REQUESTED and run is None
+
+
+def _judge(row: ExecutionRow, run: Run | None) -> CancelOutcome:
+    """By the stored row, or what this process knows better of it."""
+    if run is None or row.state.terminal:
+        return judge(row.state, decided=False)
+    state = run.live.state
+    if state is ExecutionState.QUEUED:  # the claim is through, and the run hears of it in a moment
+        state = row.state
+    return judge(state, decided=run.decided)

@@ -43,12 +43,13 @@ class Gate:
         mine = method == self.method
         self.calls += mine
         holds = mine and self.calls == self.number
-        if holds and not self.after:
+        before, after = holds and not self.after, holds and self.after  # the gate may be set anew meanwhile
+        if before:
             await self.hold()
         try:
             return await call()
         finally:
-            if holds and self.after:
+            if after:
                 await self.hold()
 
     async def hold(self) -> None:

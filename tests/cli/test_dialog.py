@@ -198,8 +198,8 @@ class Endless(
         await asyncio.Event().wait()
 
 
-async def test_ctrl_c_while_a_sheet_runs_leaves_it_running_and_says_how_to_watch(sheet: Writer) -> None:
-    endless = Endless()
+async def serve_endless(endless: Endless) -> tuple[grpc.aio.Server, str]:
+    """The server, and where it listens."""
     server = grpc.aio.server()
     control_service_pb2_grpc.add_ControlServiceServicer_to_server(endless, server)
     session_service_pb2_grpc.add_SessionServiceServicer_to_server(endless, server)
@@ -207,6 +207,11 @@ async def test_ctrl_c_while_a_sheet_runs_leaves_it_running_and_says_how_to_watch
     execution_service_pb2_grpc.add_ExecutionServiceServicer_to_server(endless, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
+    return server, address
+
+
+async def test_ctrl_c_while_a_sheet_runs_leaves_it_running_and_says_how_to_watch(sheet: Writer) -> None:
+    server, address = await serve_endless(Endless())
     process = await asyncio.create_subprocess_exec(
         *command("apply", sheet("(a.b)"), "--yes", "--address", address),
         stdin=asyncio.subprocess.DEVNULL,
@@ -223,4 +228,5 @@ async def test_ctrl_c_while_a_sheet_runs_leaves_it_running_and_says_how_to_watch
     assert process.returncode == 130
     assert "still running: Ctrl-C stops the watching, not the execution\n" in out.decode()
     assert f"watch it again with: sheetgrpc watch {RUN} --address {address}\n" in out.decode()
+    assert f"cancel it with: sheetgrpc cancel {RUN} --address {address}\n" in out.decode()
     assert err.decode() == "error: interrupted\n"

@@ -23,11 +23,11 @@ from sheetgrpc.cli.options import (
     read_sheet,
     read_word,
 )
-from sheetgrpc.cli.progress import display_for
+from sheetgrpc.cli.progress import Nothing, display_for
 from sheetgrpc.cli.reporting import show_failures, show_outcome, show_phases
 from sheetgrpc.cli.resolving import draw_reference, resolve
 from sheetgrpc.cli.running import exit_code, follow
-from sheetgrpc.cli.terminal import Terminal, plural, stdout
+from sheetgrpc.cli.terminal import Terminal, plural, stderr, stdout
 from sheetgrpc.client import Client, Session, SheetgrpcError
 from sheetgrpc.client.words import Mode, Outcome
 from sheetgrpc.v1.sheet_pb2 import Sheet
@@ -106,7 +106,9 @@ class _Work:
         show_phases(terminal, sheet)
         await self._confirm(sheet, confirmed=confirmed)
         stream = self.session.execute_sheet(confirm=True, mode=self.mode, timeout=self.timeout)
-        execution = await follow(terminal, stream, display_for(terminal, sheet), address=self.address)
+        display = display_for(terminal, sheet)
+        asked = self.client if self.asking else None
+        execution = await follow(terminal, stream, display, address=self.address, asking=asked)
         show_outcome(terminal, execution)
         await show_failures(terminal, self.client, execution, self.source)
         terminal.line((f"session {self.session.id}, execution {execution.id}", "dim"))
@@ -116,7 +118,8 @@ class _Work:
         if sheet.error_count or sheet.unresolved_count:
             print_document({"committed": False, "sheet": document_of(sheet)})
             return FAILED
-        execution = await self.session.execute_sheet(confirm=True, mode=self.mode, timeout=self.timeout).finished()
+        stream = self.session.execute_sheet(confirm=True, mode=self.mode, timeout=self.timeout)
+        execution = await follow(stderr(), stream, Nothing(), address=self.address)
         code = exit_code(execution)
         failures = self.client.executions.results(execution.id, statuses=["FAILED", "SKIPPED"])
         print_document(

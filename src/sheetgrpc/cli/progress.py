@@ -30,6 +30,12 @@ class Display(Protocol):
     def show(self, update: Update) -> None:
         """Show what an update says."""
 
+    def pause(self) -> None:
+        """Leave the terminal to others for a while; updates are noted all the same."""
+
+    def resume(self) -> None:
+        """Show again."""
+
 
 def display_for(terminal: Terminal, sheet: Sheet) -> Display:
     """The display that fits the terminal, or the pipe, and the sheet."""
@@ -52,6 +58,12 @@ class Nothing:
 
     def show(self, update: Update) -> None:
         """Show nothing."""
+
+    def pause(self) -> None:
+        """Nothing moves by itself."""
+
+    def resume(self) -> None:
+        """As before."""
 
 
 class Lines(Nothing):
@@ -93,6 +105,14 @@ class Bars:
         """Leave the bars as they are."""
         self._progress.stop()
 
+    def pause(self) -> None:
+        """Let the bars stand."""
+        self._progress.stop()
+
+    def resume(self) -> None:
+        """Draw the bars again."""
+        self._progress.start()
+
     def show(self, update: Update) -> None:
         """Fill the bars."""
         match update:
@@ -130,6 +150,14 @@ class OneBar:
     def __exit__(self, *_: object) -> None:
         """Leave the bar as it is."""
         self._progress.stop()
+
+    def pause(self) -> None:
+        """Let the bars stand."""
+        self._progress.stop()
+
+    def resume(self) -> None:
+        """Draw the bars again."""
+        self._progress.start()
 
     def show(self, update: Update) -> None:
         """Move the bar on."""

@@ -15,7 +15,7 @@ MOST_LETTERS = 18  # of a symbol
 TOLD_SYMBOLS = 1000  # where the server stops
 MOST_FAILURES = 20
 GOOD, BAD = "bold green", "bold red"
-_SAID = {
+SAID = {
     "SUCCEEDED": "committed",
     "PARTIAL": "committed in part",
     "ROLLED_BACK": "rolled back: nothing was changed",
@@ -38,7 +38,7 @@ def show_outcome(terminal: Terminal, execution: Execution) -> None:
     """Print how an execution ended, and the rows it committed."""
     state = words.execution_state(execution.state)
     took = execution.end_time.ToNanoseconds() - execution.start_time.ToNanoseconds()
-    said: list[Part] = [(_SAID.get(state, state.lower()), GOOD if state == "SUCCEEDED" else BAD)]
+    said: list[Part] = [(SAID.get(state, state.lower()), GOOD if state == "SUCCEEDED" else BAD)]
     said.append(f", {plural(execution.statements_total, 'statement')}")
     if execution.HasField("start_time") and execution.HasField("end_time"):
         said.append(f" in {took / 1e9:.2f} s")

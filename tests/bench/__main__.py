@@ -16,6 +16,7 @@ from pathlib import Path
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # before grpc: streams cut at the end are no news
 
 import grpc
+from tests.bench.cancels import time_cancels
 from tests.bench.sheets import CATALOG, SCHEMA, Baseline, chain, independent, two_phases
 
 from sheetgrpc.v1 import execution_service_pb2 as execution_pb
@@ -337,6 +338,17 @@ async def bench_beside(bench: Bench, client: Client) -> None:
     )
 
 
+async def bench_cancels(bench: Bench, client: Client) -> None:
+    """(h): aim and ceiling are for the slowest of a hundred."""
+
+    async def ready() -> str:
+        return (await client.parse(two_phases(10_000, bench.fresh())))[0]
+
+    lasts = min([await client.execute(await ready()) for _ in range(3)])
+    p99, told = await time_cancels(client.executions, ready, lasts, 30 if bench.quick else 100)
+    bench.note("(h) cancel of a run of 10,000: p99 to its end", p99, "ms", None, 200, 100, told)
+
+
 async def run(quick: bool, only: str) -> Bench:
     """Everything, in a temporary folder."""
     bench = Bench(quick)
@@ -355,6 +367,7 @@ async def run(quick: bool, only: str) -> Bench:
                 "c": lambda: bench_chain(bench, client),
                 "d": lambda: bench_reads(bench, ours, client),
                 "g": lambda: bench_beside(bench, client),
+                "h": lambda: bench_cancels(bench, client),
                 "e": lambda: bench_watchers(bench, ours, client),
             }
             for part, work in parts.items():
@@ -368,7 +381,7 @@ async def run(quick: bool, only: str) -> Bench:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--only", default="", help="letters of the parts to run: a (with b and f), c, d, e, g")
+    parser.add_argument("--only", default="", help="letters of the parts to run: a (with b and f), c, d, e, g, h")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     options = parser.parse_args()
     began = time.perf_counter()

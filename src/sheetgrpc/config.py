@@ -125,6 +125,12 @@ class Settings:
     execution_timeout: float = _setting(
         0.0, _seconds, "how long a run may take where its submit says nothing; 0 means without limit", text="0s"
     )
+    statement_timeout: float = _setting(
+        0.0,
+        _seconds,
+        "how long one statement of a run may take, or those that are written with it; 0 means without limit",
+        text="0s",
+    )
     max_receive_bytes: int = _setting(64 * MIB, _size, "largest request; gRPC itself refuses more", text="64MiB")
     max_send_bytes: int = _setting(4 * MIB, _size, "largest response; pages are cut to stay below", text="4MiB")
     max_source_bytes: int = _setting(32 * MIB, _size, "largest source of a sheet, in UTF-8", text="32MiB")

@@ -1,8 +1,12 @@
 """A run that takes too long is stopped wherever it is, and one that does not is left alone."""
 
-import pytest
-from tests.engine.driving import BEST, Driver
+from pathlib import Path
 
+import pytest
+from tests.engine.driving import BEST, Driver, drive
+
+from sheetgrpc.engine.watchdog import Watchdog
+from sheetgrpc.planning.model import Results
 from sheetgrpc.session.model import Mode, State
 
 SECOND = 1_000_000
@@ -50,3 +54,44 @@ async def test_a_run_that_was_queued_beyond_its_timeout_still_has_it_all(fleet: 
     quick = await fleet.submit(second, within=SECOND // 4)
     assert (await fleet.finish(waited)).state == "TIMED_OUT"
     assert (await fleet.finish(quick)).state == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_a_statement_beyond_its_timeout_ends_the_run_and_is_named(path: Path, mode: Mode) -> None:
+    """S-R42: its SQL is interrupted, and the run has no timeout of its own."""
+    async with drive(path, statement_timeout=0.2) as fleet:
+        before = fleet.dump()
+        sheet = f'(ship.ensure :name "S")\n{SLOW}\n(port.ensure :code "P")'
+        ran = await fleet.run(sheet, mode)
+        error = ran.execution.error
+        assert error is not None
+        assert (ran.state, error.code, error.statement_index) == ("TIMED_OUT", "TIMEOUT", 1)
+        assert error.span is not None
+        assert sheet[error.span.offset : error.span.offset + error.span.length] == SLOW
+        assert set(ran.statuses) <= {"ROLLED_BACK", "NOT_RUN"}
+        assert fleet.dump() == before
+        assert (await fleet.run('(ship.ensure :name "S")', session=ran.session)).state == "SUCCEEDED"
+
+
+async def test_each_write_has_the_time_anew() -> None:
+    """And what runs between two writes is nobody's."""
+    times = iter(range(100))
+    results = Results.fresh(4)
+    late: list[int] = []
+    dog = Watchdog(3, results, late.append, clock=lambda: next(times))
+    try:
+        for index in (0, 1, 1, 2):  # of two seconds each
+            results.note(index)
+            dog.look()
+            dog.look()
+        results.running = -1
+        for _ in range(10):
+            dog.look()
+        assert late == []
+        results.note(3)
+        for _ in range(4):
+            assert late == []
+            dog.look()
+        assert late == [3]
+    finally:
+        dog.cancel()

@@ -8,12 +8,13 @@ from functools import partial
 import msgspec
 
 from sheetgrpc.catalog.model import KeySource, VerbKind
-from sheetgrpc.dsl.diagnostics import Extent
+from sheetgrpc.dsl.diagnostics import Extent, Span
 from sheetgrpc.dsl.source import Source
 from sheetgrpc.engine import endings
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.runs import Cancel, Run
 from sheetgrpc.engine.updates import PhaseCompleted
+from sheetgrpc.engine.watchdog import Watchdog
 from sheetgrpc.errors import NotAllowed, Reason
 from sheetgrpc.planning.model import Analysis, ErrorCode, Key, Plan, Results, Status
 from sheetgrpc.session.model import ExecutionState, Mode
@@ -39,6 +40,7 @@ class Attempt:
         self._done = 0  # batches
         self._phases = 0
         self._timed_out = False
+        self._too_slow: int | None = None  # the statement that took longer than one may
         self._halted = False
 
     async def prepare(self) -> None:
@@ -65,7 +67,7 @@ class Attempt:
         self._done = self._phases = 0
         self._run.decided = False  # a try before this one may have come that far
         if self._run.cancel is not None:
-            return self._stopped()
+            return await self._stopped()
         results = self.results = Results.fresh(plan.count)
         results.keys = self._keys.copy()  # of a try before this one, which found the writer busy, nothing may stay
         opened = await transaction.open(self._execution.session_id, None)
@@ -73,21 +75,22 @@ class Attempt:
             return await self._context.store.execution(self._execution.id)
         self._run.begin(self._execution, plan, results)
         self._run.break_off = partial(_break_off, transaction, results)
-        timer = self._set_timer()
+        timer, watchdog = self._set_timer(), self._set_watchdog(results)
         try:
             if self._is_told_to_stop():
-                return self._stopped()
+                return await self._stopped()
             await transaction.recheck(plan, results)
             failed = await self._write_batches(transaction, plan, results)
             results.stop = False
         except Interrupted:
-            return self._stopped()
+            return await self._stopped()
         finally:
             self._run.break_off = None
-            if timer is not None:
-                timer.cancel()
+            for one in (timer, watchdog):
+                if one is not None:
+                    one.cancel()
         if self._is_told_to_stop():
-            return self._stopped()
+            return await self._stopped()
         self._run.decided = True  # from here on a cancel comes too late; nothing is awaited since the last look
         if failed and not self._keeps_partly(results):
             return self._undo(ExecutionState.ROLLED_BACK, await self._failure())
@@ -110,7 +113,7 @@ class Attempt:
         return msgspec.structs.replace(ended, cancelled_by=cancel.by, cancelled_at=cancel.at)
 
     def _is_told_to_stop(self) -> bool:
-        return self._timed_out or self._halted or self._run.cancel is not None
+        return self._timed_out or self._too_slow is not None or self._halted or self._run.cancel is not None
 
     def _draw_keys(self, plan: Plan) -> list[Key | None]:
         """UUIDv7s (RFC 9562) for every row that may be created: this run's time and node bits, a counter between.
@@ -146,6 +149,18 @@ class Attempt:
         spent = max(0, now - (self._execution.started_at or now))
         return asyncio.get_running_loop().call_later(max(0, timeout - spent) / 1_000_000, time_out)
 
+    def _set_watchdog(self, results: Results) -> Watchdog | None:
+        seconds = self._context.settings.statement_timeout
+        if not seconds:
+            return None
+
+        def give_up(index: int) -> None:
+            self._too_slow = index
+            if self._run.break_off is not None:
+                self._run.break_off()
+
+        return Watchdog(seconds, results, give_up)
+
     async def _write_batches(self, transaction: Transaction, plan: Plan, results: Results) -> bool:
         """True if something failed. One trip covers many small batches, or one phase, or part of a large one."""
         collect = self._execution.mode is not Mode.ATOMIC
@@ -158,6 +173,7 @@ class Attempt:
                 self._run.phase_started(depth, _phase_size(plan, self._done))
                 open_phase = PhaseCompleted(depth, depth, 0, 0, 0)
             done = await transaction.apply(plan, self._done, until, results, collect=collect)
+            results.running = -1
             indexes = _indexes(plan, self._done, self._done + done)
             open_phase = _add(open_phase, plan.batches[4 * (self._done + done) - 1], indexes, results)
             self._done += done
@@ -209,24 +225,35 @@ class Attempt:
 
     async def _failure(self) -> ExecutionError | None:
         """The lowest failing statement, and where it stands."""
-        results, analysis = self.results, self._analysis
+        results = self.results
         roots = [index for index, root in results.roots.items() if index == root] if results is not None else []
-        if results is None or analysis is None or not roots:
+        if results is None or not roots:
             return None
         index = min(roots)
         error = results.errors[index]
+        return ExecutionError(error.code, error.message, index, await self._span(index))
+
+    async def _span(self, index: int) -> Span | None:
+        analysis = self._analysis
+        if analysis is None:
+            return None
         extent = Extent(analysis.offsets[index], analysis.lengths[index])
         # To tell a place, the text is read up to there: up to 32 MiB.
-        span = await asyncio.to_thread(lambda: Source(self._source.decode()).span(extent))
-        return ExecutionError(error.code, error.message, index, span)
+        return await asyncio.to_thread(lambda: Source(self._source.decode()).span(extent))
 
-    def _stopped(self) -> ExecutionRow:
+    async def _stopped(self) -> ExecutionRow:
         if self._run.cancel is not None:  # before all else: whoever was told CANCEL_REQUESTED gets CANCELLED
             return self.cancelled(self._run.cancel)
         self._run.decided = True
         if self._timed_out:
             message = "the execution took longer than its timeout; everything was rolled back"
             return self._undo(ExecutionState.TIMED_OUT, ExecutionError(ErrorCode.TIMEOUT, message))
+        if self._too_slow is not None:
+            index = self._too_slow
+            message = f"statement {index} took longer than one statement may; everything was rolled back"
+            return self._undo(
+                ExecutionState.TIMED_OUT, ExecutionError(ErrorCode.TIMEOUT, message, index, await self._span(index))
+            )
         if self._halted:
             message = "the server stopped while the sheet ran; everything was rolled back"
             return self._undo(ExecutionState.INTERRUPTED, ExecutionError(ErrorCode.CANCELLED, message))

@@ -211,6 +211,13 @@ class Results(msgspec.Struct):
     failed_asserts: dict[str, list[tuple[int, int]]]  # table -> (depth, statement) of asserts that failed on it
     doomed: dict[int, StatementError]  # statements that will fail when their turn comes: a key of theirs has no row now
     stop: bool = False  # set from another task: whoever writes stops at the next row piece
+    running: int = -1  # the statement that is being written, the first of several; -1 for none
+    writes: int = 0  # counts with each such
+
+    def note(self, index: int) -> None:
+        """This statement is written now, and those that go with it."""
+        self.running = index
+        self.writes += 1
 
     @classmethod
     def fresh(cls, count: int) -> "Results":

@@ -75,6 +75,7 @@ def _apply_batch(
         for begin in range(start, stop, _PIECE):
             if results.stop:
                 raise Interrupted("the run was told to stop")
+            results.note(group.indexes[begin])
             rows = _bind(group, begin, min(begin + _PIECE, stop), results)
             run_rows(connection, shape, rows, results)
     except (Failure, Entangled):
@@ -109,6 +110,7 @@ def _one_by_one(
             continue
         error = results.doomed.get(index) or results.errors.get(folds.get(index, index))
         if error is None:
+            results.note(index)
             error = _run_one(connection, shape, group, row, results, alone=collect)
         if error is not None:
             well = False

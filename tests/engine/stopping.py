@@ -19,6 +19,7 @@ from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.engine.views import CancelView, Reply
 from sheetgrpc.store.records import ExecutionRow
 
+ANY = "*"  # any method
 PATIENCE = 60_000_000  # microseconds: the wait of a cancel whose end is certain to come
 
 
@@ -40,7 +41,7 @@ class Gate:
 
     async def passing(self, method: str, call: Any) -> Any:
         """Makes the call, and waits where that is wanted."""
-        mine = method == self.method
+        mine = self.method in (method, ANY)
         self.calls += mine
         holds = mine and self.calls == self.number
         before, after = holds and not self.after, holds and self.after  # the gate may be set anew meanwhile

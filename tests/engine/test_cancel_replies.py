@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from tests.engine.driving import drive
-from tests.engine.stopping import PATIENCE, cancel, gated, run
+from tests.engine.stopping import ANY, PATIENCE, cancel, gated, run
 
 from sheetgrpc.errors import InvalidRequest, Reason
+from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.records import RequestKey
 
 SHEET = '(ship.ensure :name "S" :as @s) (voyage.ensure :ship @s :number 1)'
@@ -122,3 +123,40 @@ async def test_a_request_id_means_one_request(path: Path) -> None:
         with pytest.raises(InvalidRequest) as refused:
             await cancel(fleet, execution, request_id="one", fingerprint=b"another")
         assert refused.value.reason is Reason.REQUEST_ID_REUSED
+
+
+FAILING = '(ship.ensure :name "x" :tonnage 0)'
+END = {SHEET: ExecutionState.SUCCEEDED, FAILING: ExecutionState.ROLLED_BACK}
+
+
+@pytest.mark.parametrize(("sheet", "after"), [(SHEET, False), (SHEET, True), (FAILING, False)])
+async def test_at_every_single_call_of_the_store_answers_and_end_agree(path: Path, sheet: str, after: bool) -> None:
+    """C-I1, C-I2: one end, and it is what both answers told, whichever call of a run two cancels meet."""
+    outcomes: list[set[str]] = []
+    met = True
+    while met:
+        async with gated(path.with_name(f"{len(outcomes)}.db")) as (fleet, gate):
+            session = await fleet.ready(sheet)
+            execution = await fleet.submit(session)
+            gate.set(ANY, len(outcomes) + 1, after=after)
+            run(fleet)
+            ending = asyncio.create_task(fleet.finish(execution))
+            reaching = asyncio.create_task(gate.reached.wait())
+            await asyncio.wait({ending, reaching}, return_when=asyncio.FIRST_COMPLETED)
+            met = reaching.done()
+            reaching.cancel()
+            if not met:
+                gate.opened.set()  # the calls of the cancels are not meant
+            asked = [asyncio.create_task(cancel(fleet, execution, wait=PATIENCE, request_id=one)) for one in "ab"]
+            await fleet.engine.get_session(session)
+            gate.opened.set()
+            answers = await asyncio.gather(*asked)
+            ended = await ending
+            assert all(answer.execution == ended for answer in answers)
+            assert await fleet.engine.get_execution(execution) == ended
+            assert len(await fleet.engine.list_events(session, 0, 100, ["ExecutionFinished"])) == 1
+            outcomes.append({answer.outcome for answer in answers})
+            cancelled = bool(outcomes[-1] & {"CANCELLED_BEFORE_START", "CANCEL_REQUESTED"})
+            assert ended.state is (ExecutionState.CANCELLED if cancelled else END[sheet])
+            assert fleet.rows("SELECT count(*) FROM ships") == [int(ended.state.committed)]
+    assert set.union(*outcomes) >= {"CANCEL_REQUESTED", "ALREADY_CANCELLING", "TOO_LATE_COMMITTING", "ALREADY_FINISHED"}

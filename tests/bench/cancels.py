@@ -24,6 +24,7 @@ async def time_cancels(executions: ExecutionServiceStub, ready: Ready, lasts: fl
     """
     chance = random.Random(7)
     found: list[float] = []
+    undone: list[float] = []
     for _ in range(rounds):
         submitted = await executions.SubmitSheet(pb.SubmitSheetRequest(session=await ready(), confirm=True))
         await asyncio.sleep(chance.random() * lasts)
@@ -33,6 +34,11 @@ async def time_cancels(executions: ExecutionServiceStub, ready: Ready, lasts: fl
         seconds = time.perf_counter() - began
         if answer.execution.state == execution_pb2.EXECUTION_STATE_CANCELLED:
             found.append(seconds)
+            asked, ended = answer.execution.cancel_time, answer.execution.end_time
+            undone.append((ended.ToMicroseconds() - asked.ToMicroseconds()) / 1000)
     found.sort()
-    told = f"median {statistics.median(found) * 1000:.0f} ms, {len(found)} in time, a run {lasts * 1000:.0f} ms"
+    told = (
+        f"median {statistics.median(found) * 1000:.0f} ms, undone after {max(undone):.0f} ms at most,"
+        f" {len(found)} in time, a run {lasts * 1000:.0f} ms"
+    )
     return found[int(len(found) * 0.99)] * 1000, told

@@ -20,6 +20,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE = re.compile(r"(\d+)(KiB|MiB|GiB)?")
 _SIZE_UNITS = {"KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
+_SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(\d{1,5})")
 
 
@@ -43,6 +44,11 @@ class Setting:
         """The command line's spelling."""
         return "--" + self.name.replace("_", "-")
 
+    @property
+    def switch(self) -> bool:
+        """True of a flag that takes no value."""
+        return self.read is _yes_or_no
+
 
 def _setting(default: T, read: Callable[[str], T], meaning: str, *, text: str = "", fallback: str = "") -> T:
     """A field with what `Settings.describe` says of it; `text` is the default as people write it."""
@@ -61,6 +67,12 @@ def _database(text: str) -> str:
     if not re.fullmatch(r"sqlite:///.+", text):
         raise ValueError("must be sqlite:///PATH; an absolute path has four slashes")
     return text
+
+
+def _yes_or_no(text: str) -> bool:
+    if (word := text.lower()) not in _SWITCH:
+        raise ValueError("must be yes or no")
+    return _SWITCH[word]
 
 
 def _words(text: str) -> str:
@@ -111,6 +123,15 @@ class Settings:
         _database,
         "the database, which holds the user's tables and the server's own: sqlite:///PATH",
         fallback="DATABASE_URL",
+    )
+    no_persist: bool = _setting(
+        False,
+        _yes_or_no,
+        "keep everything in memory and nothing beyond the end of the server; the database is not looked at",
+        text="no",
+    )
+    no_persist_fallback: bool = _setting(
+        False, _yes_or_no, "serve from memory, as with no_persist, where the database cannot be opened", text="no"
     )
     catalog: str = _setting("onboarding", _words, "path of the catalog, or the name of a bundled one")
     writer_timeout: float = _setting(
@@ -166,7 +187,7 @@ class Settings:
         )
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], **overrides: str | float | None) -> "Settings":
+    def from_env(cls, environ: Mapping[str, str], **overrides: str | float | bool | None) -> "Settings":
         """Settings from an environment; `overrides` are flags by field name, and None is one that was not given.
 
         Raises StartError that names every bad value at once, TypeError for an override that is no setting.
@@ -189,7 +210,7 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]  # each was made by the reader of its own field
 
 
-def _given(setting: Setting, environ: Mapping[str, str], override: str | float | None) -> tuple[str, str] | None:
+def _given(setting: Setting, environ: Mapping[str, str], override: str | float | bool | None) -> tuple[str, str] | None:
     """Where a setting is given, and its text there: the flag, its variable, its older variable. Empty is not given."""
     if override is not None:
         return setting.flag, str(override)

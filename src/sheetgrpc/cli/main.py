@@ -37,6 +37,8 @@ for _name, _where, _help in (
     ("events", "events:events", "Print the events of a session, or follow them."),
     ("label", "events:label", "Give a session a label to find it by."),
     ("watch", "watch:watch", "Watch an execution to its end."),
+    ("snapshot", "snapshots:snapshot", "Write a database to a file, also while a server runs on it."),
+    ("restore", "snapshots:restore", "Make a new database of a snapshot."),
 ):
     app.command(f"sheetgrpc.cli.{_where}", name=_name, help=_help)
 

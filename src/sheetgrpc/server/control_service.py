@@ -29,6 +29,7 @@ class ControlService:
             incarnation=about.incarnation,
             start_time=write_time(wall_clock()),
             limits=_write_limits(engine.settings),
+            persistent=about.persistent,
         )
 
     async def get_server_info(self, _request: pb.GetServerInfoRequest, _call: Call) -> pb.GetServerInfoResponse:

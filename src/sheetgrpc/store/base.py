@@ -96,6 +96,7 @@ class About(msgspec.Struct, frozen=True):
     version: str  # of the database's own program
     schema_version: int  # number of the last migration of our tables
     incarnation: str  # of what is in it: stays over restarts, another after a restore
+    persistent: bool = True  # False: it goes when the store is closed
 
 
 class Store(Protocol):
@@ -197,6 +198,10 @@ class Store(Protocol):
 
     async def describe(self, tables: Sequence[str]) -> Mapping[str, Table]:
         """The live shape of these tables; missing ones are left out."""
+        ...
+
+    async def check(self) -> None:
+        """Raises Unavailable while the database does not answer, or has lost what it was given to write."""
         ...
 
     async def prepare(self, catalog: Catalog) -> None:

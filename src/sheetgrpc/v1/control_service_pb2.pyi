@@ -75,6 +75,7 @@ class ServerInfo(_message.Message):
     INCARNATION_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    PERSISTENT_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of sheetgrpc, such as "0.1.0"."""
     python_version: _builtins.str
@@ -90,7 +91,11 @@ class ServerInfo(_message.Message):
     catalog_digest: _builtins.str
     """Digest of the catalog: SHA-256 of its YAML text, 64 lower-case hex digits."""
     incarnation: _builtins.str
-    """Id of the store's life. Stays over restarts; another one means another store, of which nothing is known."""
+    """Id of the store's life. Stays over restarts; another one means another store, of which nothing is known. A restore
+    of a snapshot makes another one: sessions of the one before are closed, or not there.
+    """
+    persistent: _builtins.bool
+    """False: everything is in memory, and lost when the server ends."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When this process began to accept calls."""
@@ -112,10 +117,11 @@ class ServerInfo(_message.Message):
         incarnation: _builtins.str = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         limits: Global___Limits | None = ...,
+        persistent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "python_version", b"python_version", "schema_version", b"schema_version", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "persistent", b"persistent", "python_version", b"python_version", "schema_version", b"schema_version", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

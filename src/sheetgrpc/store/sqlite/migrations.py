@@ -18,7 +18,7 @@ _RECORD = "sheetgrpc_migrations"
 def migrate(connection: sqlite3.Connection, now: int, migrations: Sequence[Migration] | None = None) -> str:
     """Applies what is missing; answers the database's incarnation. Raises StoreRefused."""
     known = load_migrations("sqlite") if migrations is None else migrations
-    done = _version(connection)
+    done = read_version(connection)
     if done > len(known):
         raise StoreRefused(f"the database has schema {done}, this program knows up to {len(known)}; start a newer one")
     for migration in known[done:]:
@@ -27,7 +27,8 @@ def migrate(connection: sqlite3.Connection, now: int, migrations: Sequence[Migra
     return str(incarnation)
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def read_version(connection: sqlite3.Connection) -> int:
+    """The newest migration that the database has had, 0 for one without tables of ours. Raises StoreRefused."""
     tables = [name for (name,) in connection.execute(_SQL["our_tables"])]
     if not tables:
         return 0

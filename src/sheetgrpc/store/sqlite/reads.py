@@ -84,6 +84,12 @@ def find_session(connection: sqlite3.Connection, session_id: str) -> SessionRow 
     return _session_row(row) if row is not None else None
 
 
+def read_meta(connection: sqlite3.Connection, name: str) -> str | None:
+    """A fact about the database."""
+    row = connection.execute(_SQL["meta"], {"name": name}).fetchone()
+    return None if row is None else str(row[0])
+
+
 def read_session(connection: sqlite3.Connection, ref: str) -> SessionRow:
     """By id, prefix or label (`Store.session`)."""
     found = _session_by_prefix(connection, ref.upper()) if _ID_PREFIX.fullmatch(ref) else None

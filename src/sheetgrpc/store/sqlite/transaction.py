@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import Interrupted
-from sheetgrpc.store.queries import statements
+from sheetgrpc.store.queries import load_queries, statements
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey
 from sheetgrpc.store.sqlite import writes
 from sheetgrpc.store.sqlite.changes import commit, write_changes
@@ -19,6 +19,7 @@ from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
 from sheetgrpc.store.sqlite.statements import Compiled
 from sheetgrpc.store.sqlite.worker import Worker
 
+_SQL = load_queries("sqlite")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -61,6 +62,10 @@ class SQLiteTransaction:
     async def run_script(self, sql: str) -> None:
         """Runs the statements of a script and commits; the transaction is over."""
         await self._run(self._run_script, sql)
+
+    async def touch(self) -> None:
+        """Writes something that means nothing and commits, so that a sick disk shows; the transaction is over."""
+        await self._run(self._touch)
 
     def interrupt(self) -> None:
         """Fails the running statement; nothing once the transaction is over, when the writer is somebody else's."""
@@ -107,6 +112,9 @@ class SQLiteTransaction:
 
     def _run_script(self, connection: sqlite3.Connection, sql: str) -> None:
         self._finish(connection, lambda: [connection.execute(statement) for statement in statements(sql)])
+
+    def _touch(self, connection: sqlite3.Connection) -> None:
+        self._finish(connection, lambda: connection.execute(_SQL["touch"], {"now": self._now()}))
 
     def _finish(self, connection: sqlite3.Connection, write: Callable[[], object]) -> None:
         try:

@@ -47,6 +47,7 @@ class Worker:
     def __init__(self, name: str, connect: Callable[[], sqlite3.Connection]) -> None:
         """`connect` is called on the thread by `open`."""
         self.waiting = 0  # functions sent and not yet done
+        self.failed = False  # the machine has failed under one; whoever finds that it works again says so
         self._connect = connect
         self._connection: sqlite3.Connection | None = None
         self.closed = False
@@ -88,6 +89,9 @@ class Worker:
         self.waiting += 1
         try:
             return await settled(self._put(function))
+        except Unavailable as error:
+            self.failed = self.failed or error.reason is not Reason.STORE_BUSY
+            raise
         finally:
             self.waiting -= 1
 

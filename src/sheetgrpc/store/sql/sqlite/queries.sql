@@ -24,6 +24,19 @@ INSERT INTO sheetgrpc_meta (name, value) VALUES (:name, :value) ON CONFLICT DO N
 -- A fact about this database.
 SELECT value FROM sheetgrpc_meta WHERE name = :name;
 
+-- name: change_meta
+-- Another value of a fact about this database.
+UPDATE sheetgrpc_meta SET value = :value WHERE name = :name;
+
+-- name: touch
+-- A write that means nothing: whether the disk takes one again after it did not.
+INSERT INTO sheetgrpc_meta (name, value) VALUES ('checked_at', :now)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: count_tables
+-- How many tables of anybody's there are: a restore goes where there is none.
+SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view');
+
 -- name: session
 -- One session by its id.
 SELECT body, symbol_count, symbols FROM sheetgrpc_sessions WHERE id = :id;

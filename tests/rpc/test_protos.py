@@ -163,7 +163,7 @@ FIELDS = {
     "Verb": ("name description kind entity_type table arguments:VerbArgument* binds:bool deprecated:bool replaced_by"),
     "VerbArgument": "name type required:bool default_value? aliases* values* entity_type",
     "GetServerInfoResponse": "server_info:ServerInfo",
-    "ServerInfo": "version catalog_digest incarnation limits:Limits",
+    "ServerInfo": "version catalog_digest incarnation limits:Limits persistent:bool",
 }
 
 # Enum to the prefix of its values and the values in order, without the zero.

@@ -49,7 +49,9 @@ def lock(path: str, released: ExitStack) -> Path:
 
     Raises StoreRefused as `claim` does.
     """
-    place = Path(path).resolve()  # one lock, whatever link leads there
+    place = Path(
+        os.path.realpath(path)
+    )  # one lock, whatever link leads there; Path.resolve raises in a circle of links
     if not place.parent.is_dir():
         raise StoreRefused(f'there is no directory "{place.parent}" for the database; make it first')
     released.callback(_lock(place.with_name(place.name + ".lock")).close)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -11,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import listening, run, serve
+from tests.cli.conftest import command, environment, listening, run, serve
 
 from sheetgrpc.config import Settings
 
@@ -94,14 +95,26 @@ def test_a_database_that_cannot_be_opened_fails_the_start_in_one_line(
     assert said in ended.err
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
+def unprivileged() -> list[str]:
+    """What a command is begun with so that modes of files count, for root too."""
+    if os.geteuid():
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("nothing is unreadable for root, and setpriv is not installed")
+    dropped = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}"]
+
+
 @pytest.mark.parametrize("mode", [0o000, 0o500])
 def test_a_place_that_may_not_be_written_fails_the_start_in_one_line(tmp_path: Path, mode: int) -> None:
     folder = tmp_path / "closed"
     folder.mkdir(mode=mode)
-    ended = run("serve", "--listen", "127.0.0.1:0", "--database", f"sqlite:///{folder}/e.db")
-    assert (ended.code, ended.err.count("\n")) == (1, 1)
-    assert "Permission denied" in ended.err
+    arguments = command("serve", "--listen", "127.0.0.1:0", "--database", f"sqlite:///{folder}/e.db")
+    ended = subprocess.run(
+        [*unprivileged(), *arguments], capture_output=True, text=True, timeout=60, env=environment(), check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert "Permission denied" in ended.stderr
 
 
 def logged(process: "subprocess.Popen[str]") -> dict[str, dict[str, str]]:

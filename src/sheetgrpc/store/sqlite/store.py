@@ -199,11 +199,10 @@ class SQLiteStore:
     async def check(self) -> None:
         """Reads; and writes, if the last who did failed."""
         self._check_place()
-        await self._read(reads.read_meta, "incarnation")
+        await self._read_near(reads.read_meta, "incarnation")
         if self._writer.failed:
             async with self.begin() as transaction:
                 await transaction.touch()
-            self._writer.failed = False
 
     async def prepare(self, catalog: Catalog) -> None:
         """The catalog whose verbs runs will write."""

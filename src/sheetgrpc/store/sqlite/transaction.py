@@ -121,6 +121,7 @@ class SQLiteTransaction:
             write()
             _check_open(connection)
             commit(connection)
+            self._writer.failed = False
         except BaseException:
             _roll_back(connection)  # here and now: nothing half written may be committed by a second try
             raise

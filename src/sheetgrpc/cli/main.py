@@ -36,6 +36,9 @@ for _name, _where, _help in (
     ("show", "sessions:show", "Show a session."),
     ("events", "events:events", "Print the events of a session, or follow them."),
     ("label", "events:label", "Give a session a label to find it by."),
+    ("fork", "forking:fork", "Make a session that begins with what another has."),
+    ("undo", "forking:undo", "Take the last step of a session back."),
+    ("redo", "forking:redo", "Take the last undo of a session back."),
     ("watch", "watch:watch", "Watch an execution to its end."),
 ):
     app.command(f"sheetgrpc.cli.{_where}", name=_name, help=_help)

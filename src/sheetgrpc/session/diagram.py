@@ -89,7 +89,7 @@ def _table() -> str:
             " or ".join(row.actions) or row.command.__name__,
             row.when.name,
             ", ".join(guard.name for guard in row.guards),
-            row.to or ("the session ends" if row.ends else "the same state"),
+            row.to or row.leads or ("the session ends" if row.ends else "the same state"),
         ]
         for row in TABLE
     )

@@ -273,7 +273,7 @@ def test_an_empty_log_is_no_session() -> None:
 
 
 def test_a_log_begins_with_what_makes_a_session() -> None:
-    with pytest.raises(ValueError, match="no session.s log begins with ScopeCleared"):
+    with pytest.raises(ValueError, match="log begins with ScopeCleared"):
         evolve(None, ScopeCleared(at=1))
 
 

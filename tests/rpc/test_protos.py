@@ -77,7 +77,7 @@ FIELDS = {
     "Bookmark": "sequence:int64",
     "EntityIds": "ids*",
     "EntityFilter": "equals:map<string,string>",
-    **{f"{rpc}Request": f"session {CHANGING}" for rpc in "ClearScope ConfirmIntent UndoSession RedoSession".split()},
+    **{f"{rpc}Request": f"session {CHANGING}" for rpc in ["ClearScope", "ConfirmIntent", "UndoSession", "RedoSession"]},
     "SetTemplateRequest": f"session source target_entity_type {CHANGING}",
     "ForkSessionRequest": f"session at_sequence:int64 name {CHANGING}",
     "ResetSessionRequest": f"session to:SessionState {CHANGING}",

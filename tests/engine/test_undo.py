@@ -91,8 +91,10 @@ async def test_a_parse_that_is_undone_leaves_a_sheet_of_which_nothing_is_known(
 ) -> None:
     session = await fleet.open()
     await fleet.parse(session, SEA)
-    outcome = await fleet.call(session, UNDO)
-    assert outcome.session.row.session.state is State.GENERATED
+    after = (await fleet.call(session, UNDO)).session.row.session
+    assert after.sheet is not None
+    assert after.state is State.GENERATED
+    assert fleet.engine._context.analyst.recall(after.sheet.id) is None
     sheet = await sheet_of(fleet, session)
     assert (sheet.statement_count, sheet.unresolved_count, sheet.unresolved_references) == (0, 0, [])
     assert await open_texts(fleet, session) == []

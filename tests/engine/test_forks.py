@@ -7,14 +7,15 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.engine.driving import Driver
+from tests.engine.driving import Driver, describe
 from tests.engine.test_undo import SEA, answer, open_texts, session_of, sheet_of
 
-from sheetgrpc.engine import intents
+from sheetgrpc.engine import forking, intents
+from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.errors import Conflict, InvalidRequest, NotAllowed, NotFound, Reason
 from sheetgrpc.session.machine import fold
 from sheetgrpc.session.model import Client, Lifecycle, Session, State
-from sheetgrpc.store.records import SessionFilter
+from sheetgrpc.store.records import SessionFilter, SessionRow
 
 FORK = intents.ForkSession()
 CLOSE = intents.CloseSession(Lifecycle.COMPLETED)
@@ -225,6 +226,36 @@ async def test_forks_made_at_once_are_all_valid(fleet: Driver) -> None:
     assert len({child.id for child in made}) == 8
     assert {child.parent_id for child in made} == {parent}
     assert {child.state for child in made} == {State.READY}
+
+
+class _Overtaken(forking.ForkSession):
+    """A fork that was prepared with the parent as it was before somebody resolved a name, and then once more."""
+
+    def __init__(self, fleet: Driver, parent: str, key: str, done: list[State]) -> None:
+        super().__init__(fleet.engine._context, FORK)
+        self._fleet, self._parent, self._key, self._done = fleet, parent, key, done
+
+    async def prepare(self, row: SessionRow | None) -> None:
+        if not self._done:
+            outcome = await answer(self._fleet, self._parent, "Se", self._key)
+            self._done.append(outcome.session.row.session.state)
+        await super().prepare(row)
+
+
+async def test_a_fork_that_was_overtaken_begins_with_what_overtook_it(fleet: Driver) -> None:
+    """What is chosen while a fork is prepared is in its layers and in its tables, or in neither."""
+    ran = await fleet.run('(ship.ensure :name "Ocean")')
+    parent = await fleet.open()
+    await fleet.parse(parent, SEA)
+    key = str(ran.keys[0])
+    done: list[State] = []
+    reply = await fleet.engine._handler.handle(
+        Envelope("anna", "ForkSession", parent), lambda: _Overtaken(fleet, parent, key, done), describe
+    )
+    child = await session_of(fleet, reply.body.decode().split()[0])
+    assert child.sheet is not None
+    assert [choice.entity_id for choice in child.sheet.choices] == [key]
+    assert await open_texts(fleet, child.id) == ["Sea", "Sea"]
 
 
 async def test_forks_of_forks_are_a_tree(fleet: Driver) -> None:

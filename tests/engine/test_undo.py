@@ -1,5 +1,6 @@
 """UndoSession and RedoSession in the engine: what was chosen by hand, and what catalog and tables have become since."""
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -262,3 +263,20 @@ async def test_a_read_that_began_before_an_undo_keeps_nothing_of_what_was(fleet:
     kept = analyst.recall(sheet.id)
     assert kept is not None
     assert kept.unresolved_count == 1
+
+
+async def test_symbols_that_a_reset_forgot_are_missing_in_the_sheet_that_undo_gives_back(fleet: Driver) -> None:
+    session = (await fleet.run('(ship.ensure :name "S" :as @s)')).session
+    await fleet.ready("(ship.load :ship @s :tonnage 3)", session)
+    await fleet.call(session, intents.ResetSession(State.EMPTY))
+    outcome = await fleet.call(session, UNDO)
+    assert (outcome.session.row.session.state, outcome.session.row.symbol_count) == (State.PARSED, 0)
+    (found,) = (await sheet_of(fleet, session)).diagnostics
+    assert found.diagnostic.code == "UNDEFINED_SYMBOL"
+
+
+async def test_undos_that_meet_undo_a_step_each(fleet: Driver) -> None:
+    session = await fleet.ready('(ship.ensure :name "S")')
+    outcomes = await asyncio.gather(*(fleet.call(session, UNDO) for _ in range(2)))
+    assert {outcome.session.row.session.state for outcome in outcomes} == {State.GENERATED, State.EMPTY}
+    assert (await session_of(fleet, session)).redo == (3, 4)

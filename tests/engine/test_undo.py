@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.engine.driving import HERE, Driver, drive
 
-from sheetgrpc.engine import intents, restoring
+from sheetgrpc.engine import intents, undoing
 from sheetgrpc.engine.views import Outcome, SheetView
 from sheetgrpc.errors import NotAllowed, Reason
 from sheetgrpc.session.machine import fold
@@ -226,7 +226,7 @@ async def test_the_log_tells_what_was_restored_and_folds_to_the_session(
     fleet: Driver, ships: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read in pages of two, as a long log is."""
-    monkeypatch.setattr(restoring, "_PAGE", 2)
+    monkeypatch.setattr(undoing, "_PAGE", 2)
     session = await fleet.open()
     await fleet.parse(session, SEA)
     await answer(fleet, session, "Se", ships["Ocean"])

@@ -11,7 +11,7 @@ import structlog
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.config import Settings
-from sheetgrpc.engine import forking, intents, restoring, sheet_steps, steps
+from sheetgrpc.engine import forking, intents, sheet_steps, steps, undoing
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.executor import Executor
 from sheetgrpc.engine.handling import Handler, Step
@@ -224,9 +224,9 @@ class Engine:
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.UndoSession():
-                return restoring.UndoSession(context)
+                return undoing.UndoSession(context)
             case intents.RedoSession():
-                return restoring.RedoSession(context)
+                return undoing.RedoSession(context)
             case intents.ForkSession():
                 return forking.ForkSession(context, intent)
             case intents.CloseSession():

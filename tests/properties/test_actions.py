@@ -67,9 +67,10 @@ def changing() -> dict[str, Any]:
     }
 
 
-ACTIONS = changing()
+ACTIONS = {name: service for name, service in changing().items() if name != "ForkSession"}  # which is of no state
 Choose = Callable[[Sequence[Any]], Any]
 ANY_TIME = {"LabelSession", "UpdateSession"}  # they change no layer
+UNDOS = {"UndoSession": "RedoSession", "RedoSession": "UndoSession"}
 SUBMITS = {"SubmitSheet", "ExecuteSheet"}
 
 
@@ -184,7 +185,7 @@ class Caller(RuleBasedStateMachine):
                 return sessions.LabelSessionRequest(session=session, label=choose(["label one", "label two"]))
             case "UpdateSession":
                 return sessions.UpdateSessionRequest(session=session, role=choose(["analyst", "operator"]))
-            case "ClearScope" | "ConfirmIntent":
+            case "ClearScope" | "ConfirmIntent" | "UndoSession" | "RedoSession":
                 return getattr(sessions, f"{action}Request")(session=session)
             case _:
                 return getattr(sheets, f"{action}Request")(session=session)
@@ -289,6 +290,9 @@ class Caller(RuleBasedStateMachine):
             assert state == ("READY" if not after.unresolved_count else "RESOLVING")
         elif action in ANY_TIME:
             assert after.state == before.state
+        elif action in UNDOS:
+            self.parses_to, self.slow = "", False
+            assert UNDOS[action] in after.allowed_actions
         elif action == "ResetSession":
             assert after.state == request.to
         else:

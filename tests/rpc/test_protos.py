@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RPCS = {
     "SessionService": (
         "CreateSession GetSession? ListSessions? CloseSession SetScope ClearScope SetTemplate ConfirmIntent"
-        " ResetSession LabelSession UpdateSession ListSessionEvents? WatchSession?>"
+        " ResetSession UndoSession RedoSession ForkSession LabelSession UpdateSession ListSessionEvents? WatchSession?>"
     ),
     "SheetService": (
         "CheckSheet? ImportSheet GenerateSheet ParseSheet ResolveReference GetSheet? ListStatements? ListPhases?"
@@ -44,7 +44,7 @@ CHANGING = "request_id expected_version:int64?"
 PAGED = "page_size:int32 page_token"
 ANSWERED_BY_SESSION = (
     "CreateSession GetSession UpdateSession LabelSession CloseSession ResetSession SetScope ClearScope SetTemplate"
-    " ConfirmIntent"
+    " ConfirmIntent UndoSession RedoSession ForkSession"
 )
 ONE_SHEET = "session? sheet_id?"
 UPDATE = (
@@ -77,9 +77,9 @@ FIELDS = {
     "Bookmark": "sequence:int64",
     "EntityIds": "ids*",
     "EntityFilter": "equals:map<string,string>",
-    "ClearScopeRequest": f"session {CHANGING}",
+    **{f"{rpc}Request": f"session {CHANGING}" for rpc in ["ClearScope", "ConfirmIntent", "UndoSession", "RedoSession"]},
     "SetTemplateRequest": f"session source target_entity_type {CHANGING}",
-    "ConfirmIntentRequest": f"session {CHANGING}",
+    "ForkSessionRequest": f"session at_sequence:int64 name {CHANGING}",
     "ResetSessionRequest": f"session to:SessionState {CHANGING}",
     **{f"{rpc}Response": "session:Session" for rpc in ANSWERED_BY_SESSION.split()},
     "ListSessionsResponse": "sessions:Session* next_page_token",

@@ -272,8 +272,8 @@ def test_an_empty_log_is_no_session() -> None:
         fold(())
 
 
-def test_a_log_begins_with_session_created() -> None:
-    with pytest.raises(ValueError, match="begins with SessionCreated, not with ScopeCleared"):
+def test_a_log_begins_with_what_makes_a_session() -> None:
+    with pytest.raises(ValueError, match="log begins with ScopeCleared"):
         evolve(None, ScopeCleared(at=1))
 
 

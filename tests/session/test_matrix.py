@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.session.situations import COMMANDS, SITUATIONS, catalog_of, draw
+from tests.session.situations import COMMANDS, SITUATIONS, aimed, catalog_of, draw
 
 from sheetgrpc.errors import InvalidRequest, NotAllowed, Reason, SheetError
 from sheetgrpc.session.machine import TABLE, allowed_actions, decide, evolve
@@ -38,7 +38,8 @@ REFUSED = [key for key, cell in CELLS if cell in REASONS]
 def attempt(situation: str, command: str) -> tuple[Session, SheetError | None]:
     session, catalog = SITUATIONS[situation], catalog_of(situation)
     try:
-        events = decide(session, COMMANDS[command](catalog), draw(5_000), catalog_digest=catalog)
+        asked = aimed(COMMANDS[command](catalog), session)
+        events = decide(session, asked, draw(5_000), catalog_digest=catalog)
     except SheetError as error:
         return session, error
     for event in events:

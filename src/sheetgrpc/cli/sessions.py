@@ -79,6 +79,7 @@ def _show_facts(terminal: Terminal, session: Session) -> None:
         "session": session.id,
         "name": session.name,
         "labels": ", ".join(session.labels),
+        "parent": session.parent_id,
         "state": f"{words.session_state(session.state)}, {lifecycle.lower()}, version {session.version}",
         "scope": _scope(session),
         "template": _first_line(session.template),

@@ -25,11 +25,14 @@ from sheetgrpc.v1.session_service_pb2 import (
     ConfirmIntentRequest,
     EntityFilter,
     EntityIds,
+    ForkSessionRequest,
     GetSessionRequest,
     LabelSessionRequest,
+    RedoSessionRequest,
     ResetSessionRequest,
     SetScopeRequest,
     SetTemplateRequest,
+    UndoSessionRequest,
     UpdateSessionRequest,
 )
 from sheetgrpc.v1.sheet_pb2 import Sheet
@@ -186,6 +189,27 @@ class Session:
         """Go back to SCOPED or EMPTY; committed data is never undone."""
         request = ResetSessionRequest(session=self.id, to=SessionState.Value(f"SESSION_STATE_{to}"))
         await self._change(self._stubs.sessions.ResetSession, request, options)
+
+    async def undo(self, **options: Unpack[Changing]) -> None:
+        """Take the last step back: scope, template, sheet and execution as they were; committed data stays."""
+        await self._change(self._stubs.sessions.UndoSession, UndoSessionRequest(session=self.id), options)
+
+    async def redo(self, **options: Unpack[Changing]) -> None:
+        """Take the last undo back."""
+        await self._change(self._stubs.sessions.RedoSession, RedoSessionRequest(session=self.id), options)
+
+    async def fork(self, *, at_sequence: int = 0, name: str = "", **options: Unpack[Changing]) -> "Session":
+        """Make another session that begins with what this one has, or had at that event; this one stays as it is.
+
+        `expected_version` among the options is this session's. The name is this session's unless given.
+        """
+        request = ForkSessionRequest(session=self.id, at_sequence=at_sequence, name=name)
+        if "expected_version" in options:
+            request.expected_version = options["expected_version"]
+        reply = await self._caller.command(self._stubs.sessions.ForkSession, request, options)
+        return Session(
+            self._caller, self._stubs, reply.response.session, silence=self._silence, replayed=reply.replayed
+        )
 
     async def label(self, label: str, **options: Unpack[Changing]) -> None:
         """Give the session a label; another session that has it loses it."""

@@ -44,14 +44,21 @@ class Context(msgspec.Struct, frozen=True):
         kept = self.analyst.recall(sheet.id)
         if kept is not None:
             return kept
-        resolutions = await self.resolutions(sheet.id)
-        analysis = await self.analyst.analyse(await decode(sheet.source), resolutions, session.committed)
-        self.analyst.keep(sheet.id, analysis)
+        mark = self.analyst.mark(sheet.id)
+        try:
+            resolutions = await self.resolutions(sheet.id)
+            analysis = await self.analyst.analyse(await decode(sheet.source), resolutions, session.committed)
+            self.analyst.keep(sheet.id, analysis, mark)
+        finally:
+            self.analyst.unmark(sheet.id, mark)
         return analysis
 
     async def resolutions(self, sheet_id: str) -> Mapping[str, Key]:
         """ref_id -> key of earlier resolutions whose row still exists."""
-        chosen = await self.store.resolutions(sheet_id)
+        return await self.present(await self.store.resolutions(sheet_id))
+
+    async def present(self, chosen: Mapping[str, tuple[str, Key]]) -> dict[str, Key]:
+        """ref_id -> key of those of these (entity type, key) that a row has."""
         kept: dict[str, Key] = {}
         by_type: dict[str, dict[str, Key]] = {}
         for ref_id, (kind, key) in chosen.items():

@@ -11,7 +11,7 @@ import structlog
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.config import Settings
-from sheetgrpc.engine import intents, sheet_steps, steps
+from sheetgrpc.engine import forking, intents, sheet_steps, steps, undoing
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.executor import Executor
 from sheetgrpc.engine.handling import Handler, Step
@@ -192,7 +192,7 @@ class Engine:
         context = self._context
         match intent:
             case intents.CreateSession():
-                return steps.Simple(
+                return steps.CreateSession(
                     context,
                     commands.CreateSession(
                         name=intent.name,
@@ -223,6 +223,12 @@ class Engine:
                 return sheet_steps.SubmitSheet(context, intent)
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
+            case intents.UndoSession():
+                return undoing.UndoSession(context)
+            case intents.RedoSession():
+                return undoing.RedoSession(context)
+            case intents.ForkSession():
+                return forking.ForkSession(context, intent)
             case intents.CloseSession():
                 return steps.Simple(context, commands.CloseSession(outcome=intent.outcome))
             case intents.LabelSession():

@@ -32,6 +32,8 @@ class Step(Protocol):
 
     label: str
     """The label that the session is given, taken from whoever has it; "" for none."""
+    fresh: bool
+    """True for a session of its own: the one that the request names, if any, is read and left as it is."""
 
     async def prepare(self, row: SessionRow | None) -> None:
         """Everything that needs reading, parsing or planning. Raises plain refusals."""
@@ -117,7 +119,7 @@ class Handler:
         encode: Callable[[Outcome], bytes],
     ) -> Reply:
         for _ in range(_ATTEMPTS):
-            row = await self._store.session(envelope.session) if envelope.method != "CreateSession" else None
+            row = await self._store.session(envelope.session) if envelope.session else None
             _check_version(envelope, row)
             step = make()
             await step.prepare(row)
@@ -142,6 +144,7 @@ class Handler:
             if row is not None and (opened.row is None or opened.row.session.version != row.session.version):
                 return None
             draw = self._draws.draw()
+            row = None if step.fresh else row
             before = row.session if row is not None else None
             events = decide(before, step.command(draw), draw, catalog_digest=self._catalog_digest)
             session = before

@@ -98,6 +98,21 @@ class ResetSession(msgspec.Struct, frozen=True):
     to: State
 
 
+class UndoSession(msgspec.Struct, frozen=True):
+    """Back to before the last step."""
+
+
+class RedoSession(msgspec.Struct, frozen=True):
+    """Back to before the last undo."""
+
+
+class ForkSession(msgspec.Struct, frozen=True):
+    """Another session with this one's layers as of `at_sequence`, 0 for now; "" for `name` means its name too."""
+
+    at_sequence: int = 0
+    name: str = ""
+
+
 class CloseSession(msgspec.Struct, frozen=True):
     """No more of this session; COMPLETED or FAILED."""
 
@@ -131,6 +146,9 @@ Intent = (
     | ResolveReference
     | SubmitSheet
     | ResetSession
+    | UndoSession
+    | RedoSession
+    | ForkSession
     | CloseSession
     | LabelSession
     | UpdateSession

@@ -23,6 +23,7 @@ class Simple:
     """A step with nothing to prepare: the machine's command is known at once."""
 
     label = ""
+    fresh = False
 
     def __init__(self, context: Context, command: commands.Command) -> None:
         self.context = context
@@ -50,6 +51,12 @@ class Simple:
     def refuse_early(self, session: Session, command: commands.Command) -> None:
         """Raises what the machine would raise, if the session stays as it is."""
         decide(session, command, _NO_DRAW, catalog_digest=self.context.catalog.digest)
+
+
+class CreateSession(Simple):
+    """Makes a session."""
+
+    fresh = True
 
 
 class SetScope(Simple):

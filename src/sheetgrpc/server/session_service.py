@@ -111,6 +111,36 @@ class SessionService:
             lambda outcome: pb.ResetSessionResponse(session=write_session(outcome.session)),
         )
 
+    async def undo_session(self, request: pb.UndoSessionRequest, call: Call) -> bytes:
+        """Takes the last step back."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lambda _form, _request: intents.UndoSession(),
+            lambda outcome: pb.UndoSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def redo_session(self, request: pb.RedoSessionRequest, call: Call) -> bytes:
+        """Takes the last undo back."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lambda _form, _request: intents.RedoSession(),
+            lambda outcome: pb.RedoSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def fork_session(self, request: pb.ForkSessionRequest, call: Call) -> bytes:
+        """Forks a session."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            requests.read_fork_session,
+            lambda outcome: pb.ForkSessionResponse(session=write_session(outcome.session)),
+        )
+
     async def label_session(self, request: pb.LabelSessionRequest, call: Call) -> bytes:
         """Gives a session a label."""
         return await run_command(

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, Scope, Sheet, State
+from sheetgrpc.session.model import Client, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
 
 
 class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +20,20 @@ class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str = ""
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     labels: tuple[str, ...] = ()
+
+
+class ForkSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Open a session with the layers that another had at a sequence of its log; its id is the draw's."""
+
+    parent_id: str
+    parent_sequence: int
+    layers: Layers
+    committed: tuple[str, ...]
+    name: str = ""
+    client: Client = Client()
+    role: str = ""
+    task_id: str = ""
+    metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
 
 
 class SetScope(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +119,20 @@ class ResetSession(msgspec.Struct, frozen=True, kw_only=True):
     to: State
 
 
+class UndoSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Go back to the layers of `sequence`, the last of the session's `undo`; `layers` are what they are now."""
+
+    sequence: int
+    layers: Layers
+
+
+class RedoSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Take an UndoSession back: `sequence` is the last of the session's `redo`."""
+
+    sequence: int
+    layers: Layers
+
+
 class CloseSession(msgspec.Struct, frozen=True, kw_only=True):
     """End the session as COMPLETED or FAILED."""
 
@@ -131,6 +159,7 @@ class UpdateSession(msgspec.Struct, frozen=True, kw_only=True):
 
 Command: TypeAlias = (
     CreateSession
+    | ForkSession
     | SetScope
     | ClearScope
     | SetTemplate
@@ -142,6 +171,8 @@ Command: TypeAlias = (
     | SubmitSheet
     | FinishExecution
     | ResetSession
+    | UndoSession
+    | RedoSession
     | CloseSession
     | LabelSession
     | UpdateSession

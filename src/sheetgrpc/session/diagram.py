@@ -36,6 +36,7 @@ one event in the session's log, and the session is the fold of that log.
 
 `allowed_actions` in every session, and `allowedActions` in the `ErrorInfo.metadata` of every refusal, names the RPCs
 that the table lets through now: what it lists is not refused for reasons of state, what it does not list always is.
+ForkSession is not among them: it makes another session and may be asked of any, ended ones too.
 """
 
 _TABLE_HEAD = """\
@@ -63,6 +64,25 @@ of a live session and leave the state alone. A label moves from whoever has it, 
 (LabelLost), even after its end.
 """
 
+_UNDO = """\
+## Undo, redo, fork
+
+Every event that changes a layer notes the sequence before it: UndoSession restores the layers of that sequence, and of
+the one before when it is called again, 50 deep. RedoSession goes the same way back, until another such event forgets
+what could be redone. Both are events (SessionUndone, SessionRedone) that state the layers they restored. Labels, name,
+role, task, metadata and the symbols of committed executions are not undone, nor is anything that was committed: an
+execution that committed anything forgets all that could be undone or redone. One that committed nothing is undone to
+where its sheet was READY.
+
+A sheet that was parsed is analysed again when it is restored, with exactly what ResolveReference had chosen by then, so
+the state can be another than it was: the tables may have changed. Where the catalog is another than that of its parse,
+the sheet is GENERATED again. An applied sheet is never analysed again.
+
+ForkSession opens a session with the layers of another as of any event that is kept (SessionForked), with copies of
+scope and sheet, nothing to undo, and no execution: EXECUTING, and EXECUTED with nothing committed, become READY; an
+applied sheet stays EXECUTED. Forked from before its commit it is a sheet like any other, and can be applied again.
+"""
+
 _DIAGRAM_HEAD = """\
 ## Diagram
 
@@ -72,7 +92,7 @@ A box that begins with "any" stands for all those states; a diamond is one comma
 
 def render() -> str:
     """The whole page."""
-    parts = (_HEAD, _states(), _table(), _guards(), _grid(), _DIAGRAM_HEAD, _diagram(), _LIFECYCLE)
+    parts = (_HEAD, _states(), _table(), _guards(), _grid(), _DIAGRAM_HEAD, _diagram(), _LIFECYCLE, _UNDO)
     return "\n".join(parts)
 
 
@@ -89,7 +109,7 @@ def _table() -> str:
             " or ".join(row.actions) or row.command.__name__,
             row.when.name,
             ", ".join(guard.name for guard in row.guards),
-            row.to or ("the session ends" if row.ends else "the same state"),
+            row.to or row.leads or ("the session ends" if row.ends else "the same state"),
         ]
         for row in TABLE
     )

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, get_args
 
 import msgspec
 
-from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, Scope, Sheet, State
+from sheetgrpc.session.model import Client, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
@@ -19,7 +19,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="typ
 
 
 class SessionCreated(_Event, frozen=True, kw_only=True):
-    """The first event of every log, and only that."""
+    """The first event of a log, and only that."""
 
     id: str
     name: str = ""
@@ -28,6 +28,24 @@ class SessionCreated(_Event, frozen=True, kw_only=True):
     task_id: str = ""
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     labels: tuple[str, ...] = ()
+
+
+class SessionForked(_Event, frozen=True, kw_only=True):
+    """The first event of the log of a session that began with what another had at a sequence of its own log.
+
+    `layers` are the new session's: scope and sheet are copies, with ids of their own.
+    """
+
+    id: str
+    parent_id: str
+    parent_sequence: int
+    name: str = ""
+    client: Client = Client()
+    role: str = ""
+    task_id: str = ""
+    metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
+    layers: Layers = Layers()
+    committed: tuple[str, ...] = ()  # executions of the parent and its parents
 
 
 class ScopeSet(_Event, frozen=True, kw_only=True):
@@ -111,6 +129,20 @@ class SessionReset(_Event, frozen=True, kw_only=True):
     to: State
 
 
+class SessionUndone(_Event, frozen=True, kw_only=True):
+    """The layers are those of `sequence` again, as far as catalog and tables still bear them out: `layers`."""
+
+    sequence: int
+    layers: Layers
+
+
+class SessionRedone(_Event, frozen=True, kw_only=True):
+    """An undo was taken back: the layers are those of `sequence` again, told as in SessionUndone."""
+
+    sequence: int
+    layers: Layers
+
+
 class SessionClosed(_Event, frozen=True, kw_only=True):
     """The session ended as `outcome`."""
 
@@ -141,6 +173,7 @@ class SessionUpdated(_Event, frozen=True, kw_only=True):
 
 Event: TypeAlias = (
     SessionCreated
+    | SessionForked
     | ScopeSet
     | ScopeCleared
     | TemplateSet
@@ -152,12 +185,27 @@ Event: TypeAlias = (
     | SheetSubmitted
     | ExecutionFinished
     | SessionReset
+    | SessionUndone
+    | SessionRedone
     | SessionClosed
     | LabelGiven
     | LabelLost
     | SessionUpdated
 )
 
+LAYERED = (
+    ScopeSet,
+    ScopeCleared,
+    TemplateSet,
+    IntentConfirmed,
+    SheetGenerated,
+    SheetImported,
+    SheetParsed,
+    ReferenceResolved,
+    SheetSubmitted,
+    SessionReset,
+)
+"""The events that UndoSession undoes."""
 ENDINGS = (SessionClosed,)
 """The events after which a session is terminal."""
 TYPES = frozenset(kind.__name__ for kind in get_args(Event))

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import assert_never
 
+import msgspec
+
 from sheetgrpc.clock import Draw
 from sheetgrpc.errors import (
     Conflict,
@@ -27,15 +29,18 @@ from sheetgrpc.session.commands import (
     ConfirmIntent,
     CreateSession,
     FinishExecution,
+    ForkSession,
     GenerateSheet,
     ImportSheet,
     LabelSession,
     ParseSheet,
+    RedoSession,
     ResetSession,
     ResolveReference,
     SetScope,
     SetTemplate,
     SubmitSheet,
+    UndoSession,
     UpdateSession,
 )
 from sheetgrpc.session.details import label_session, update_session
@@ -48,7 +53,10 @@ from sheetgrpc.session.events import (
     ScopeSet,
     SessionClosed,
     SessionCreated,
+    SessionForked,
+    SessionRedone,
     SessionReset,
+    SessionUndone,
     SheetGenerated,
     SheetImported,
     SheetParsed,
@@ -109,7 +117,7 @@ def _legal_row(session: Session | None, command: Command, digest: str) -> Row:
     """The row that lets the command through; raises what `decide` raises where there is none."""
     rows = [row for row in TABLE if row.command is type(command)]
     if session is None:
-        if not isinstance(command, CreateSession):
+        if rows[0].sources != (None,):
             raise NotFound(Reason.SESSION_NOT_FOUND, f"{_name(command)} needs a session; call CreateSession first")
         return rows[0]
     _check_alive(session)
@@ -200,6 +208,10 @@ def _check_subject(session: Session, command: Command) -> None:
         case FinishExecution(execution_id=execution_id) if execution_id != session.execution_id:
             text = f'execution "{execution_id}" is not the one that runs in this session'
             raise Conflict(Reason.CONFLICT, text, metadata={"execution": session.execution_id})
+        case UndoSession(sequence=sequence) if sequence != session.undo[-1]:
+            raise _outdated(sequence, session.undo[-1])
+        case RedoSession(sequence=sequence) if sequence != session.redo[-1]:
+            raise _outdated(sequence, session.redo[-1])
         case SetTemplate(target_entity_type=target) if session.scope and target != session.scope.entity_type:
             text = f'template is for "{target}", the scope holds "{session.scope.entity_type}"; set another scope first'
             raise InvalidRequest(
@@ -209,13 +221,20 @@ def _check_subject(session: Session, command: Command) -> None:
             pass
 
 
+def _outdated(sequence: int, actual: int) -> Conflict:
+    text = f"the layers of event {sequence} are not the ones to go to; those of {actual} are"
+    return Conflict(Reason.CONFLICT, text, metadata={"sequence": str(actual)})
+
+
 def _sheet_id(session: Session) -> str:
     """The current sheet's id, or ""."""
     return "" if session.sheet is None else session.sheet.id
 
 
-def _created(command: Command, draw: Draw) -> SessionCreated:
+def _created(command: Command, draw: Draw) -> SessionCreated | SessionForked:
     """The event that opens a log."""
+    if isinstance(command, ForkSession):
+        return SessionForked(at=draw.now, id=draw.id, **msgspec.structs.asdict(command))
     assert isinstance(command, CreateSession)  # the table has no other row without a session
     return SessionCreated(
         at=draw.now,
@@ -254,13 +273,17 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return ExecutionFinished(at=at, execution_id=execution_id, state=state, completed=completed, total=total)
         case ResetSession():
             return SessionReset(at=at, to=to)
+        case UndoSession(sequence=sequence, layers=layers):
+            return SessionUndone(at=at, sequence=sequence, layers=layers)
+        case RedoSession(sequence=sequence, layers=layers):
+            return SessionRedone(at=at, sequence=sequence, layers=layers)
         case CloseSession(outcome=outcome):
             return SessionClosed(at=at, outcome=outcome)
         case LabelSession(label=label):
             return label_session(session, label, at)
         case UpdateSession():
             return update_session(session, command, at)
-        case CreateSession():
+        case CreateSession() | ForkSession():
             raise AssertionError("the table has no row that creates a session twice")
         case _:
             assert_never(command)

@@ -13,6 +13,8 @@ MAX_LABELS = 100
 """Labels a session may have at one time."""
 MAX_METADATA_BYTES = 64 * 1024
 """Bytes that a session's metadata may take."""
+MAX_UNDO = 50
+"""Steps that can be undone; the oldest is forgotten."""
 
 
 class State(StrEnum):
@@ -108,6 +110,14 @@ class Template(msgspec.Struct, frozen=True):
     confirmed: bool = False
 
 
+class Choice(msgspec.Struct, frozen=True, gc=False):
+    """What a person said that a reference means; of every reference of the same type and text, if asked."""
+
+    ref_id: str
+    entity_id: str
+    same_text: bool = False
+
+
 class Sheet(msgspec.Struct, frozen=True):
     """The current sheet and what its last parse found; counts are zero before ParseSheet."""
 
@@ -120,6 +130,20 @@ class Sheet(msgspec.Struct, frozen=True):
     unresolved_count: int = 0
     catalog_digest: str = ""  # of the catalog it was parsed with; "" before
     spent: bool = False
+    choices: tuple[Choice, ...] = ()  # made by ResolveReference, oldest first
+
+
+class Layers(msgspec.Struct, frozen=True):
+    """What can be undone of a session. Committed symbols, labels, names, lifecycle and leases cannot."""
+
+    state: State = State.EMPTY
+    scope: Scope | None = None
+    template: Template | None = None
+    sheet: Sheet | None = None
+    last_execution_id: str = ""
+    last_execution_succeeded: bool = False
+    progress_completed: int = 0
+    progress_total: int = 0
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -148,3 +172,5 @@ class Session(msgspec.Struct, frozen=True):
     created_at: int = 0
     updated_at: int = 0
     ended_at: int | None = None
+    undo: tuple[int, ...] = ()  # sequences of the log whose layers UndoSession restores, the last first
+    redo: tuple[int, ...] = ()  # as `undo`, for RedoSession

@@ -168,6 +168,7 @@ class Changes(msgspec.Struct, kw_only=True):
     analysis: AnalysisRow | None = None
     diagnostics: Sequence[Diagnostic] | None = None  # with `analysis`: replaces the sheet's
     references: Sequence[ReferenceRow] | None = None  # with `analysis`: replaces the sheet's
+    unparsed: str = ""  # a sheet of which nothing is known any more, as before its first parse
     resolved: dict[str, Key] | None = None  # ref_id -> key, of `session.sheet`
     execution: ExecutionRow | None = None  # inserted (number 0) or updated
     symbols: "SymbolChange | None" = None

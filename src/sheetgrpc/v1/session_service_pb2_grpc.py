@@ -108,6 +108,21 @@ class SessionServiceStub:
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionResponse.FromString,
                 _registered_method=True)
+        self.UndoSession = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/UndoSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionResponse.FromString,
+                _registered_method=True)
+        self.RedoSession = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/RedoSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionResponse.FromString,
+                _registered_method=True)
+        self.ForkSession = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/ForkSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionResponse.FromString,
+                _registered_method=True)
         self.LabelSession = channel.unary_unary(
                 '/sheetgrpc.v1.SessionService/LabelSession',
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.LabelSessionRequest.SerializeToString,
@@ -248,6 +263,45 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UndoSession(self, request, context):
+        """Takes the last step back: the layers (scope, template, sheet, execution) are what they were before it.
+
+        Legal in every state but EXECUTING, where there is a step to undo; the last 50 can be. Steps are SetScope,
+        ClearScope, SetTemplate, ConfirmIntent, GenerateSheet, ImportSheet, ParseSheet, ResolveReference, SubmitSheet and
+        ResetSession. Committed data is never undone, and nothing from before a commit can be; labels, name, role, task,
+        metadata and the symbols of committed executions stay. A restored sheet is analysed again, with what was chosen for
+        its references then, and the session is in the state that this leads to; where the catalog has changed since its
+        parse, that is GENERATED. A repeat with the same request_id gets the first reply and undoes nothing more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedoSession(self, request, context):
+        """Takes the last UndoSession back, in the same way.
+
+        Legal in every state but EXECUTING, where the last step was an UndoSession that is not yet taken back: any other step
+        forgets what could be redone. A repeat with the same request_id gets the first reply and redoes nothing more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForkSession(self, request, context):
+        """Makes a session that begins with the layers that another has, or had at an earlier event. The other is its parent
+        and stays as it is, to the byte.
+
+        Legal in every state, EXECUTING included, and of a session that has ended. The new session is PENDING, version 1, with
+        copies of scope and sheet under ids of their own and no execution: a parent that executes, or whose execution
+        committed nothing, is forked as READY; an applied sheet stays applied, in EXECUTED. Symbols of executions that the
+        parent had committed by then may be used. Name, role, task and metadata are the parent's; labels are not copied, nor
+        is anything to undo. A restored sheet is analysed as UndoSession does. A repeat with the same request_id gets the
+        first reply and makes no other session. Refused with ERROR_REASON_INVALID_FIELD where the parent has no such event.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def LabelSession(self, request, context):
         """Gives a session a label. It names this session from now on: another that has it loses it in the same transaction,
         by an event of its own (LabelLost), even where that session has ended.
@@ -339,6 +393,21 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.ResetSession,
                     request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionResponse.SerializeToString,
+            ),
+            'UndoSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionResponse.SerializeToString,
+            ),
+            'RedoSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedoSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionResponse.SerializeToString,
+            ),
+            'ForkSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForkSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionResponse.SerializeToString,
             ),
             'LabelSession': grpc.unary_unary_rpc_method_handler(
                     servicer.LabelSession,
@@ -633,6 +702,87 @@ class SessionService:
             '/sheetgrpc.v1.SessionService/ResetSession',
             sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionRequest.SerializeToString,
             sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/UndoSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedoSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/RedoSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForkSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/ForkSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -112,6 +112,33 @@ class SessionServiceStub:
     Legal in every state but EXECUTING. EMPTY also forgets the symbols of committed executions. A repeat with the same
     request_id gets the first reply.
     """
+    UndoSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.UndoSessionRequest, _session_service_pb2.UndoSessionResponse]
+    """Takes the last step back: the layers (scope, template, sheet, execution) are what they were before it.
+
+    Legal in every state but EXECUTING, where there is a step to undo; the last 50 can be. Steps are SetScope,
+    ClearScope, SetTemplate, ConfirmIntent, GenerateSheet, ImportSheet, ParseSheet, ResolveReference, SubmitSheet and
+    ResetSession. Committed data is never undone, and nothing from before a commit can be; labels, name, role, task,
+    metadata and the symbols of committed executions stay. A restored sheet is analysed again, with what was chosen for
+    its references then, and the session is in the state that this leads to; where the catalog has changed since its
+    parse, that is GENERATED. A repeat with the same request_id gets the first reply and undoes nothing more.
+    """
+    RedoSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.RedoSessionRequest, _session_service_pb2.RedoSessionResponse]
+    """Takes the last UndoSession back, in the same way.
+
+    Legal in every state but EXECUTING, where the last step was an UndoSession that is not yet taken back: any other step
+    forgets what could be redone. A repeat with the same request_id gets the first reply and redoes nothing more.
+    """
+    ForkSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ForkSessionRequest, _session_service_pb2.ForkSessionResponse]
+    """Makes a session that begins with the layers that another has, or had at an earlier event. The other is its parent
+    and stays as it is, to the byte.
+
+    Legal in every state, EXECUTING included, and of a session that has ended. The new session is PENDING, version 1, with
+    copies of scope and sheet under ids of their own and no execution: a parent that executes, or whose execution
+    committed nothing, is forked as READY; an applied sheet stays applied, in EXECUTED. Symbols of executions that the
+    parent had committed by then may be used. Name, role, task and metadata are the parent's; labels are not copied, nor
+    is anything to undo. A restored sheet is analysed as UndoSession does. A repeat with the same request_id gets the
+    first reply and makes no other session. Refused with ERROR_REASON_INVALID_FIELD where the parent has no such event.
+    """
     LabelSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.LabelSessionRequest, _session_service_pb2.LabelSessionResponse]
     """Gives a session a label. It names this session from now on: another that has it loses it in the same transaction,
     by an event of its own (LabelLost), even where that session has ended.
@@ -221,6 +248,33 @@ class SessionServiceAsyncStub(SessionServiceStub):
 
     Legal in every state but EXECUTING. EMPTY also forgets the symbols of committed executions. A repeat with the same
     request_id gets the first reply.
+    """
+    UndoSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.UndoSessionRequest, _session_service_pb2.UndoSessionResponse]  # type: ignore[assignment]
+    """Takes the last step back: the layers (scope, template, sheet, execution) are what they were before it.
+
+    Legal in every state but EXECUTING, where there is a step to undo; the last 50 can be. Steps are SetScope,
+    ClearScope, SetTemplate, ConfirmIntent, GenerateSheet, ImportSheet, ParseSheet, ResolveReference, SubmitSheet and
+    ResetSession. Committed data is never undone, and nothing from before a commit can be; labels, name, role, task,
+    metadata and the symbols of committed executions stay. A restored sheet is analysed again, with what was chosen for
+    its references then, and the session is in the state that this leads to; where the catalog has changed since its
+    parse, that is GENERATED. A repeat with the same request_id gets the first reply and undoes nothing more.
+    """
+    RedoSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RedoSessionRequest, _session_service_pb2.RedoSessionResponse]  # type: ignore[assignment]
+    """Takes the last UndoSession back, in the same way.
+
+    Legal in every state but EXECUTING, where the last step was an UndoSession that is not yet taken back: any other step
+    forgets what could be redone. A repeat with the same request_id gets the first reply and redoes nothing more.
+    """
+    ForkSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ForkSessionRequest, _session_service_pb2.ForkSessionResponse]  # type: ignore[assignment]
+    """Makes a session that begins with the layers that another has, or had at an earlier event. The other is its parent
+    and stays as it is, to the byte.
+
+    Legal in every state, EXECUTING included, and of a session that has ended. The new session is PENDING, version 1, with
+    copies of scope and sheet under ids of their own and no execution: a parent that executes, or whose execution
+    committed nothing, is forked as READY; an applied sheet stays applied, in EXECUTED. Symbols of executions that the
+    parent had committed by then may be used. Name, role, task and metadata are the parent's; labels are not copied, nor
+    is anything to undo. A restored sheet is analysed as UndoSession does. A repeat with the same request_id gets the
+    first reply and makes no other session. Refused with ERROR_REASON_INVALID_FIELD where the parent has no such event.
     """
     LabelSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.LabelSessionRequest, _session_service_pb2.LabelSessionResponse]  # type: ignore[assignment]
     """Gives a session a label. It names this session from now on: another that has it loses it in the same transaction,
@@ -382,6 +436,51 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Legal in every state but EXECUTING. EMPTY also forgets the symbols of committed executions. A repeat with the same
         request_id gets the first reply.
+        """
+
+    @_abc_1.abstractmethod
+    def UndoSession(
+        self,
+        request: _session_service_pb2.UndoSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.UndoSessionResponse, _abc.Awaitable[_session_service_pb2.UndoSessionResponse]]:
+        """Takes the last step back: the layers (scope, template, sheet, execution) are what they were before it.
+
+        Legal in every state but EXECUTING, where there is a step to undo; the last 50 can be. Steps are SetScope,
+        ClearScope, SetTemplate, ConfirmIntent, GenerateSheet, ImportSheet, ParseSheet, ResolveReference, SubmitSheet and
+        ResetSession. Committed data is never undone, and nothing from before a commit can be; labels, name, role, task,
+        metadata and the symbols of committed executions stay. A restored sheet is analysed again, with what was chosen for
+        its references then, and the session is in the state that this leads to; where the catalog has changed since its
+        parse, that is GENERATED. A repeat with the same request_id gets the first reply and undoes nothing more.
+        """
+
+    @_abc_1.abstractmethod
+    def RedoSession(
+        self,
+        request: _session_service_pb2.RedoSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.RedoSessionResponse, _abc.Awaitable[_session_service_pb2.RedoSessionResponse]]:
+        """Takes the last UndoSession back, in the same way.
+
+        Legal in every state but EXECUTING, where the last step was an UndoSession that is not yet taken back: any other step
+        forgets what could be redone. A repeat with the same request_id gets the first reply and redoes nothing more.
+        """
+
+    @_abc_1.abstractmethod
+    def ForkSession(
+        self,
+        request: _session_service_pb2.ForkSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.ForkSessionResponse, _abc.Awaitable[_session_service_pb2.ForkSessionResponse]]:
+        """Makes a session that begins with the layers that another has, or had at an earlier event. The other is its parent
+        and stays as it is, to the byte.
+
+        Legal in every state, EXECUTING included, and of a session that has ended. The new session is PENDING, version 1, with
+        copies of scope and sheet under ids of their own and no execution: a parent that executes, or whose execution
+        committed nothing, is forked as READY; an applied sheet stays applied, in EXECUTED. Symbols of executions that the
+        parent had committed by then may be used. Name, role, task and metadata are the parent's; labels are not copied, nor
+        is anything to undo. A restored sheet is analysed as UndoSession does. A repeat with the same request_id gets the
+        first reply and makes no other session. Refused with ERROR_REASON_INVALID_FIELD where the parent has no such event.
         """
 
     @_abc_1.abstractmethod

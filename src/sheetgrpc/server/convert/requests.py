@@ -58,6 +58,13 @@ def read_create_session(form: Form, request: session_service_pb2.CreateSessionRe
     )
 
 
+def read_fork_session(form: Form, request: session_service_pb2.ForkSessionRequest) -> intents.ForkSession:
+    """ForkSession."""
+    if request.at_sequence < 0:
+        form.refuse("at_sequence", "must not be negative")
+    return intents.ForkSession(at_sequence=request.at_sequence, name=form.text("name", request.name))
+
+
 def read_label_session(form: Form, request: session_service_pb2.LabelSessionRequest) -> intents.LabelSession:
     """LabelSession."""
     return intents.LabelSession(label=form.label("label", request.label))

@@ -107,6 +107,9 @@ def _write_layers(connection: sqlite3.Connection, changes: Changes) -> None:
         connection.execute(_SQL["add_scope"], scope | {"keys": _encode(changes.scope.keys)})
     if changes.sheet is not None:
         connection.execute(_SQL["add_sheet"], msgspec.structs.asdict(changes.sheet))
+    if changes.unparsed:
+        for query in ("drop_analysis", "drop_diagnostics", "drop_references"):
+            connection.execute(_SQL[query], {"sheet_id": changes.unparsed})
     if changes.analysis is not None:
         _write_analysis(connection, changes)
     if changes.resolved:

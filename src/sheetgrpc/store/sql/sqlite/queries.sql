@@ -149,6 +149,10 @@ SELECT body FROM sheetgrpc_analyses WHERE sheet_id = :sheet_id;
 INSERT INTO sheetgrpc_analyses (sheet_id, body) VALUES (:sheet_id, :body)
 ON CONFLICT (sheet_id) DO UPDATE SET body = excluded.body;
 
+-- name: drop_analysis
+-- The counts of a parse that was undone.
+DELETE FROM sheetgrpc_analyses WHERE sheet_id = :sheet_id;
+
 -- name: diagnostics
 -- A stretch of a sheet's findings.
 SELECT body FROM sheetgrpc_diagnostics WHERE sheet_id = :sheet_id AND position >= :first ORDER BY position LIMIT :limit;

@@ -36,6 +36,8 @@ for _name, _where, _help in (
     ("show", "sessions:show", "Show a session."),
     ("events", "events:events", "Print the events of a session, or follow them."),
     ("label", "events:label", "Give a session a label to find it by."),
+    ("resume", "resume:resume", "Show the end of a session's log, to go on with it."),
+    ("record", "resume:record", "Record lines of a terminal in a session's log."),
     ("watch", "watch:watch", "Watch an execution to its end."),
 ):
     app.command(f"sheetgrpc.cli.{_where}", name=_name, help=_help)

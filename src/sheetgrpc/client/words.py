@@ -27,6 +27,7 @@ RunState = Literal[
     "TIMED_OUT",
     "INTERRUPTED",
 ]
+EntryKind = Literal["PROMPT", "SYSTEM", "COMMAND", "WARN", "ALERT"]
 Status = Literal["PENDING", "PARSED", "RESOLVED", "SUCCESS", "FAILED", "SKIPPED", "NOT_RUN", "ROLLED_BACK"]
 
 Json: TypeAlias = bool | float | str | Sequence["Json"] | Mapping[str, "Json"] | None

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, Scope, Sheet, State
+from sheetgrpc.session.model import Client, Entry, ExecutionState, Lifecycle, Mode, Scope, Sheet, State
 
 
 class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +129,12 @@ class UpdateSession(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None  # JSON values
 
 
+class AppendSessionEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """Record these lines of a terminal, an event each."""
+
+    entries: tuple[Entry, ...]
+
+
 Command: TypeAlias = (
     CreateSession
     | SetScope
@@ -145,4 +151,5 @@ Command: TypeAlias = (
     | CloseSession
     | LabelSession
     | UpdateSession
+    | AppendSessionEvents
 )

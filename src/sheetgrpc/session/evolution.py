@@ -10,11 +10,14 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from sheetgrpc.session.events import (
+    AlertLine,
+    CommandLine,
     Event,
     ExecutionFinished,
     IntentConfirmed,
     LabelGiven,
     LabelLost,
+    PromptLine,
     ReferenceResolved,
     ScopeCleared,
     ScopeSet,
@@ -26,7 +29,9 @@ from sheetgrpc.session.events import (
     SheetImported,
     SheetParsed,
     SheetSubmitted,
+    SystemLine,
     TemplateSet,
+    WarnLine,
 )
 from sheetgrpc.session.model import ExecutionState, Lifecycle, Scope, Session, Sheet, State, Template
 
@@ -101,6 +106,8 @@ def _applied(session: Session, event: Event) -> Session:
             return replace(session, labels=_without(session.labels, label))
         case SessionUpdated():
             return _updated(session, event)
+        case PromptLine() | SystemLine() | CommandLine() | WarnLine() | AlertLine():
+            return session  # what a terminal showed is in the log and nowhere else
         case SessionCreated():
             raise AssertionError("evolve opens the log itself")
         case _:

@@ -21,6 +21,7 @@ from sheetgrpc.errors import (
     invalid_field,
 )
 from sheetgrpc.session.commands import (
+    AppendSessionEvents,
     ClearScope,
     CloseSession,
     Command,
@@ -56,6 +57,7 @@ from sheetgrpc.session.events import (
     TemplateSet,
 )
 from sheetgrpc.session.evolution import evolve, fold
+from sheetgrpc.session.lines import record_lines
 from sheetgrpc.session.model import Lifecycle, Session, State
 from sheetgrpc.session.table import TABLE, Guard, Row
 
@@ -76,6 +78,8 @@ def decide(
     row = _legal_row(session, command, _digest_or_own(session, known))
     if session is None:
         return (_created(command, draw),)
+    if isinstance(command, AppendSessionEvents):
+        return record_lines(command.entries, draw.now)
     _check_subject(session, command)
     return (_event(session, command, session.state if row.to is None else row.to, draw.now),)
 
@@ -260,8 +264,8 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return label_session(session, label, at)
         case UpdateSession():
             return update_session(session, command, at)
-        case CreateSession():
-            raise AssertionError("the table has no row that creates a session twice")
+        case CreateSession() | AppendSessionEvents():
+            raise AssertionError("decide itself says what these make happen")
         case _:
             assert_never(command)
 

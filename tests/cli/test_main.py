@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import command, environment, run
 
-COMMANDS = ["serve", "demo", "apply", "check", "sessions", "show", "events", "label", "watch"]
+COMMANDS = ["serve", "demo", "apply", "check", "sessions", "show", "events", "label", "resume", "record", "watch"]
 
 
 def test_version_is_that_of_the_package() -> None:

@@ -79,9 +79,10 @@ async def _record(session: Session, entries: Sequence[SessionEntry]) -> None:
 
 def _read_lines() -> list[str]:
     try:
-        return sys.stdin.buffer.read().decode("utf-8").splitlines()
+        text = sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
         raise Failure(f"<stdin> is not UTF-8: byte {error.start} is wrong", NOT_BEGUN) from error
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
 
 
 def _show_header(terminal: Terminal, found: Resumed) -> None:

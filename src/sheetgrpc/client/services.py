@@ -9,12 +9,12 @@ from typing import Protocol, TypeVar, Unpack
 
 from sheetgrpc.client.calls import Caller, Creating, Reading
 from sheetgrpc.client.events import SessionEvents
-from sheetgrpc.client.pages import PAGE_SIZE, pages
 from sheetgrpc.client.lines import Resumed
+from sheetgrpc.client.pages import PAGE_SIZE, pages
 from sheetgrpc.client.session import Session
 from sheetgrpc.client.streams import ExecutionStream
 from sheetgrpc.client.stubs import Stubs
-from sheetgrpc.client.words import Json, Lifecycle, RunState, State, Status
+from sheetgrpc.client.words import Json, Lifecycle, RunState, State, Status, write_time
 from sheetgrpc.v1.diagnostic_pb2 import Diagnostic
 from sheetgrpc.v1.execution_pb2 import Execution, ExecutionState
 from sheetgrpc.v1.execution_service_pb2 import (
@@ -135,8 +135,8 @@ class Sessions:
             parent_id=parent_id,
             client_name=client_name,
             client_target=client_target,
-            created_after=created_after,
-            created_before=created_before,
+            created_after=write_time(created_after),
+            created_before=write_time(created_before),
             page_size=page_size,
         )
 

@@ -154,7 +154,7 @@ async def test_rows_of_a_list_carry_what_there_is_to_know_of_a_session(start_ser
 
 
 async def test_a_session_that_its_server_left_is_not_said_to_have_ended(tmp_path: Any) -> None:
-    """L4, W1: an end is recorded by whoever ends a session, and never made up when it is read."""
+    """L4, S1, W1: labels outlive a restart; an end is recorded by whoever ends a session, and never made up when it is read."""
     async with run_server(tmp_path) as server:
         session = await create(server, labels=["left behind"])
     async with run_server(tmp_path) as server:
@@ -246,3 +246,17 @@ async def test_pages_neither_skip_nor_repeat_while_others_are_made(
     assert len(found) == len(set(found))
     there = {one.id for one in made}
     assert [one for one in found if one in there] == [one.id for one in reversed(made)]
+
+
+async def test_a_database_that_cannot_be_read_is_not_a_session_that_is_not_there(start_server: StartServer) -> None:
+    """F2, X1: none is NOT_FOUND, a failure of the store is UNAVAILABLE; a list that fails tells nothing in part."""
+    server = await start_server()
+    await create(server, labels=["out of reach"])
+    await server.engine.store.close()
+    for call in (
+        server.sessions.GetSession(GetSessionRequest(session="out of reach")),
+        server.sessions.GetSession(GetSessionRequest(session="never there")),
+        server.sessions.ListSessions(ListSessionsRequest()),
+        server.sessions.LabelSession(LabelSessionRequest(session="out of reach", label="x")),
+    ):
+        assert (await refused(call)).code is grpc.StatusCode.UNAVAILABLE

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from tests.rpc.conftest import StartServer
 from tests.rpc.guarantees import check, record
-from tests.rpc.serving import Running, refused
+from tests.rpc.serving import Running, read_refusal, refused
 from tests.rpc.test_details import COMPLETED, create, events, get, update
 
 from sheetgrpc.v1 import session_service_pb2 as pb
@@ -227,3 +227,24 @@ async def test_an_update_between_lines_keeps_its_place(server: Running) -> None:
     await append(server, session.id, [line("after")])
     found = await resume(server, session.id, recent_events=3)
     assert [event.type for event in found.recent_events] == ["Warn", "SessionUpdated", "Warn"]
+
+
+async def test_many_terminals_record_in_one_session_at_once_and_no_line_is_lost(server: Running) -> None:
+    session = (await create(server)).id
+    pairs = [[line(f"{at} first"), line(f"{at} second")] for at in range(30)]
+    await asyncio.gather(*(append(server, session, pair) for pair in pairs))
+    texts = [str(event.payload["text"]) for event in (await events(server, session, page_size=1000))[1:]]
+    assert [one.split()[1] for one in texts] == ["first", "second"] * 30, "lines of two calls are mixed"
+    assert [one.split()[0] for one in texts[::2]] == [one.split()[0] for one in texts[1::2]]
+    assert sorted(texts) == sorted(entry.text for pair in pairs for entry in pair)
+
+
+async def test_of_many_that_expect_one_version_one_records(server: Running) -> None:
+    """Whoever comes late is judged by the version that is there, not by the one that it read."""
+    session = await create(server)
+    calls = (append(server, session.id, [line(f"{at}")], expected_version=1) for at in range(20))
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    refusals = [one for one in outcomes if isinstance(one, grpc.aio.AioRpcError)]
+    assert len(refusals) == 19
+    assert {read_refusal(one).reason for one in refusals} == {"VERSION_CONFLICT"}
+    assert (await get(server, session.id)).event_count == 2

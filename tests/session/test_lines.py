@@ -50,13 +50,13 @@ def test_one_command_records_a_line_at_least_and_a_hundred_at_most() -> None:
         (WAS, Client("agent", "2.0", "paper"), ['version is "2.0"; it was "1.2"']),
         (WAS, Client("agent", "2.0", "live"), ['target is "live"', 'version is "2.0"']),
         (WAS, Client("agent"), []),
-        (Client("agent", version="1.2"), WAS, ["client's target when the session was created is unknown"]),
+        (Client("agent", version="1.2"), WAS, ["told no target; what has changed is unknown"]),
         (
             Client("agent", target="x"),
             WAS,
-            ['target is "paper"', "client's version when the session was created is un"],
+            ['target is "paper"', "told no version; what has changed is unknown"],
         ),
-        (Client(), WAS, ["target and version when the session was created is unknown"]),
+        (Client(), WAS, ["told no target and no version; what has changed is unknown"]),
         (Client(), Client(), []),
     ],
 )

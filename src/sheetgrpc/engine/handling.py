@@ -32,6 +32,8 @@ class Step(Protocol):
 
     label: str
     """The label that the session is given, taken from whoever has it; "" for none."""
+    additive: bool
+    """Whether nothing was prepared from the session: a session that has moved is as good, and nobody need try again."""
 
     async def prepare(self, row: SessionRow | None) -> None:
         """Everything that needs reading, parsing or planning. Raises plain refusals."""
@@ -140,7 +142,10 @@ class Handler:
             if opened.reply is not None:
                 return _replay(opened.reply, envelope)
             if row is not None and (opened.row is None or opened.row.session.version != row.session.version):
-                return None
+                if opened.row is None or not step.additive:
+                    return None
+                _check_version(envelope, opened.row)
+                row = opened.row
             draw = self._draws.draw()
             before = row.session if row is not None else None
             events = decide(before, step.command(draw), draw, catalog_digest=self._catalog_digest)

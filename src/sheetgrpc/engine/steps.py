@@ -23,6 +23,7 @@ class Simple:
     """A step with nothing to prepare: the machine's command is known at once."""
 
     label = ""
+    additive = False
 
     def __init__(self, context: Context, command: commands.Command) -> None:
         self.context = context
@@ -150,13 +151,17 @@ class SetTemplate(Simple):
 class LabelSession(Simple):
     """Gives the session a label; the handler takes it from whoever has it."""
 
+    additive = True
+
     def __init__(self, context: Context, intent: intents.LabelSession) -> None:
         super().__init__(context, commands.LabelSession(label=intent.label))
         self.label = intent.label
 
 
 class AppendSessionEvents(Simple):
-    """Records lines, and answers with their places in the log."""
+    """Records lines, and answers with their places in the log: after whatever was first, however many record."""
+
+    additive = True
 
     def __init__(self, context: Context, intent: intents.AppendSessionEvents) -> None:
         super().__init__(context, commands.AppendSessionEvents(entries=intent.entries))

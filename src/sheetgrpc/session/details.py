@@ -66,6 +66,6 @@ def find_drift(recorded: Client, now: Client) -> tuple[str, ...]:
     ]
     unknown = [what for what, (old, new) in told.items() if new and not old]
     if unknown:
-        names = " and ".join(unknown)
-        lines.append(f"the client's {names} when the session was created is unknown; it cannot be compared")
+        told_none = " and no ".join(unknown)
+        lines.append(f"the session was created by a client that told no {told_none}; what has changed is unknown")
     return tuple(lines)

@@ -154,7 +154,7 @@ async def test_rows_of_a_list_carry_what_there_is_to_know_of_a_session(start_ser
 
 
 async def test_a_session_that_its_server_left_is_not_said_to_have_ended(tmp_path: Any) -> None:
-    """L4, W1: an end is recorded by whoever ends a session, never made up when it is read. S1: labels outlive it all."""
+    """L4, W1: an end is recorded by whoever ends a session, never made up when it is read. S1: labels live on."""
     async with run_server(tmp_path) as server:
         session = await create(server, labels=["left behind"])
     async with run_server(tmp_path) as server:

@@ -56,7 +56,7 @@ class Form:
     def label(self, field: str, label: str) -> str:
         """A label of a session, without the spaces around it."""
         label = self.name(field, label.strip())
-        if label and not any(unicodedata.category(one)[0] in _VISIBLE for one in label):
+        if 0 < len(label) <= NAME_LENGTH and not _CONTROL.search(label) and not _is_visible(label):
             self.refuse(field, "must have something to see")
         if _ID_PREFIX.fullmatch(label):
             self._reserved.append(
@@ -97,3 +97,7 @@ class Form:
         elif _CONTROL.search(text):
             self.refuse(field, "must not have control characters")
         return text
+
+
+def _is_visible(text: str) -> bool:
+    return any(unicodedata.category(one)[0] in _VISIBLE for one in text)

@@ -69,7 +69,7 @@ def changing() -> dict[str, Any]:
 
 ACTIONS = {name: service for name, service in changing().items() if name != "ForkSession"}  # which is of no state
 Choose = Callable[[Sequence[Any]], Any]
-ANY_TIME = {"LabelSession", "UpdateSession"}  # they change no layer
+ANY_TIME = {"AppendSessionEvents", "LabelSession", "UpdateSession"}  # they change no layer
 UNDOS = {"UndoSession": "RedoSession", "RedoSession": "UndoSession"}
 SUBMITS = {"SubmitSheet", "ExecuteSheet"}
 
@@ -185,6 +185,10 @@ class Caller(RuleBasedStateMachine):
                 return sessions.LabelSessionRequest(session=session, label=choose(["label one", "label two"]))
             case "UpdateSession":
                 return sessions.UpdateSessionRequest(session=session, role=choose(["analyst", "operator"]))
+            case "AppendSessionEvents":
+                kinds = [sessions.SESSION_ENTRY_KIND_PROMPT, sessions.SESSION_ENTRY_KIND_ALERT]
+                entries = [sessions.SessionEntry(kind=choose(kinds), text="a line")]
+                return sessions.AppendSessionEventsRequest(session=session, entries=entries)
             case "ClearScope" | "ConfirmIntent" | "UndoSession" | "RedoSession":
                 return getattr(sessions, f"{action}Request")(session=session)
             case _:
@@ -228,6 +232,7 @@ class Caller(RuleBasedStateMachine):
             ("CloseSession", sessions.CloseSessionRequest(session=session)),
             ("LabelSession", sessions.LabelSessionRequest(session=session, label="012345")),
             ("UpdateSession", sessions.UpdateSessionRequest(session=session)),
+            ("AppendSessionEvents", sessions.AppendSessionEventsRequest(session=session)),
         ]
 
     def call(self, action: str, request: Any, *, repeated: bool = False) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+from tests.rpc.log_contract import LOG_ENUMS, LOG_FIELDS
 
 from sheetgrpc import errors, v1
 from sheetgrpc.dsl import diagnostics
@@ -26,7 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RPCS = {
     "SessionService": (
         "CreateSession GetSession? ListSessions? CloseSession SetScope ClearScope SetTemplate ConfirmIntent"
-        " ResetSession UndoSession RedoSession ForkSession LabelSession UpdateSession ListSessionEvents? WatchSession?>"
+        " ResetSession UndoSession RedoSession ForkSession LabelSession UpdateSession AppendSessionEvents"
+        " ListSessionEvents? WatchSession?>"
     ),
     "SheetService": (
         "CheckSheet? ImportSheet GenerateSheet ParseSheet ResolveReference GetSheet? ListStatements? ListPhases?"
@@ -43,8 +45,8 @@ RPCS = {
 CHANGING = "request_id expected_version:int64?"
 PAGED = "page_size:int32 page_token"
 ANSWERED_BY_SESSION = (
-    "CreateSession GetSession UpdateSession LabelSession CloseSession ResetSession SetScope ClearScope SetTemplate"
-    " ConfirmIntent UndoSession RedoSession ForkSession"
+    "CreateSession UpdateSession LabelSession CloseSession ResetSession SetScope ClearScope SetTemplate ConfirmIntent"
+    " UndoSession RedoSession ForkSession"
 )
 ONE_SHEET = "session? sheet_id?"
 UPDATE = (
@@ -63,17 +65,12 @@ FIELDS = {
     "Scope": "entity_type entity_count:int32 source",
     "Client": "name version target",
     "CreateSessionRequest": "name client:Client role task_id metadata:Struct labels* request_id",
-    "GetSessionRequest": "session",
-    "ListSessionsRequest": (f"states:SessionState* lifecycles:SessionLifecycle* label role task_id parent_id {PAGED}"),
     "CloseSessionRequest": f"session outcome:SessionLifecycle {CHANGING}",
     "SetScopeRequest": f"session entity_type entity_ids:EntityIds filter:EntityFilter all:bool? {CHANGING}",
     "LabelSessionRequest": f"session label {CHANGING}",
     "UpdateSessionRequest": f"session name role task_id metadata:Struct update_mask:FieldMask {CHANGING}",
-    "ListSessionEventsRequest": f"session after_sequence:int64 types* {PAGED}",
-    "ListSessionEventsResponse": "events:SessionEvent* next_page_token",
     "WatchSessionRequest": "session after_sequence:int64",
     "WatchSessionResponse": "event:SessionEvent bookmark:Bookmark",
-    "SessionEvent": "sequence:int64 time:Timestamp type payload:Struct",
     "Bookmark": "sequence:int64",
     "EntityIds": "ids*",
     "EntityFilter": "equals:map<string,string>",
@@ -82,6 +79,7 @@ FIELDS = {
     "ForkSessionRequest": f"session at_sequence:int64 name {CHANGING}",
     "ResetSessionRequest": f"session to:SessionState {CHANGING}",
     **{f"{rpc}Response": "session:Session" for rpc in ANSWERED_BY_SESSION.split()},
+    **LOG_FIELDS,
     "ListSessionsResponse": "sessions:Session* next_page_token",
     "Sheet": (
         "id session_id digest statement_count:int32 phase_count:int32 error_count:int32 warning_count:int32"
@@ -173,6 +171,7 @@ ENUMS = {
         "EMPTY SCOPED TEMPLATED GENERATED PARSED RESOLVING READY EXECUTING EXECUTED",
     ),
     "SessionLifecycle": ("SESSION_LIFECYCLE_", "PENDING ACTIVE COMPLETED FAILED EXPIRED"),
+    **LOG_ENUMS,
     "ExecutionState": (
         "EXECUTION_STATE_",
         "QUEUED RUNNING CANCELLING COMMITTING SUCCEEDED PARTIAL ROLLED_BACK FAILED CANCELLED TIMED_OUT INTERRUPTED",
@@ -218,6 +217,7 @@ TWINS: list[tuple[type[StrEnum], str]] = [
     (model.Lifecycle, "SessionLifecycle"),
     (model.ExecutionState, "ExecutionState"),
     (model.Mode, "ExecutionMode"),
+    (model.EntryKind, "SessionEntryKind"),
     (diagnostics.DiagnosticCode, "DiagnosticCode"),
     (diagnostics.Severity, "DiagnosticSeverity"),
 ]

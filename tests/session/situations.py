@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sheetgrpc.clock import Draw
 from sheetgrpc.session.commands import (
+    AppendSessionEvents,
     ClearScope,
     CloseSession,
     Command,
@@ -31,7 +32,19 @@ from sheetgrpc.session.commands import (
     UpdateSession,
 )
 from sheetgrpc.session.machine import decide, evolve
-from sheetgrpc.session.model import Client, ExecutionState, Layers, Lifecycle, Mode, Scope, Session, Sheet, State
+from sheetgrpc.session.model import (
+    Client,
+    Entry,
+    EntryKind,
+    ExecutionState,
+    Layers,
+    Lifecycle,
+    Mode,
+    Scope,
+    Session,
+    Sheet,
+    State,
+)
 
 CATALOG = "c" * 64
 NEWER_CATALOG = "d" * 64
@@ -188,4 +201,5 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "CloseSession.expired": lambda _: CloseSession(outcome=Lifecycle.EXPIRED),
     "LabelSession": lambda _: LabelSession(label="payroll"),
     "UpdateSession": lambda _: UpdateSession(role="", metadata={"ticket": None}),
+    "AppendSessionEvents": lambda _: AppendSessionEvents(entries=(Entry(EntryKind.WARN, "low on disk"),)),
 }

@@ -13,7 +13,7 @@ from sheetgrpc.session.model import Lifecycle, State
 
 # As version 1 wrote them, one of each kind and in an order that makes a session: lines are added here, never changed.
 LINES = Path(__file__).with_name("events_v1.jsonl").read_text(encoding="utf-8").splitlines()
-KINDS = {kind.__name__: kind for kind in get_args(Event)}
+KINDS = {kind.__struct_config__.tag: kind for kind in get_args(Event)}
 
 
 @pytest.fixture(params=LINES, ids=lambda line: msgspec.json.decode(line)["type"])

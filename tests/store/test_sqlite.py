@@ -263,7 +263,7 @@ def schema() -> Iterator[sqlite3.Connection]:
 
 SESSION = (
     "INSERT INTO sheetgrpc_sessions"
-    " VALUES ('0ABCDEFGHJKMNPQRSTVWXYZ012', 0, 'EMPTY', 'ACTIVE', 1, '', '', '', 0, NULL, '')"
+    " VALUES ('0ABCDEFGHJKMNPQRSTVWXYZ012', 0, 'EMPTY', 'ACTIVE', 1, '', '', '', 0, NULL, '', '', '')"
 )
 
 
@@ -282,7 +282,24 @@ def test_query_is_sound_explained_and_used(name: str, schema: sqlite3.Connection
 
 
 @pytest.mark.parametrize(
-    "name", ["session", "session_ids", "events", "references", "executions_of_session", "results", "symbols", "reply"]
+    "name",
+    [
+        "session",
+        "session_ids",
+        "sessions",
+        "sessions_by_role",
+        "sessions_by_client_name",
+        "sessions_by_client_target",
+        "sessions_by_task",
+        "sessions_by_parent",
+        "sessions_by_label",
+        "events",
+        "references",
+        "executions_of_session",
+        "results",
+        "symbols",
+        "reply",
+    ],
 )
 def test_reads_that_grow_with_history_use_an_index(name: str, schema: sqlite3.Connection) -> None:
     query = load_queries("sqlite")[name].split("\n", 1)[1]

@@ -37,14 +37,21 @@ async def events(
             async with client.sessions.watch(session, after_sequence=after) as watched:
                 async for event in watched:
                     if not types or event.type in types:
-                        _show(event)
+                        show_event(event)
             return
         listed = client.sessions.events(session, after_sequence=after, types=types)
         if as_json:
             print_document([document_of(event) async for event in listed])
             return
         async for event in listed:
-            _show(event)
+            show_event(event)
+
+
+def show_event(event: SessionEvent) -> None:
+    """Print an event with its facts, on one line."""
+    time = event.time.ToJsonString()[:19].replace("T", " ")
+    facts = " ".join(_facts("", MessageToDict(event.payload)))
+    stdout().line(f"{event.sequence:>5}  {time} UTC  {event.type:<17}  {shorten(facts, _FACTS)}".rstrip())
 
 
 async def label(
@@ -59,12 +66,6 @@ async def label(
         found = await client.sessions.get(session)
         await found.label(text)
     stdout().line(f'"{text}" now means session {found.id}')
-
-
-def _show(event: SessionEvent) -> None:
-    time = event.time.ToJsonString()[:19].replace("T", " ")
-    facts = " ".join(_facts("", MessageToDict(event.payload)))
-    stdout().line(f"{event.sequence:>5}  {time} UTC  {event.type:<17}  {shorten(facts, _FACTS)}".rstrip())
 
 
 def _facts(prefix: str, values: Mapping[str, object]) -> Iterator[str]:

@@ -27,10 +27,9 @@ async def sessions(
     as_json: AsJson = False,
 ) -> None:
     """List sessions, newest first."""
+    limit = max(1, limit)
     async with reaching(address) as client:
-        found = await _first(
-            limit, client.sessions.list(states=[state] if state else (), page_size=max(1, min(limit, 1000)))
-        )
+        found = await _first(limit, client.sessions.list(states=[state] if state else (), page_size=min(limit, 1000)))
     if as_json:
         print_document([document_of(session) for session in found])
         return
@@ -63,6 +62,11 @@ async def show(
         terminal.columns(rows, numbers=frozenset({3}))
 
 
+def show_time(time: Timestamp) -> str:
+    """A time as people read it, to the second, in UTC."""
+    return time.ToJsonString()[:19].replace("T", " ") + " UTC"
+
+
 async def _first(count: int, items: AsyncIterator[T]) -> list[T]:
     found: list[T] = []
     if count > 0:
@@ -88,9 +92,9 @@ def _show_facts(terminal: Terminal, session: Session) -> None:
         "progress": f"{session.progress.completed:,} of {session.progress.total:,}" if session.progress.total else "",
         "symbols": _symbols(session),
         "allowed": ", ".join(session.allowed_actions),
-        "created": _time(session.create_time),
-        "updated": _time(session.update_time),
-        "ended": _time(session.end_time) if session.HasField("end_time") else "",
+        "created": show_time(session.create_time),
+        "updated": show_time(session.update_time),
+        "ended": show_time(session.end_time) if session.HasField("end_time") else "",
     }
     for label, fact in facts.items():
         if fact:
@@ -102,7 +106,7 @@ def _session_row(session: Session) -> list[str]:
         session.id,
         words.session_state(session.state),
         words.lifecycle(session.lifecycle),
-        _time(session.create_time),
+        show_time(session.create_time),
         ", ".join([session.name, *session.labels]) if session.name else ", ".join(session.labels),
     ]
 
@@ -113,7 +117,7 @@ def _execution_row(run: Execution) -> list[str]:
         words.execution_state(run.state),
         words.execution_mode(run.mode),
         f"{run.statements_total:,}",
-        _time(run.submit_time),
+        show_time(run.submit_time),
     ]
 
 
@@ -133,7 +137,3 @@ def _symbols(session: Session) -> str:
 def _first_line(text: str) -> str:
     lines = text.strip().splitlines()
     return "" if not lines else lines[0] + (" ..." if len(lines) > 1 else "")
-
-
-def _time(time: Timestamp) -> str:
-    return time.ToJsonString()[:19].replace("T", " ") + " UTC"

@@ -20,6 +20,7 @@ from sheetgrpc.v1.execution_service_pb2 import ExecuteSheetRequest, SubmitSheetR
 from sheetgrpc.v1.session_pb2 import Session as SessionMessage
 from sheetgrpc.v1.session_pb2 import SessionLifecycle, SessionState
 from sheetgrpc.v1.session_service_pb2 import (
+    AppendSessionEventsRequest,
     ClearScopeRequest,
     CloseSessionRequest,
     ConfirmIntentRequest,
@@ -30,6 +31,8 @@ from sheetgrpc.v1.session_service_pb2 import (
     LabelSessionRequest,
     RedoSessionRequest,
     ResetSessionRequest,
+    SessionEntry,
+    SessionEvent,
     SetScopeRequest,
     SetTemplateRequest,
     UndoSessionRequest,
@@ -236,6 +239,13 @@ class Session:
         fields = {"name": name, "role": role, "task_id": task_id, "metadata": metadata}
         request.update_mask.paths.extend(field for field, value in fields.items() if value is not None)
         await self._change(self._stubs.sessions.UpdateSession, request, options)
+
+    async def append_events(
+        self, entries: Sequence[SessionEntry], **options: Unpack[Changing]
+    ) -> Sequence[SessionEvent]:
+        """Record lines of a terminal, 1 to 100, all or none; `entry` makes them. Answers with them as events."""
+        request = AppendSessionEventsRequest(session=self.id, entries=entries)
+        return (await self._change(self._stubs.sessions.AppendSessionEvents, request, options)).events
 
     async def close(self, outcome: Outcome = "COMPLETED", **options: Unpack[Changing]) -> None:
         """End the session for good."""

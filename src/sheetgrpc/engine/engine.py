@@ -233,6 +233,8 @@ class Engine:
                 return steps.Simple(context, commands.CloseSession(outcome=intent.outcome))
             case intents.LabelSession():
                 return steps.LabelSession(context, intent)
+            case intents.AppendSessionEvents():
+                return steps.AppendSessionEvents(context, intent)
             case intents.UpdateSession():
                 return steps.Simple(
                     context,

@@ -12,8 +12,8 @@ from sheetgrpc.clock import Draw
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.engine import intents
 from sheetgrpc.engine.context import Context
-from sheetgrpc.engine.undoing import Restored, known_keys, restore, session_at
 from sheetgrpc.engine.steps import Simple
+from sheetgrpc.engine.undoing import Restored, known_keys, restore, session_at
 from sheetgrpc.errors import NotFound, Reason, invalid_field
 from sheetgrpc.session import commands
 from sheetgrpc.session.layers import forked, layers_of

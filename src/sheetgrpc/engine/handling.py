@@ -35,6 +35,9 @@ class Step(Protocol):
     fresh: bool
     """True for a session of its own: the one that the request names, if any, is read and left as it is."""
 
+    additive: bool
+    """Whether nothing was prepared from the session: a session that has moved is as good, and nobody need try again."""
+
     async def prepare(self, row: SessionRow | None) -> None:
         """Everything that needs reading, parsing or planning. Raises plain refusals."""
         ...
@@ -142,7 +145,10 @@ class Handler:
             if opened.reply is not None:
                 return _replay(opened.reply, envelope)
             if row is not None and (opened.row is None or opened.row.session.version != row.session.version):
-                return None
+                if opened.row is None or not step.additive:
+                    return None
+                _check_version(envelope, opened.row)
+                row = opened.row
             draw = self._draws.draw()
             row = None if step.fresh else row
             before = row.session if row is not None else None

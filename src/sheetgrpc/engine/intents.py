@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sheetgrpc.session.model import Client, Lifecycle, Mode, State
+from sheetgrpc.session.model import Client, Entry, Lifecycle, Mode, State
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -134,6 +134,12 @@ class UpdateSession(msgspec.Struct, frozen=True):
     metadata: Mapping[str, Any] | None = None
 
 
+class AppendSessionEvents(msgspec.Struct, frozen=True):
+    """Lines of a terminal for the log, all or none."""
+
+    entries: tuple[Entry, ...]
+
+
 Intent = (
     CreateSession
     | SetScope
@@ -152,4 +158,5 @@ Intent = (
     | CloseSession
     | LabelSession
     | UpdateSession
+    | AppendSessionEvents
 )

@@ -7,7 +7,7 @@ import msgspec
 
 from sheetgrpc.dsl.diagnostics import Diagnostic, Span
 from sheetgrpc.planning.model import Key
-from sheetgrpc.store.records import ExecutionRow, ReferenceRow, ResultRow, SessionRow, StoredReply
+from sheetgrpc.store.records import EventRow, ExecutionRow, ReferenceRow, ResultRow, SessionRow, StoredReply
 
 EMBEDDED = 1000
 
@@ -95,11 +95,12 @@ class ResultView(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a command led to; `sheet` and `execution` where the RPC answers with them."""
+    """What a command led to; `sheet`, `execution` and `events` where the RPC answers with them."""
 
     session: SessionView
     sheet: SheetView | None = None
     execution: ExecutionRow | None = None
+    events: tuple[EventRow, ...] = ()
 
 
 class Reply(msgspec.Struct, frozen=True):

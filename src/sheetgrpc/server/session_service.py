@@ -4,11 +4,13 @@ from sheetgrpc.engine import intents
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.server.calls import Call
 from sheetgrpc.server.commands import run_command
-from sheetgrpc.server.convert import requests
+from sheetgrpc.server.convert import lines, requests
 from sheetgrpc.server.convert.events import encode_news, write_event
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.sessions import write_session
-from sheetgrpc.server.paging import MOMENTS, POSITIONS, read_page
+from sheetgrpc.server.paging import MOMENTS, POSITIONS, RESERVED_BYTES, read_page
+from sheetgrpc.server.recent import read_recent
+from sheetgrpc.session.details import find_drift
 from sheetgrpc.v1 import session_service_pb2 as pb
 
 
@@ -28,13 +30,20 @@ class SessionService:
             lambda outcome: pb.CreateSessionResponse(session=write_session(outcome.session)),
         )
 
-    async def get_session(self, request: pb.GetSessionRequest, _call: Call) -> pb.GetSessionResponse:
+    async def get_session(self, request: pb.GetSessionRequest, call: Call) -> pb.GetSessionResponse:
         """Gets a session."""
         form = Form()
         session = form.name("session", request.session)
+        recent, client = lines.read_recent(form, request)
         form.done()
         view = await self._engine.get_session(session)
-        return pb.GetSessionResponse(session=write_session(view))
+        answer = pb.GetSessionResponse(session=write_session(view))
+        if client is not None:
+            answer.warnings.extend(find_drift(view.row.session.client, client))
+        if recent:
+            budget = call.max_send_bytes - RESERVED_BYTES - answer.ByteSize()
+            answer.recent_events.extend(await read_recent(self._engine, view.row.session, recent, budget))
+        return answer
 
     async def list_sessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
         """Lists sessions."""
@@ -159,6 +168,18 @@ class SessionService:
             request,
             requests.read_update_session,
             lambda outcome: pb.UpdateSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def append_session_events(self, request: pb.AppendSessionEventsRequest, call: Call) -> bytes:
+        """Records lines of a terminal."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lines.read_append_session_events,
+            lambda outcome: pb.AppendSessionEventsResponse(
+                session=write_session(outcome.session), events=map(write_event, outcome.events)
+            ),
         )
 
     async def list_session_events(

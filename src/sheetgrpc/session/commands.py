@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from sheetgrpc.session.model import Client, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
+from sheetgrpc.session.model import Client, Entry, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
 
 
 class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +157,12 @@ class UpdateSession(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None  # JSON values
 
 
+class AppendSessionEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """Record these lines of a terminal, an event each."""
+
+    entries: tuple[Entry, ...]
+
+
 Command: TypeAlias = (
     CreateSession
     | ForkSession
@@ -176,4 +182,5 @@ Command: TypeAlias = (
     | CloseSession
     | LabelSession
     | UpdateSession
+    | AppendSessionEvents
 )

@@ -171,6 +171,34 @@ class SessionUpdated(_Event, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None  # JSON values
 
 
+class _Line(_Event, frozen=True, kw_only=True):
+    """A terminal showed `text`; `data` is what the program that recorded it put beside it."""
+
+    text: str
+    data: dict[str, Any] = {}  # JSON values; msgspec copies the default
+
+
+class PromptLine(_Line, frozen=True, kw_only=True, tag="Prompt"):
+    """Input was waited for."""
+
+
+class SystemLine(_Line, frozen=True, kw_only=True, tag="System"):
+    """The program said something."""
+
+
+class CommandLine(_Line, frozen=True, kw_only=True, tag="Command"):
+    """A command was typed, or answered."""
+
+
+class WarnLine(_Line, frozen=True, kw_only=True, tag="Warn"):
+    """The program warned."""
+
+
+class AlertLine(_Line, frozen=True, kw_only=True, tag="Alert"):
+    """The program reported an error or gave an alarm."""
+
+
+Line: TypeAlias = PromptLine | SystemLine | CommandLine | WarnLine | AlertLine
 Event: TypeAlias = (
     SessionCreated
     | SessionForked
@@ -191,6 +219,11 @@ Event: TypeAlias = (
     | LabelGiven
     | LabelLost
     | SessionUpdated
+    | PromptLine
+    | SystemLine
+    | CommandLine
+    | WarnLine
+    | AlertLine
 )
 
 LAYERED = (
@@ -208,7 +241,7 @@ LAYERED = (
 """The events that UndoSession undoes."""
 ENDINGS = (SessionClosed,)
 """The events after which a session is terminal."""
-TYPES = frozenset(kind.__name__ for kind in get_args(Event))
+TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Event))
 """Every `event_type`."""
 
 _encoder = msgspec.json.Encoder()
@@ -227,4 +260,4 @@ def decode(data: bytes | str) -> Event:
 
 def event_type(event: Event) -> str:
     """The kind of event as the log and the wire name it, such as "ScopeSet"."""
-    return type(event).__name__
+    return str(event.__struct_config__.tag)

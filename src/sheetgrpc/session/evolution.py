@@ -12,11 +12,14 @@ from msgspec.structs import replace
 from sheetgrpc.session.commands import ParseSheet
 from sheetgrpc.session.events import (
     LAYERED,
+    AlertLine,
+    CommandLine,
     Event,
     ExecutionFinished,
     IntentConfirmed,
     LabelGiven,
     LabelLost,
+    PromptLine,
     ReferenceResolved,
     ScopeCleared,
     ScopeSet,
@@ -31,7 +34,9 @@ from sheetgrpc.session.events import (
     SheetImported,
     SheetParsed,
     SheetSubmitted,
+    SystemLine,
     TemplateSet,
+    WarnLine,
 )
 from sheetgrpc.session.model import (
     MAX_UNDO,
@@ -150,6 +155,8 @@ def _applied(session: Session, event: Event) -> Session:
             return replace(session, labels=_without(session.labels, label))
         case SessionUpdated():
             return _updated(session, event)
+        case PromptLine() | SystemLine() | CommandLine() | WarnLine() | AlertLine():
+            return session  # what a terminal showed is in the log and nowhere else
         case SessionCreated() | SessionForked():
             raise AssertionError("evolve opens the log itself")
         case _:

@@ -23,6 +23,7 @@ from sheetgrpc.errors import (
     invalid_field,
 )
 from sheetgrpc.session.commands import (
+    AppendSessionEvents,
     ClearScope,
     CloseSession,
     Command,
@@ -64,6 +65,7 @@ from sheetgrpc.session.events import (
     TemplateSet,
 )
 from sheetgrpc.session.evolution import evolve, fold
+from sheetgrpc.session.lines import record_lines
 from sheetgrpc.session.model import Lifecycle, Session, State
 from sheetgrpc.session.table import TABLE, Guard, Row
 
@@ -84,6 +86,8 @@ def decide(
     row = _legal_row(session, command, _digest_or_own(session, known))
     if session is None:
         return (_created(command, draw),)
+    if isinstance(command, AppendSessionEvents):
+        return record_lines(command.entries, draw.now)
     _check_subject(session, command)
     return (_event(session, command, session.state if row.to is None else row.to, draw.now),)
 
@@ -283,8 +287,8 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return label_session(session, label, at)
         case UpdateSession():
             return update_session(session, command, at)
-        case CreateSession() | ForkSession():
-            raise AssertionError("the table has no row that creates a session twice")
+        case CreateSession() | ForkSession() | AppendSessionEvents():
+            raise AssertionError("decide itself says what these make happen")
         case _:
             assert_never(command)
 

@@ -15,6 +15,8 @@ MAX_METADATA_BYTES = 64 * 1024
 """Bytes that a session's metadata may take."""
 MAX_UNDO = 50
 """Steps that can be undone; the oldest is forgotten."""
+MAX_ENTRIES = 100
+"""Lines of a terminal that one command records."""
 
 
 class State(StrEnum):
@@ -83,6 +85,24 @@ class Mode(StrEnum):
     ATOMIC = "ATOMIC"
     ATOMIC_COLLECT = "ATOMIC_COLLECT"
     BEST_EFFORT = "BEST_EFFORT"
+
+
+class EntryKind(StrEnum):
+    """What a line of a terminal is."""
+
+    PROMPT = "PROMPT"
+    SYSTEM = "SYSTEM"
+    COMMAND = "COMMAND"
+    WARN = "WARN"
+    ALERT = "ALERT"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A line of a terminal, or several that belong together."""
+
+    kind: EntryKind
+    text: str
+    data: dict[str, Any] = {}  # JSON values; msgspec copies the default
 
 
 class Client(msgspec.Struct, frozen=True):

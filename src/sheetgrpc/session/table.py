@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sheetgrpc.errors import Reason
 from sheetgrpc.session.commands import (
+    AppendSessionEvents,
     ClearScope,
     CloseSession,
     Command,
@@ -167,5 +168,6 @@ TABLE: tuple[Row, ...] = (
     # What is no layer may change at any time.
     _row(LabelSession,     ANY,                 None),
     _row(UpdateSession,    ANY,                 None),
+    _row(AppendSessionEvents, ANY,              None),
 )
 # fmt: on

@@ -205,7 +205,10 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 class SessionFilter(msgspec.Struct, frozen=True):
-    """Which sessions to list; empty means all. Newest created first."""
+    """Which sessions to list; empty means all. Newest created first.
+
+    Created at `created_after` or later, and before `created_before`; None: at any time.
+    """
 
     states: tuple[str, ...] = ()
     lifecycles: tuple[str, ...] = ()
@@ -213,6 +216,10 @@ class SessionFilter(msgspec.Struct, frozen=True):
     role: str = ""
     task_id: str = ""
     parent_id: str = ""
+    client_name: str = ""
+    client_target: str = ""
+    created_after: int | None = None
+    created_before: int | None = None
 
 
 class ExecutionFilter(msgspec.Struct, frozen=True):

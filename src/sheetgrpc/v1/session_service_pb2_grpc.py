@@ -133,6 +133,11 @@ class SessionServiceStub:
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionResponse.FromString,
                 _registered_method=True)
+        self.AppendSessionEvents = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/AppendSessionEvents',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsResponse.FromString,
+                _registered_method=True)
         self.ListSessionEvents = channel.unary_unary(
                 '/sheetgrpc.v1.SessionService/ListSessionEvents',
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ListSessionEventsRequest.SerializeToString,
@@ -188,7 +193,7 @@ class SessionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetSession(self, request, context):
-        """Gets a session as it is now.
+        """Gets a session as it is now, and if asked, the last of its events: what it takes to go on with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -324,6 +329,16 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AppendSessionEvents(self, request, context):
+        """Records lines of a terminal in the session's log, as events in the order given and in one transaction: all or none.
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with the
+        same request_id gets the first reply and records nothing again, so that what is shown anew is not there twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSessionEvents(self, request, context):
         """Lists the events of a session by sequence: every change it went through, from its creation on.
         """
@@ -418,6 +433,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.UpdateSession,
                     request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionResponse.SerializeToString,
+            ),
+            'AppendSessionEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.AppendSessionEvents,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsResponse.SerializeToString,
             ),
             'ListSessionEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSessionEvents,
@@ -837,6 +857,33 @@ class SessionService:
             '/sheetgrpc.v1.SessionService/UpdateSession',
             sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionRequest.SerializeToString,
             sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AppendSessionEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/AppendSessionEvents',
+            sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

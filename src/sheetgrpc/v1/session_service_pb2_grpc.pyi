@@ -71,7 +71,7 @@ class SessionServiceStub:
     ERROR_REASON_LABEL_RESERVED.
     """
     GetSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.GetSessionResponse]
-    """Gets a session as it is now."""
+    """Gets a session as it is now, and if asked, the last of its events: what it takes to go on with it."""
     ListSessions: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]
     """Lists the caller's sessions, newest created first, ids as tie-break."""
     CloseSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.CloseSessionRequest, _session_service_pb2.CloseSessionResponse]
@@ -153,6 +153,12 @@ class SessionServiceStub:
     Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with
     the same request_id gets the first reply.
     """
+    AppendSessionEvents: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.AppendSessionEventsRequest, _session_service_pb2.AppendSessionEventsResponse]
+    """Records lines of a terminal in the session's log, as events in the order given and in one transaction: all or none.
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with the
+    same request_id gets the first reply and records nothing again, so that what is shown anew is not there twice.
+    """
     ListSessionEvents: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionEventsRequest, _session_service_pb2.ListSessionEventsResponse]
     """Lists the events of a session by sequence: every change it went through, from its creation on."""
     WatchSession: _grpc.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]
@@ -208,7 +214,7 @@ class SessionServiceAsyncStub(SessionServiceStub):
     ERROR_REASON_LABEL_RESERVED.
     """
     GetSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.GetSessionResponse]  # type: ignore[assignment]
-    """Gets a session as it is now."""
+    """Gets a session as it is now, and if asked, the last of its events: what it takes to go on with it."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
     """Lists the caller's sessions, newest created first, ids as tie-break."""
     CloseSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.CloseSessionRequest, _session_service_pb2.CloseSessionResponse]  # type: ignore[assignment]
@@ -290,6 +296,12 @@ class SessionServiceAsyncStub(SessionServiceStub):
     Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with
     the same request_id gets the first reply.
     """
+    AppendSessionEvents: _aio.UnaryUnaryMultiCallable[_session_service_pb2.AppendSessionEventsRequest, _session_service_pb2.AppendSessionEventsResponse]  # type: ignore[assignment]
+    """Records lines of a terminal in the session's log, as events in the order given and in one transaction: all or none.
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with the
+    same request_id gets the first reply and records nothing again, so that what is shown anew is not there twice.
+    """
     ListSessionEvents: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionEventsRequest, _session_service_pb2.ListSessionEventsResponse]  # type: ignore[assignment]
     """Lists the events of a session by sequence: every change it went through, from its creation on."""
     WatchSession: _aio.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]  # type: ignore[assignment]
@@ -354,7 +366,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.GetSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.GetSessionResponse, _abc.Awaitable[_session_service_pb2.GetSessionResponse]]:
-        """Gets a session as it is now."""
+        """Gets a session as it is now, and if asked, the last of its events: what it takes to go on with it."""
 
     @_abc_1.abstractmethod
     def ListSessions(
@@ -507,6 +519,18 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with
         the same request_id gets the first reply.
+        """
+
+    @_abc_1.abstractmethod
+    def AppendSessionEvents(
+        self,
+        request: _session_service_pb2.AppendSessionEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.AppendSessionEventsResponse, _abc.Awaitable[_session_service_pb2.AppendSessionEventsResponse]]:
+        """Records lines of a terminal in the session's log, as events in the order given and in one transaction: all or none.
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with the
+        same request_id gets the first reply and records nothing again, so that what is shown anew is not there twice.
         """
 
     @_abc_1.abstractmethod

@@ -17,12 +17,20 @@ from sheetgrpc.v1 import span_pb2
 _MICROS = 1_000_000
 _NANOS = 1_000_000_000
 _DURATION_SECONDS = 315_576_000_000  # what google.protobuf.Duration itself allows: 10,000 years
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of google.protobuf.Timestamp: years 1 to 9999
 _EXACT = 2**53
 
 
 def write_time(micros: int | None) -> Timestamp | None:
     """A time; None stays None."""
     return None if micros is None else Timestamp(seconds=micros // _MICROS, nanos=micros % _MICROS * 1000)
+
+
+def read_time(form: Form, field: str, time: Timestamp) -> int:
+    """Microseconds since 1970 UTC; a part of one counts as one."""
+    if not (_FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < _NANOS):
+        form.refuse(field, "is no valid time")
+    return time.seconds * _MICROS + -(-time.nanos // 1000)
 
 
 def write_rfc3339(micros: int) -> str:

@@ -74,6 +74,8 @@ def _write_session(connection: sqlite3.Connection, session: Session, before: int
         "role": session.role,
         "task_id": session.task_id,
         "parent_id": session.parent_id,
+        "client_name": session.client.name,
+        "client_target": session.client.target,
         "body": _encode(session),
         "before": before,
     }

@@ -38,6 +38,16 @@ _BEYOND_IDS = "~"  # sorts after every character of an id
 _CANDIDATES = 10
 _SHOWN = 80  # characters of a caller's text in a message
 _END_OF_TIME = (2**63 - 1, "")
+_BEGINNING_OF_TIME = -(2**63)
+# A list is read from the index of the first of these that is asked for: the one that leaves the fewest, as a rule.
+_NARROWED = {
+    "label": "sessions_by_label",
+    "parent_id": "sessions_by_parent",
+    "task_id": "sessions_by_task",
+    "client_target": "sessions_by_client_target",
+    "client_name": "sessions_by_client_name",
+    "role": "sessions_by_role",
+}
 _UNFINISHED = frozenset(state for state in ExecutionState if not state.terminal)
 
 _session = msgspec.json.Decoder(Session)
@@ -105,7 +115,11 @@ def read_sessions(
 ) -> list[SessionRow]:
     """A page of sessions, without their symbols."""
     created_at, session_id = before or _END_OF_TIME
+    if wanted.created_before is not None and wanted.created_before <= created_at:
+        created_at, session_id = wanted.created_before, ""  # no id sorts before it: only what is older is left
+    name = next((query for field, query in _NARROWED.items() if getattr(wanted, field)), "sessions")
     parameters = {
+        "created_after": _BEGINNING_OF_TIME if wanted.created_after is None else wanted.created_after,
         "created_at": created_at,
         "id": session_id,
         "states": _json(wanted.states),
@@ -114,9 +128,11 @@ def read_sessions(
         "role": wanted.role,
         "task_id": wanted.task_id,
         "parent_id": wanted.parent_id,
+        "client_name": wanted.client_name,
+        "client_target": wanted.client_target,
         "limit": limit,
     }
-    return [_session_row(row) for row in connection.execute(_SQL["sessions"], parameters).fetchall()]
+    return [_session_row(row) for row in connection.execute(_SQL[name], parameters).fetchall()]
 
 
 def read_events(

@@ -53,23 +53,109 @@ JOIN sheetgrpc_sessions AS s ON s.id = l.session_id
 WHERE l.label = :label;
 
 -- name: sessions
--- A page of sessions, newest first.
+-- A page of sessions, newest first. Those below are the same from the index of one filter, the others put to its rows.
 SELECT body, symbol_count, NULL
 FROM sheetgrpc_sessions
-WHERE (created_at, id) < (:created_at, :id)
+WHERE created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_role
+-- Those of a role.
+SELECT body, symbol_count, NULL
+FROM sheetgrpc_sessions
+WHERE role = :role AND role <> ''
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_client_name
+-- Those that a program made.
+SELECT body, symbol_count, NULL
+FROM sheetgrpc_sessions
+WHERE client_name = :client_name AND client_name <> ''
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
     AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
     AND (:role = '' OR role = :role)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_client_target
+-- Those made for a target.
+SELECT body, symbol_count, NULL
+FROM sheetgrpc_sessions
+WHERE client_target = :client_target AND client_target <> ''
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:role = '' OR role = :role)
+    AND (:client_name = '' OR client_name = :client_name)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_task
+-- Those of a task.
+SELECT body, symbol_count, NULL
+FROM sheetgrpc_sessions
+WHERE task_id = :task_id AND task_id <> ''
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:role = '' OR role = :role)
+    AND (:client_name = '' OR client_name = :client_name)
+    AND (:client_target = '' OR client_target = :client_target)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_parent
+-- Those forked from one session.
+SELECT body, symbol_count, NULL
+FROM sheetgrpc_sessions
+WHERE parent_id = :parent_id AND parent_id <> ''
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:role = '' OR role = :role)
+    AND (:client_name = '' OR client_name = :client_name)
+    AND (:client_target = '' OR client_target = :client_target)
+    AND (:task_id = '' OR task_id = :task_id)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_label
+-- The one that has a label, or none.
+SELECT body, symbol_count, NULL
+FROM sheetgrpc_sessions
+WHERE id = (SELECT session_id FROM sheetgrpc_labels WHERE label = :label)
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:role = '' OR role = :role)
+    AND (:client_name = '' OR client_name = :client_name)
+    AND (:client_target = '' OR client_target = :client_target)
     AND (:task_id = '' OR task_id = :task_id)
     AND (:parent_id = '' OR parent_id = :parent_id)
-    AND (:label = '' OR sheetgrpc_sessions.id = (SELECT session_id FROM sheetgrpc_labels WHERE label = :label))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: add_session
 -- A new session.
-INSERT INTO sheetgrpc_sessions (id, created_at, state, lifecycle, version, role, task_id, parent_id, body)
-VALUES (:id, :created_at, :state, :lifecycle, :version, :role, :task_id, :parent_id, :body);
+INSERT INTO sheetgrpc_sessions
+    (id, created_at, state, lifecycle, version, role, task_id, parent_id, client_name, client_target, body)
+VALUES
+    (:id, :created_at, :state, :lifecycle, :version, :role, :task_id, :parent_id, :client_name, :client_target, :body);
 
 -- name: change_session
 -- Compare and set: nothing happens unless the stored version is the one the command read.

@@ -16,6 +16,8 @@ S = TypeVar("S")  # of the model: a hashable value
 C = TypeVar("C")  # what is asked
 A = TypeVar("A")  # what is answered
 Apply: TypeAlias = Callable[[S, C], tuple[S, A]]
+Over: TypeAlias = Callable[[S, C], bool]
+Configuration: TypeAlias = tuple[S, frozenset[int]]  # the numbers of those under way that have taken effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +61,16 @@ class Recorder(Generic[C, A]):
         self.history.append(Operation(called=called, returned=None, command=command))
 
 
-def find_violation(history: Sequence[Operation[C, A]], start: S, apply: Apply[S, C, A]) -> Violation[S, C, A] | None:
+def find_violation(
+    history: Sequence[Operation[C, A]], start: S, apply: Apply[S, C, A], over: Over[S, C] | None = None
+) -> Violation[S, C, A] | None:
     """None if the history is linearizable.
 
     `apply` answers the next state and what the caller is told; a command that is refused leaves the state as it is.
+    `over` spares work: True where a command can have no effect any more, in this state and in all that may follow.
     """
     # Of an operation under way a configuration says whether it has taken effect; of all others that is known.
-    configurations: set[tuple[S, frozenset[int]]] = {(start, frozenset())}
+    configurations: set[Configuration[S]] = {(start, frozenset())}
     under_way: dict[int, Operation[C, A]] = {}
     for number, returns in _events(history):
         if not returns:
@@ -76,7 +81,7 @@ def find_violation(history: Sequence[Operation[C, A]], start: S, apply: Apply[S,
             states = frozenset(state for state, _ in configurations)
             return Violation(operation=history[number], under_way=tuple(under_way.values()), states=states)
         del under_way[number]
-        configurations = after
+        configurations = _forget(after, under_way, over)
     return None
 
 
@@ -89,13 +94,13 @@ def _events(history: Sequence[Operation[C, A]]) -> Iterator[tuple[int, bool]]:
 
 
 def _linearize(
-    configurations: Iterable[tuple[S, frozenset[int]]],
+    configurations: Iterable[Configuration[S]],
     under_way: dict[int, Operation[C, A]],
     wanted: int,
     apply: Apply[S, C, A],
-) -> set[tuple[S, frozenset[int]]]:
+) -> set[Configuration[S]]:
     """Every configuration in which `wanted` has taken effect, last of all or long ago; it is forgotten in them."""
-    found: set[tuple[S, frozenset[int]]] = set()
+    found: set[Configuration[S]] = set()
     left = list(configurations)
     seen = set(left)
     while left:
@@ -122,3 +127,21 @@ def _take(state: S, operation: Operation[C, A], apply: Apply[S, C, A]) -> tuple[
     if operation.returned is None:
         return None if after == state else (after,)  # without an effect it is as good as never
     return (after,) if answer == operation.answer else None
+
+
+def _forget(
+    configurations: set[Configuration[S]], under_way: dict[int, Operation[C, A]], over: Over[S, C] | None
+) -> set[Configuration[S]]:
+    """Without the unanswered that have taken effect in every configuration, or cannot in any."""
+    certain = frozenset.intersection(*(done for _, done in configurations))
+    settled = {number for number in certain if under_way[number].returned is None}
+    if over is not None:
+        lost = [number for number, operation in under_way.items() if operation.returned is None]
+        settled |= {
+            number
+            for number in lost
+            if all(number not in done and over(state, under_way[number].command) for state, done in configurations)
+        }
+    for number in settled:
+        del under_way[number]
+    return {(state, done - settled) for state, done in configurations} if settled else configurations

@@ -6,12 +6,12 @@ it: what a crash and a repeat have left is compared with a run without either, r
 
 import random
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from tests.engine.driving import HERE
@@ -30,9 +30,9 @@ from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.engine.watching import Topics
 from sheetgrpc.session.model import Lifecycle, State
-from sheetgrpc.store.base import Store
 from sheetgrpc.store.opening import open_store
 
+Wrap: TypeAlias = Callable[[Any], Any]  # Any: a store, and what stands for it
 TARGET = "target"  # the label of the session that the command is about
 _EARLIER, _NOW = 1_900_000_000_000_000, 1_900_000_060_000_000  # microseconds
 _CATALOG = str(HERE / "fleet.yaml")
@@ -50,11 +50,10 @@ _CONFIRMED = (*_TEMPLATED, intents.ConfirmIntent())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A command, and those that lead its session to where it is legal; `runs` where an execution follows."""
+    """A command, and those that lead its session to where it is legal."""
 
     intent: Intent
     before: tuple[Intent, ...] = ()
-    runs: bool = False
 
 
 CASES: Mapping[str, Case] = {
@@ -75,7 +74,6 @@ CASES: Mapping[str, Case] = {
         Case(
             intent=intents.SubmitSheet(confirm=True),
             before=(intents.ImportSheet(_SHEET), intents.ParseSheet()),
-            runs=True,
         ),
         Case(intent=intents.ResetSession(to=State.EMPTY), before=_CONFIRMED),
         Case(intent=intents.CloseSession(outcome=Lifecycle.COMPLETED)),
@@ -88,25 +86,24 @@ CASES: Mapping[str, Case] = {
 class OneDraw(Draws):
     """Draws the same for ever: a command that was rolled back and is sent again gets what it had."""
 
+    def __init__(self) -> None:
+        super().__init__(now=lambda: _NOW)
+
     def draw(self) -> Draw:
         """What the first draw is, in every process."""
-        now = self.now()
-        return Draw(now=now, id=ulid(now // 1000, 7), seed=7)
+        return Draw(now=_NOW, id=ulid(_NOW // 1000, 7), seed=7)
 
 
 async def make(path: Path, case: Case) -> None:
     """The database as the command finds it: its session, and another that has a label."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(f"{_NO_WAITING}; {(HERE / 'fleet.sql').read_text()} {_ROWS};")
-    engine = await open_engine(path, now=_EARLIER)
-    try:
+    async with opened(path, draws=Draws(lambda: _EARLIER, random.Random(1).getrandbits)) as engine:
         for label in (TARGET, "taken"):
             made = intents.CreateSession(name=label, labels=(label,), metadata={"a": 1})
             await engine.handle(Envelope("anna", "CreateSession"), made, encode)
         for intent in case.before:
             await engine.handle(Envelope("anna", type(intent).__name__, TARGET), intent, encode)
-    finally:
-        await engine.stop()
 
 
 @cache
@@ -115,9 +112,9 @@ def read_once() -> Catalog:
     return read_catalog(_CATALOG)[0]
 
 
-async def open_engine(path: Path, wrap: Callable[[Store], Store] = lambda store: store, *, now: int = _NOW) -> Engine:
+async def open_engine(path: Path, wrap: Wrap = lambda store: store, *, draws: Draws | None = None) -> Engine:
     """An engine on the file that is not started: nothing is done but what is asked. `wrap` gets the real store."""
-    draws = (Draws if now == _EARLIER else OneDraw)(now=lambda: now, entropy=random.Random(now).getrandbits)
+    draws = draws or OneDraw()
     settings = Settings(database=f"sqlite:///{path}", catalog=_CATALOG)
     store: Any = await open_store(settings.database, now=draws.now)
     catalog = read_once()
@@ -127,6 +124,16 @@ async def open_engine(path: Path, wrap: Callable[[Store], Store] = lambda store:
     wrapped = wrap(store)
     analyst = Analyst(catalog, wrapped, Limits())
     return Engine(Context(wrapped, catalog, settings, draws, analyst, Runs(), Topics()))
+
+
+@asynccontextmanager
+async def opened(path: Path, wrap: Wrap = lambda store: store, *, draws: Draws | None = None) -> AsyncIterator[Engine]:
+    """`open_engine`, and stopped at the end."""
+    engine = await open_engine(path, wrap, draws=draws)
+    try:
+        yield engine
+    finally:
+        await engine.stop()
 
 
 async def send(engine: Engine, case: Case, request_id: str = "the-one") -> Reply:
@@ -148,3 +155,9 @@ def dump(path: Path) -> list[str]:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         return [line for line in connection.iterdump() if line.startswith("INSERT")]
+
+
+def rows(path: Path, sql: str) -> list[Any]:
+    """What a query of the file finds."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from tests.faults.cases import CASES, Case, dump, make, open_engine, send
+from tests.faults.cases import CASES, Case, dump, make, opened, send
 from tests.faults.crashing import Crasher
 
 
@@ -60,9 +60,8 @@ async def _expect(name: str, folder: Path) -> Expected:
     case, database, calm = CASES[name], folder / "made.db", folder / "calm.db"
     await make(database, case)
     shutil.copyfile(database, calm)
-    engine = await open_engine(calm)
-    reply = await send(engine, case)
-    await engine.stop()
+    async with opened(calm) as engine:
+        reply = await send(engine, case)
     before, after = dump(database), dump(calm)
     assert before != after
     return Expected(name=name, case=case, database=database, before=before, after=after, reply=reply.body)

@@ -6,7 +6,7 @@ Then a restart on what is there, and the same request again: one effect, and the
 from pathlib import Path
 from typing import get_args
 
-from tests.faults.cases import CASES, dump, open_engine, send
+from tests.faults.cases import CASES, dump, opened, send
 from tests.faults.conftest import Expected
 from tests.faults.crashing import Crasher
 
@@ -51,9 +51,8 @@ def _check_points(points: list[str], committed: list[bool]) -> None:
 
 
 async def _repeat(expected: Expected, path: Path, *, replayed: bool) -> None:
-    engine = await open_engine(path)
-    first, second = [await send(engine, expected.case) for _ in range(2)]
-    await engine.stop()
+    async with opened(path) as engine:
+        first, second = [await send(engine, expected.case) for _ in range(2)]
     assert (first.body, first.replayed) == (expected.reply, replayed)
     assert (second.body, second.replayed) == (expected.reply, True)
     assert dump(path) == expected.after

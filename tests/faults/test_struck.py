@@ -5,14 +5,13 @@ answered as one that nothing struck; a failure is never what is kept.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from tests.faults.cases import dump, open_engine, send
+from tests.faults.cases import dump, opened, send
 from tests.faults.conftest import Expected
 from tests.faults.points import Points, WatchedStore
 
@@ -59,7 +58,7 @@ async def test_a_struck_command_happens_once_and_answers_the_same(
         point += 1
         path = expected.copy(tmp_path / f"{point}.db")
         points = Points(point)
-        async with opened(path, points) as engine:
+        async with opened(path, partial(WatchedStore, points=points)) as engine:
             await _strike(expected, engine, points, strike)
             found = dump(path)
             assert found in (expected.before, expected.after), f"half of it is there after {points.passed}"
@@ -69,15 +68,6 @@ async def test_a_struck_command_happens_once_and_answers_the_same(
         there.add(found == expected.after)
     assert point > 10
     assert there == ({True} if strike is _go_away else {True, False})  # what was begun is ended without its caller
-
-
-@asynccontextmanager
-async def opened(path: Path, points: Points) -> AsyncIterator[Engine]:
-    engine = await open_engine(path, lambda store: WatchedStore(store, points))
-    try:
-        yield engine
-    finally:
-        await engine.stop()
 
 
 async def _strike(expected: Expected, engine: Engine, points: Points, strike: Strike) -> None:

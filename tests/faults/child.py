@@ -5,6 +5,7 @@ costs a few milliseconds where a new interpreter costs half a second. It has no 
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ def main() -> None:
     """A crash a line, until there are no more."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     read_once()  # here, and not in each that dies
+    gc.disable()  # a collection in a child would copy every page that is shared with it
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -8,6 +8,7 @@ The work runs in a task of its own: a caller that goes away cancels nothing half
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -55,7 +56,7 @@ class Step(Protocol):
         ...
 
     def woken(self, changes: Changes) -> None:
-        """Called after the commit, and only then."""
+        """Called once the commit was tried: what it was to write is there, unless it failed."""
         ...
 
 
@@ -140,7 +141,7 @@ class Handler:
         encode: Callable[[Outcome], bytes],
     ) -> Reply | None:
         """None if the session moved since it was prepared."""
-        async with self._store.begin() as transaction:
+        async with AsyncExitStack() as waking, self._store.begin() as transaction:
             opened = await transaction.open(row.session.id if row is not None else None, key, step.label)
             if opened.reply is not None:
                 return _replay(opened.reply, envelope)
@@ -170,9 +171,10 @@ class Handler:
                 changes.reply = StoredReply(
                     key, envelope.fingerprint, body, session.id, draw.now + self._ttl, execution
                 )
+            # Also where the commit fails and may have taken effect all the same: who is woken looks for itself.
+            waking.callback(step.woken, changes)
             await transaction.commit(changes)
         self._published(changes)
-        step.woken(changes)
         return Reply(body, changes.reply, replayed=False)
 
 

@@ -15,11 +15,13 @@ from sheetgrpc.session.commands import (
     Command,
     ConfirmIntent,
     CreateSession,
+    ExpireSession,
     FinishExecution,
     GenerateSheet,
     ImportSheet,
     LabelSession,
     ParseSheet,
+    RenewSession,
     ResetSession,
     ResolveReference,
     SetScope,
@@ -120,7 +122,7 @@ SITUATIONS: dict[str, Session] = {
     "Di": run(*_UNSCOPED, _READY, submit(), _APPLIED),
     "Co": run(*_SCOPED, _READY, CloseSession(outcome=Lifecycle.COMPLETED)),
     "Fa": run(*_SCOPED, CloseSession(outcome=Lifecycle.FAILED)),
-    "Ex": replace(run(*_SCOPED, _READY), lifecycle=Lifecycle.EXPIRED),
+    "Ex": run(*_SCOPED, _READY, ExpireSession(by="lease")),
 }
 
 
@@ -157,6 +159,8 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "CloseSession.completed": lambda _: CloseSession(outcome=Lifecycle.COMPLETED),
     "CloseSession.failed": lambda _: CloseSession(outcome=Lifecycle.FAILED),
     "CloseSession.expired": lambda _: CloseSession(outcome=Lifecycle.EXPIRED),
+    "ExpireSession": lambda _: ExpireSession(by="retention"),
+    "RenewSession": lambda _: RenewSession(),
     "LabelSession": lambda _: LabelSession(label="payroll"),
     "UpdateSession": lambda _: UpdateSession(role="", metadata={"ticket": None}),
 }

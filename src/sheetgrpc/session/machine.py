@@ -26,11 +26,13 @@ from sheetgrpc.session.commands import (
     Command,
     ConfirmIntent,
     CreateSession,
+    ExpireSession,
     FinishExecution,
     GenerateSheet,
     ImportSheet,
     LabelSession,
     ParseSheet,
+    RenewSession,
     ResetSession,
     ResolveReference,
     SetScope,
@@ -48,6 +50,7 @@ from sheetgrpc.session.events import (
     ScopeSet,
     SessionClosed,
     SessionCreated,
+    SessionExpired,
     SessionReset,
     SheetGenerated,
     SheetImported,
@@ -65,7 +68,7 @@ __all__ = ["TABLE", "allowed_actions", "decide", "evolve", "fold"]
 def decide(
     session: Session | None, command: Command, draw: Draw, *, catalog_digest: str | None = None
 ) -> tuple[Event, ...]:
-    """The events that the command makes happen, all at `draw.now`.
+    """The events that the command makes happen, all at `draw.now`; none for RenewSession.
 
     `catalog_digest`, of the server's catalog, only makes the allowed_actions of a refusal exact; without it a parsed
     sheet is taken as parsed with that catalog. Raises NotFound without a session, NotAllowed where state or guard
@@ -77,6 +80,8 @@ def decide(
     if session is None:
         return (_created(command, draw),)
     _check_subject(session, command)
+    if isinstance(command, RenewSession):
+        return ()
     return (_event(session, command, session.state if row.to is None else row.to, draw.now),)
 
 
@@ -226,6 +231,7 @@ def _created(command: Command, draw: Draw) -> SessionCreated:
         task_id=command.task_id,
         metadata=command.metadata,
         labels=command.labels,
+        lease=command.lease,
     )
 
 
@@ -256,12 +262,14 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return SessionReset(at=at, to=to)
         case CloseSession(outcome=outcome):
             return SessionClosed(at=at, outcome=outcome)
+        case ExpireSession(by=by):
+            return SessionExpired(at=at, by=by)
         case LabelSession(label=label):
             return label_session(session, label, at)
         case UpdateSession():
             return update_session(session, command, at)
-        case CreateSession():
-            raise AssertionError("the table has no row that creates a session twice")
+        case CreateSession() | RenewSession():
+            raise AssertionError("decide has answered these itself")
         case _:
             assert_never(command)
 

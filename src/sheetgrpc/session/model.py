@@ -148,3 +148,4 @@ class Session(msgspec.Struct, frozen=True):
     created_at: int = 0
     updated_at: int = 0
     ended_at: int | None = None
+    lease: int | None = None  # microseconds without a sign of life after which it expires; None: retention alone

@@ -15,11 +15,13 @@ from sheetgrpc.session.commands import (
     Command,
     ConfirmIntent,
     CreateSession,
+    ExpireSession,
     FinishExecution,
     GenerateSheet,
     ImportSheet,
     LabelSession,
     ParseSheet,
+    RenewSession,
     ResetSession,
     ResolveReference,
     SetScope,
@@ -153,7 +155,9 @@ TABLE: tuple[Row, ...] = (
     _row(ResetSession,     IDLE,                SCOPED,    SCOPE_SET,               when=_TO_SCOPED),
     _row(ResetSession,     IDLE,                EMPTY,                              when=_TO_EMPTY),
     _row(CloseSession,     IDLE,                None,                               when=_OUTCOME, ends=True),
+    _row(ExpireSession,    IDLE,                None,                               actions=(), ends=True),
     # What is no layer may change at any time.
+    _row(RenewSession,     ANY,                 None),
     _row(LabelSession,     ANY,                 None),
     _row(UpdateSession,    ANY,                 None),
 )

@@ -36,6 +36,7 @@ for _name, _where, _help in (
     ("show", "sessions:show", "Show a session."),
     ("events", "events:events", "Print the events of a session, or follow them."),
     ("label", "events:label", "Give a session a label to find it by."),
+    ("renew", "events:renew", "Give a session its time to live again."),
     ("watch", "watch:watch", "Watch an execution to its end."),
 ):
     app.command(f"sheetgrpc.cli.{_where}", name=_name, help=_help)

@@ -28,7 +28,7 @@ from sheetgrpc.client.session import Session
 from sheetgrpc.client.streams import ExecutionStream, Finished, Snapshot, Update
 from sheetgrpc.v1.execution_service_pb2 import PhaseCompleted, PhaseStarted, StatementResults
 from sheetgrpc.v1.progress_pb2 import Progress
-from sheetgrpc.v1.session_service_pb2 import SessionEvent
+from sheetgrpc.v1.session_service_pb2 import Reset, SessionEvent
 
 __all__ = [
     "NEVER",
@@ -46,6 +46,7 @@ __all__ = [
     "PhaseCompleted",
     "PhaseStarted",
     "Progress",
+    "Reset",
     "Retry",
     "ServerFault",
     "Session",

@@ -36,6 +36,7 @@ class CreateSession(msgspec.Struct, frozen=True):
     task_id: str = ""
     metadata: Mapping[str, Any] = {}
     labels: tuple[str, ...] = ()
+    lease: int | None = None  # microseconds
 
 
 class SetScope(msgspec.Struct, frozen=True):
@@ -104,6 +105,10 @@ class CloseSession(msgspec.Struct, frozen=True):
     outcome: Lifecycle
 
 
+class RenewSession(msgspec.Struct, frozen=True):
+    """Still here."""
+
+
 class LabelSession(msgspec.Struct, frozen=True):
     """Found by this label from now on, whoever had it."""
 
@@ -132,6 +137,7 @@ Intent = (
     | SubmitSheet
     | ResetSession
     | CloseSession
+    | RenewSession
     | LabelSession
     | UpdateSession
 )

@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from sheetgrpc.v1 import session_pb2 as sheetgrpc_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sheetgrpc/v1/session_service.proto\x12\x0csheetgrpc.v1\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asheetgrpc/v1/session.proto\"\xb8\x01\n\x14\x43reateSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x06\x63lient\x18\x02 \x01(\x0b\x32\x14.sheetgrpc.v1.Client\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"?\n\x15\x43reateSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"$\n\x11GetSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"<\n\x12GetSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\xdd\x01\n\x13ListSessionsRequest\x12*\n\x06states\x18\x01 \x03(\x0e\x32\x1a.sheetgrpc.v1.SessionState\x12\x32\n\nlifecycles\x18\x02 \x03(\x0e\x32\x1e.sheetgrpc.v1.SessionLifecycle\x12\r\n\x05label\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0f\n\x07task_id\x18\x05 \x01(\t\x12\x11\n\tparent_id\x18\x06 \x01(\t\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"X\n\x14ListSessionsResponse\x12\'\n\x08sessions\x18\x01 \x03(\x0b\x32\x15.sheetgrpc.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9f\x01\n\x13\x43loseSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12/\n\x07outcome\x18\x02 \x01(\x0e\x32\x1e.sheetgrpc.v1.SessionLifecycle\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\">\n\x14\x43loseSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\xf7\x01\n\x0fSetScopeRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x13\n\x0b\x65ntity_type\x18\x02 \x01(\t\x12-\n\nentity_ids\x18\x03 \x01(\x0b\x32\x17.sheetgrpc.v1.EntityIdsH\x00\x12,\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x1a.sheetgrpc.v1.EntityFilterH\x00\x12\r\n\x03\x61ll\x18\x05 \x01(\x08H\x00\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x07 \x01(\x03H\x01\x88\x01\x01\x42\n\n\x08selectorB\x13\n\x11_expected_version\":\n\x10SetScopeResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"l\n\x11\x43learScopeRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"<\n\x12\x43learScopeResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\x99\x01\n\x12SetTemplateRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x1a\n\x12target_entity_type\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"=\n\x13SetTemplateResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"o\n\x14\x43onfirmIntentRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"?\n\x15\x43onfirmIntentResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\x96\x01\n\x13ResetSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12&\n\x02to\x18\x02 \x01(\x0e\x32\x1a.sheetgrpc.v1.SessionState\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\">\n\x14ResetSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"}\n\x13LabelSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\">\n\x14LabelSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\xf8\x01\n\x14UpdateSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12/\n\x0bupdate_mask\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x08 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"?\n\x15UpdateSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"y\n\x18ListSessionEventsRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\r\n\x05types\x18\x03 \x03(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"`\n\x19ListSessionEventsResponse\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.sheetgrpc.v1.SessionEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\">\n\x13WatchSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"y\n\x14WatchSessionResponse\x12+\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.sheetgrpc.v1.SessionEventH\x00\x12*\n\x08\x62ookmark\x18\x02 \x01(\x0b\x32\x16.sheetgrpc.v1.BookmarkH\x00\x42\x08\n\x06update\"\x82\x01\n\x0cSessionEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04type\x18\x03 \x01(\t\x12(\n\x07payload\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x1c\n\x08\x42ookmark\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\x18\n\tEntityIds\x12\x0b\n\x03ids\x18\x01 \x03(\t\"u\n\x0c\x45ntityFilter\x12\x36\n\x06\x65quals\x18\x01 \x03(\x0b\x32&.sheetgrpc.v1.EntityFilter.EqualsEntry\x1a-\n\x0b\x45qualsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x8e\t\n\x0eSessionService\x12X\n\rCreateSession\x12\".sheetgrpc.v1.CreateSessionRequest\x1a#.sheetgrpc.v1.CreateSessionResponse\x12T\n\nGetSession\x12\x1f.sheetgrpc.v1.GetSessionRequest\x1a .sheetgrpc.v1.GetSessionResponse\"\x03\x90\x02\x01\x12Z\n\x0cListSessions\x12!.sheetgrpc.v1.ListSessionsRequest\x1a\".sheetgrpc.v1.ListSessionsResponse\"\x03\x90\x02\x01\x12U\n\x0c\x43loseSession\x12!.sheetgrpc.v1.CloseSessionRequest\x1a\".sheetgrpc.v1.CloseSessionResponse\x12I\n\x08SetScope\x12\x1d.sheetgrpc.v1.SetScopeRequest\x1a\x1e.sheetgrpc.v1.SetScopeResponse\x12O\n\nClearScope\x12\x1f.sheetgrpc.v1.ClearScopeRequest\x1a .sheetgrpc.v1.ClearScopeResponse\x12R\n\x0bSetTemplate\x12 .sheetgrpc.v1.SetTemplateRequest\x1a!.sheetgrpc.v1.SetTemplateResponse\x12X\n\rConfirmIntent\x12\".sheetgrpc.v1.ConfirmIntentRequest\x1a#.sheetgrpc.v1.ConfirmIntentResponse\x12U\n\x0cResetSession\x12!.sheetgrpc.v1.ResetSessionRequest\x1a\".sheetgrpc.v1.ResetSessionResponse\x12U\n\x0cLabelSession\x12!.sheetgrpc.v1.LabelSessionRequest\x1a\".sheetgrpc.v1.LabelSessionResponse\x12X\n\rUpdateSession\x12\".sheetgrpc.v1.UpdateSessionRequest\x1a#.sheetgrpc.v1.UpdateSessionResponse\x12i\n\x11ListSessionEvents\x12&.sheetgrpc.v1.ListSessionEventsRequest\x1a\'.sheetgrpc.v1.ListSessionEventsResponse\"\x03\x90\x02\x01\x12\\\n\x0cWatchSession\x12!.sheetgrpc.v1.WatchSessionRequest\x1a\".sheetgrpc.v1.WatchSessionResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sheetgrpc/v1/session_service.proto\x12\x0csheetgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asheetgrpc/v1/session.proto\"\xe2\x01\n\x14\x43reateSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x06\x63lient\x18\x02 \x01(\x0b\x32\x14.sheetgrpc.v1.Client\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12(\n\x05lease\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x15\x43reateSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"$\n\x11GetSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"<\n\x12GetSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\xdd\x01\n\x13ListSessionsRequest\x12*\n\x06states\x18\x01 \x03(\x0e\x32\x1a.sheetgrpc.v1.SessionState\x12\x32\n\nlifecycles\x18\x02 \x03(\x0e\x32\x1e.sheetgrpc.v1.SessionLifecycle\x12\r\n\x05label\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0f\n\x07task_id\x18\x05 \x01(\t\x12\x11\n\tparent_id\x18\x06 \x01(\t\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"X\n\x14ListSessionsResponse\x12\'\n\x08sessions\x18\x01 \x03(\x0b\x32\x15.sheetgrpc.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9f\x01\n\x13\x43loseSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12/\n\x07outcome\x18\x02 \x01(\x0e\x32\x1e.sheetgrpc.v1.SessionLifecycle\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\">\n\x14\x43loseSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"n\n\x13RenewSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\">\n\x14RenewSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\xf7\x01\n\x0fSetScopeRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x13\n\x0b\x65ntity_type\x18\x02 \x01(\t\x12-\n\nentity_ids\x18\x03 \x01(\x0b\x32\x17.sheetgrpc.v1.EntityIdsH\x00\x12,\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x1a.sheetgrpc.v1.EntityFilterH\x00\x12\r\n\x03\x61ll\x18\x05 \x01(\x08H\x00\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x07 \x01(\x03H\x01\x88\x01\x01\x42\n\n\x08selectorB\x13\n\x11_expected_version\":\n\x10SetScopeResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"l\n\x11\x43learScopeRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"<\n\x12\x43learScopeResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\x99\x01\n\x12SetTemplateRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x1a\n\x12target_entity_type\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"=\n\x13SetTemplateResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"o\n\x14\x43onfirmIntentRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"?\n\x15\x43onfirmIntentResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\x96\x01\n\x13ResetSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12&\n\x02to\x18\x02 \x01(\x0e\x32\x1a.sheetgrpc.v1.SessionState\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\">\n\x14ResetSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"}\n\x13LabelSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\">\n\x14LabelSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\xf8\x01\n\x14UpdateSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12/\n\x0bupdate_mask\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x08 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"?\n\x15UpdateSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"y\n\x18ListSessionEventsRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\r\n\x05types\x18\x03 \x03(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"`\n\x19ListSessionEventsResponse\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.sheetgrpc.v1.SessionEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"S\n\x13WatchSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x13\n\x0bincarnation\x18\x03 \x01(\t\"\x9f\x01\n\x14WatchSessionResponse\x12+\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.sheetgrpc.v1.SessionEventH\x00\x12*\n\x08\x62ookmark\x18\x02 \x01(\x0b\x32\x16.sheetgrpc.v1.BookmarkH\x00\x12$\n\x05reset\x18\x03 \x01(\x0b\x32\x13.sheetgrpc.v1.ResetH\x00\x42\x08\n\x06update\"\x82\x01\n\x0cSessionEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04type\x18\x03 \x01(\t\x12(\n\x07payload\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x1c\n\x08\x42ookmark\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"A\n\x05Reset\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\x12\x10\n\x08sequence\x18\x02 \x01(\x03\"\x18\n\tEntityIds\x12\x0b\n\x03ids\x18\x01 \x03(\t\"u\n\x0c\x45ntityFilter\x12\x36\n\x06\x65quals\x18\x01 \x03(\x0b\x32&.sheetgrpc.v1.EntityFilter.EqualsEntry\x1a-\n\x0b\x45qualsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xe5\t\n\x0eSessionService\x12X\n\rCreateSession\x12\".sheetgrpc.v1.CreateSessionRequest\x1a#.sheetgrpc.v1.CreateSessionResponse\x12T\n\nGetSession\x12\x1f.sheetgrpc.v1.GetSessionRequest\x1a .sheetgrpc.v1.GetSessionResponse\"\x03\x90\x02\x01\x12Z\n\x0cListSessions\x12!.sheetgrpc.v1.ListSessionsRequest\x1a\".sheetgrpc.v1.ListSessionsResponse\"\x03\x90\x02\x01\x12U\n\x0c\x43loseSession\x12!.sheetgrpc.v1.CloseSessionRequest\x1a\".sheetgrpc.v1.CloseSessionResponse\x12U\n\x0cRenewSession\x12!.sheetgrpc.v1.RenewSessionRequest\x1a\".sheetgrpc.v1.RenewSessionResponse\x12I\n\x08SetScope\x12\x1d.sheetgrpc.v1.SetScopeRequest\x1a\x1e.sheetgrpc.v1.SetScopeResponse\x12O\n\nClearScope\x12\x1f.sheetgrpc.v1.ClearScopeRequest\x1a .sheetgrpc.v1.ClearScopeResponse\x12R\n\x0bSetTemplate\x12 .sheetgrpc.v1.SetTemplateRequest\x1a!.sheetgrpc.v1.SetTemplateResponse\x12X\n\rConfirmIntent\x12\".sheetgrpc.v1.ConfirmIntentRequest\x1a#.sheetgrpc.v1.ConfirmIntentResponse\x12U\n\x0cResetSession\x12!.sheetgrpc.v1.ResetSessionRequest\x1a\".sheetgrpc.v1.ResetSessionResponse\x12U\n\x0cLabelSession\x12!.sheetgrpc.v1.LabelSessionRequest\x1a\".sheetgrpc.v1.LabelSessionResponse\x12X\n\rUpdateSession\x12\".sheetgrpc.v1.UpdateSessionRequest\x1a#.sheetgrpc.v1.UpdateSessionResponse\x12i\n\x11ListSessionEvents\x12&.sheetgrpc.v1.ListSessionEventsRequest\x1a\'.sheetgrpc.v1.ListSessionEventsResponse\"\x03\x90\x02\x01\x12\\\n\x0cWatchSession\x12!.sheetgrpc.v1.WatchSessionRequest\x1a\".sheetgrpc.v1.WatchSessionResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,68 +46,74 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONSERVICE'].methods_by_name['ListSessionEvents']._serialized_options = b'\220\002\001'
   _globals['_SESSIONSERVICE'].methods_by_name['WatchSession']._loaded_options = None
   _globals['_SESSIONSERVICE'].methods_by_name['WatchSession']._serialized_options = b'\220\002\001'
-  _globals['_CREATESESSIONREQUEST']._serialized_start=178
-  _globals['_CREATESESSIONREQUEST']._serialized_end=362
-  _globals['_CREATESESSIONRESPONSE']._serialized_start=364
-  _globals['_CREATESESSIONRESPONSE']._serialized_end=427
-  _globals['_GETSESSIONREQUEST']._serialized_start=429
-  _globals['_GETSESSIONREQUEST']._serialized_end=465
-  _globals['_GETSESSIONRESPONSE']._serialized_start=467
-  _globals['_GETSESSIONRESPONSE']._serialized_end=527
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=530
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=751
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=753
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=841
-  _globals['_CLOSESESSIONREQUEST']._serialized_start=844
-  _globals['_CLOSESESSIONREQUEST']._serialized_end=1003
-  _globals['_CLOSESESSIONRESPONSE']._serialized_start=1005
-  _globals['_CLOSESESSIONRESPONSE']._serialized_end=1067
-  _globals['_SETSCOPEREQUEST']._serialized_start=1070
-  _globals['_SETSCOPEREQUEST']._serialized_end=1317
-  _globals['_SETSCOPERESPONSE']._serialized_start=1319
-  _globals['_SETSCOPERESPONSE']._serialized_end=1377
-  _globals['_CLEARSCOPEREQUEST']._serialized_start=1379
-  _globals['_CLEARSCOPEREQUEST']._serialized_end=1487
-  _globals['_CLEARSCOPERESPONSE']._serialized_start=1489
-  _globals['_CLEARSCOPERESPONSE']._serialized_end=1549
-  _globals['_SETTEMPLATEREQUEST']._serialized_start=1552
-  _globals['_SETTEMPLATEREQUEST']._serialized_end=1705
-  _globals['_SETTEMPLATERESPONSE']._serialized_start=1707
-  _globals['_SETTEMPLATERESPONSE']._serialized_end=1768
-  _globals['_CONFIRMINTENTREQUEST']._serialized_start=1770
-  _globals['_CONFIRMINTENTREQUEST']._serialized_end=1881
-  _globals['_CONFIRMINTENTRESPONSE']._serialized_start=1883
-  _globals['_CONFIRMINTENTRESPONSE']._serialized_end=1946
-  _globals['_RESETSESSIONREQUEST']._serialized_start=1949
-  _globals['_RESETSESSIONREQUEST']._serialized_end=2099
-  _globals['_RESETSESSIONRESPONSE']._serialized_start=2101
-  _globals['_RESETSESSIONRESPONSE']._serialized_end=2163
-  _globals['_LABELSESSIONREQUEST']._serialized_start=2165
-  _globals['_LABELSESSIONREQUEST']._serialized_end=2290
-  _globals['_LABELSESSIONRESPONSE']._serialized_start=2292
-  _globals['_LABELSESSIONRESPONSE']._serialized_end=2354
-  _globals['_UPDATESESSIONREQUEST']._serialized_start=2357
-  _globals['_UPDATESESSIONREQUEST']._serialized_end=2605
-  _globals['_UPDATESESSIONRESPONSE']._serialized_start=2607
-  _globals['_UPDATESESSIONRESPONSE']._serialized_end=2670
-  _globals['_LISTSESSIONEVENTSREQUEST']._serialized_start=2672
-  _globals['_LISTSESSIONEVENTSREQUEST']._serialized_end=2793
-  _globals['_LISTSESSIONEVENTSRESPONSE']._serialized_start=2795
-  _globals['_LISTSESSIONEVENTSRESPONSE']._serialized_end=2891
-  _globals['_WATCHSESSIONREQUEST']._serialized_start=2893
-  _globals['_WATCHSESSIONREQUEST']._serialized_end=2955
-  _globals['_WATCHSESSIONRESPONSE']._serialized_start=2957
-  _globals['_WATCHSESSIONRESPONSE']._serialized_end=3078
-  _globals['_SESSIONEVENT']._serialized_start=3081
-  _globals['_SESSIONEVENT']._serialized_end=3211
-  _globals['_BOOKMARK']._serialized_start=3213
-  _globals['_BOOKMARK']._serialized_end=3241
-  _globals['_ENTITYIDS']._serialized_start=3243
-  _globals['_ENTITYIDS']._serialized_end=3267
-  _globals['_ENTITYFILTER']._serialized_start=3269
-  _globals['_ENTITYFILTER']._serialized_end=3386
-  _globals['_ENTITYFILTER_EQUALSENTRY']._serialized_start=3341
-  _globals['_ENTITYFILTER_EQUALSENTRY']._serialized_end=3386
-  _globals['_SESSIONSERVICE']._serialized_start=3389
-  _globals['_SESSIONSERVICE']._serialized_end=4555
+  _globals['_CREATESESSIONREQUEST']._serialized_start=210
+  _globals['_CREATESESSIONREQUEST']._serialized_end=436
+  _globals['_CREATESESSIONRESPONSE']._serialized_start=438
+  _globals['_CREATESESSIONRESPONSE']._serialized_end=501
+  _globals['_GETSESSIONREQUEST']._serialized_start=503
+  _globals['_GETSESSIONREQUEST']._serialized_end=539
+  _globals['_GETSESSIONRESPONSE']._serialized_start=541
+  _globals['_GETSESSIONRESPONSE']._serialized_end=601
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=604
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=825
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=827
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=915
+  _globals['_CLOSESESSIONREQUEST']._serialized_start=918
+  _globals['_CLOSESESSIONREQUEST']._serialized_end=1077
+  _globals['_CLOSESESSIONRESPONSE']._serialized_start=1079
+  _globals['_CLOSESESSIONRESPONSE']._serialized_end=1141
+  _globals['_RENEWSESSIONREQUEST']._serialized_start=1143
+  _globals['_RENEWSESSIONREQUEST']._serialized_end=1253
+  _globals['_RENEWSESSIONRESPONSE']._serialized_start=1255
+  _globals['_RENEWSESSIONRESPONSE']._serialized_end=1317
+  _globals['_SETSCOPEREQUEST']._serialized_start=1320
+  _globals['_SETSCOPEREQUEST']._serialized_end=1567
+  _globals['_SETSCOPERESPONSE']._serialized_start=1569
+  _globals['_SETSCOPERESPONSE']._serialized_end=1627
+  _globals['_CLEARSCOPEREQUEST']._serialized_start=1629
+  _globals['_CLEARSCOPEREQUEST']._serialized_end=1737
+  _globals['_CLEARSCOPERESPONSE']._serialized_start=1739
+  _globals['_CLEARSCOPERESPONSE']._serialized_end=1799
+  _globals['_SETTEMPLATEREQUEST']._serialized_start=1802
+  _globals['_SETTEMPLATEREQUEST']._serialized_end=1955
+  _globals['_SETTEMPLATERESPONSE']._serialized_start=1957
+  _globals['_SETTEMPLATERESPONSE']._serialized_end=2018
+  _globals['_CONFIRMINTENTREQUEST']._serialized_start=2020
+  _globals['_CONFIRMINTENTREQUEST']._serialized_end=2131
+  _globals['_CONFIRMINTENTRESPONSE']._serialized_start=2133
+  _globals['_CONFIRMINTENTRESPONSE']._serialized_end=2196
+  _globals['_RESETSESSIONREQUEST']._serialized_start=2199
+  _globals['_RESETSESSIONREQUEST']._serialized_end=2349
+  _globals['_RESETSESSIONRESPONSE']._serialized_start=2351
+  _globals['_RESETSESSIONRESPONSE']._serialized_end=2413
+  _globals['_LABELSESSIONREQUEST']._serialized_start=2415
+  _globals['_LABELSESSIONREQUEST']._serialized_end=2540
+  _globals['_LABELSESSIONRESPONSE']._serialized_start=2542
+  _globals['_LABELSESSIONRESPONSE']._serialized_end=2604
+  _globals['_UPDATESESSIONREQUEST']._serialized_start=2607
+  _globals['_UPDATESESSIONREQUEST']._serialized_end=2855
+  _globals['_UPDATESESSIONRESPONSE']._serialized_start=2857
+  _globals['_UPDATESESSIONRESPONSE']._serialized_end=2920
+  _globals['_LISTSESSIONEVENTSREQUEST']._serialized_start=2922
+  _globals['_LISTSESSIONEVENTSREQUEST']._serialized_end=3043
+  _globals['_LISTSESSIONEVENTSRESPONSE']._serialized_start=3045
+  _globals['_LISTSESSIONEVENTSRESPONSE']._serialized_end=3141
+  _globals['_WATCHSESSIONREQUEST']._serialized_start=3143
+  _globals['_WATCHSESSIONREQUEST']._serialized_end=3226
+  _globals['_WATCHSESSIONRESPONSE']._serialized_start=3229
+  _globals['_WATCHSESSIONRESPONSE']._serialized_end=3388
+  _globals['_SESSIONEVENT']._serialized_start=3391
+  _globals['_SESSIONEVENT']._serialized_end=3521
+  _globals['_BOOKMARK']._serialized_start=3523
+  _globals['_BOOKMARK']._serialized_end=3551
+  _globals['_RESET']._serialized_start=3553
+  _globals['_RESET']._serialized_end=3618
+  _globals['_ENTITYIDS']._serialized_start=3620
+  _globals['_ENTITYIDS']._serialized_end=3644
+  _globals['_ENTITYFILTER']._serialized_start=3646
+  _globals['_ENTITYFILTER']._serialized_end=3763
+  _globals['_ENTITYFILTER_EQUALSENTRY']._serialized_start=3718
+  _globals['_ENTITYFILTER_EQUALSENTRY']._serialized_end=3763
+  _globals['_SESSIONSERVICE']._serialized_start=3766
+  _globals['_SESSIONSERVICE']._serialized_end=5019
 # @@protoc_insertion_point(module_scope)

@@ -42,8 +42,10 @@ _SHOWN = 20  # bad values of one field that are told
 _RESETS = {STATES.write(state): state for state in (State.SCOPED, State.EMPTY)}
 
 
-def read_create_session(form: Form, request: session_service_pb2.CreateSessionRequest) -> intents.CreateSession:
-    """CreateSession."""
+def read_create_session(
+    form: Form, request: session_service_pb2.CreateSessionRequest, max_lease: int
+) -> intents.CreateSession:
+    """CreateSession; `max_lease` in microseconds."""
     return intents.CreateSession(
         name=form.text("name", request.name),
         client=Client(
@@ -55,7 +57,17 @@ def read_create_session(form: Form, request: session_service_pb2.CreateSessionRe
         task_id=form.text("task_id", request.task_id),
         metadata=_read_metadata(form, request.metadata),
         labels=form.labels("labels", list(request.labels)),
+        lease=_read_lease(form, request, max_lease),
     )
+
+
+def _read_lease(form: Form, request: session_service_pb2.CreateSessionRequest, longest: int) -> int | None:
+    if not request.HasField("lease"):
+        return None
+    lease = read_timeout(form, "lease", request.lease)
+    if lease > longest:
+        form.refuse("lease", f"must be at most {longest / 1_000_000:g} seconds, as long as sessions are kept")
+    return lease
 
 
 def read_label_session(form: Form, request: session_service_pb2.LabelSessionRequest) -> intents.LabelSession:

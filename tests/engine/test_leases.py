@@ -348,3 +348,19 @@ async def test_a_read_does_not_fail_where_the_writer_cannot_be_had(path: Path) -
             await held.open(None, None)
             assert (await fleet.engine.get_session(session)).row.session.lifecycle is Lifecycle.PENDING
         assert (await fleet.engine.get_session(session)).row.session.lifecycle is Lifecycle.EXPIRED
+
+
+async def test_a_command_that_waited_past_the_deadline_is_refused(path: Path) -> None:
+    """D-9: looked in time, had the writer too late."""
+    hands = Hands()
+    async with drive_by(hands, path) as fleet:
+        session = await open_leased(fleet, 10)
+        hands.go(9)
+        async with fleet.engine.store.begin() as held:
+            await held.open(None, None)
+            late = asyncio.create_task(refusal(fleet, session))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            hands.go(1)
+        assert await late is EXPIRED
+        assert (await stored(fleet, session)).session.lifecycle is Lifecycle.EXPIRED

@@ -43,4 +43,4 @@ def last_spare(session: Session, max_events: int) -> int:
     """The last event that may be trimmed: not one of the newest, nor one that an undo or redo goes back to."""
     # Stacks of sequences; a session without them keeps none.
     stacks: tuple[int, ...] = (*getattr(session, "undo", ()), *getattr(session, "redo", ()))
-    return min(session.version - max(max_events, 1), *(sequence - 1 for sequence in stacks))
+    return min(session.version - max(max_events, 1), min(stacks, default=session.version) - 1)

@@ -71,6 +71,7 @@ async def call_everything(client: Client) -> None:
         session.submit_sheet(confirm=True, mode="ATOMIC_COLLECT"),
         session.execute_sheet(confirm=True),
         session.reset("EMPTY"),
+        session.renew(),
         session.close("FAILED"),
         client.sheets.check("(a.b)"),
         client.sheets.get(session="x"),

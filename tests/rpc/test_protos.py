@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RPCS = {
     "SessionService": (
         "CreateSession GetSession? ListSessions? CloseSession SetScope ClearScope SetTemplate ConfirmIntent"
-        " ResetSession LabelSession UpdateSession ListSessionEvents? WatchSession?>"
+        " ResetSession RenewSession LabelSession UpdateSession ListSessionEvents? WatchSession?>"
     ),
     "SheetService": (
         "CheckSheet? ImportSheet GenerateSheet ParseSheet ResolveReference GetSheet? ListStatements? ListPhases?"
@@ -43,8 +43,8 @@ RPCS = {
 CHANGING = "request_id expected_version:int64?"
 PAGED = "page_size:int32 page_token"
 ANSWERED_BY_SESSION = (
-    "CreateSession GetSession UpdateSession LabelSession CloseSession ResetSession SetScope ClearScope SetTemplate"
-    " ConfirmIntent"
+    "CreateSession GetSession UpdateSession LabelSession CloseSession RenewSession ResetSession SetScope ClearScope"
+    " SetTemplate ConfirmIntent"
 )
 ONE_SHEET = "session? sheet_id?"
 UPDATE = (
@@ -57,22 +57,24 @@ FIELDS = {
         " unresolved_count:int32 progress:Progress scope:Scope template target_entity_type sheet_id sheet_digest"
         " last_execution_id last_execution_succeeded:bool symbol_count:int32 symbols:map<string,string> labels*"
         " parent_id allowed_actions* client:Client role task_id metadata:Struct event_count:int64 create_time:Timestamp"
-        " update_time:Timestamp expire_time:Timestamp end_time:Timestamp"
+        " update_time:Timestamp expire_time:Timestamp end_time:Timestamp oldest_sequence:int64 lease:Duration"
     ),
     "Progress": "completed:int32 total:int32",
     "Scope": "entity_type entity_count:int32 source",
     "Client": "name version target",
-    "CreateSessionRequest": "name client:Client role task_id metadata:Struct labels* request_id",
+    "CreateSessionRequest": "name client:Client role task_id metadata:Struct labels* request_id lease:Duration",
     "GetSessionRequest": "session",
     "ListSessionsRequest": (f"states:SessionState* lifecycles:SessionLifecycle* label role task_id parent_id {PAGED}"),
     "CloseSessionRequest": f"session outcome:SessionLifecycle {CHANGING}",
     "SetScopeRequest": f"session entity_type entity_ids:EntityIds filter:EntityFilter all:bool? {CHANGING}",
+    "RenewSessionRequest": f"session {CHANGING}",
     "LabelSessionRequest": f"session label {CHANGING}",
     "UpdateSessionRequest": f"session name role task_id metadata:Struct update_mask:FieldMask {CHANGING}",
     "ListSessionEventsRequest": f"session after_sequence:int64 types* {PAGED}",
     "ListSessionEventsResponse": "events:SessionEvent* next_page_token",
-    "WatchSessionRequest": "session after_sequence:int64",
-    "WatchSessionResponse": "event:SessionEvent bookmark:Bookmark",
+    "WatchSessionRequest": "session after_sequence:int64 incarnation",
+    "WatchSessionResponse": "event:SessionEvent bookmark:Bookmark reset:Reset",
+    "Reset": "session:Session sequence:int64",
     "SessionEvent": "sequence:int64 time:Timestamp type payload:Struct",
     "Bookmark": "sequence:int64",
     "EntityIds": "ids*",
@@ -340,7 +342,7 @@ def test_resources_have_no_field_of_a_later_issue(message: str, fields: set[str]
     ("message", "oneof", "members"),
     [
         ("SetScopeRequest", "selector", "entity_ids filter all"),
-        ("WatchSessionResponse", "update", "event bookmark"),
+        ("WatchSessionResponse", "update", "event bookmark reset"),
         *(
             (f"{rpc}Request", "target", "session sheet_id")
             for rpc in ("GetSheet", "ListStatements", "ListPhases", "ListDiagnostics", "ListReferences")

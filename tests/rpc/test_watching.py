@@ -93,7 +93,7 @@ async def test_the_guarantees_hold_over_random_disconnects(start_server: StartSe
 
 
 def calls(*parts: tuple[int, str]) -> list[Connection]:
-    """Recordings in short: where a connection began; `1` an event, `b1` a bookmark, `r1` a reset, `1!` one with other facts."""
+    """Recordings in short: where each began; `1` an event, `b1` a bookmark, `r1` a reset, `1!` one with other facts."""
     return [Connection(after, [_message(word) for word in words.split()]) for after, words in parts]
 
 

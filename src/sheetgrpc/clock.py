@@ -35,8 +35,14 @@ def monotonic() -> float:
 class Draws:
     """Hands out draws whose ids rise strictly."""
 
-    def __init__(self, now: Callable[[], int] = wall_clock, entropy: Callable[[int], int] = secrets.randbits) -> None:
-        """`now` answers microseconds, `entropy(n)` answers n random bits."""
+    def __init__(
+        self,
+        now: Callable[[], int] = wall_clock,
+        entropy: Callable[[int], int] = secrets.randbits,
+        monotonic: Callable[[], float] = monotonic,
+    ) -> None:
+        """`now` answers microseconds, `entropy(n)` n random bits, `monotonic` seconds that never go back."""
+        self.monotonic = monotonic
         self._now = now
         self._entropy = entropy
         self._millisecond = 0

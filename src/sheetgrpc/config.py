@@ -100,6 +100,18 @@ def _some_seconds(text: str) -> float:
     return seconds
 
 
+def _days(text: str) -> float:
+    if not re.fullmatch(r"\d{1,5}(\.\d+)?", text) or not float(text):
+        raise ValueError("must be a number of days, more than 0 and less than 100000, such as 7 or 0.5")
+    return float(text)
+
+
+def _many_events(text: str) -> int:
+    if not re.fullmatch(r"\d{3,9}", text) or int(text) < 100:
+        raise ValueError("must be a whole number from 100 to 999999999")
+    return int(text)
+
+
 def _size(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None or not 0 < (size := int(match[1]) * _SIZE_UNITS.get(match[2], 1)) < 2**31:
@@ -143,6 +155,21 @@ class Settings:
     request_id_ttl: float = _setting(
         86400.0, _some_seconds, "how long a request id is remembered", text="24h", fallback="IDEMPOTENCY_TTL_SECONDS"
     )
+    retention_days: float = _setting(
+        7.0,
+        _days,
+        "days that a session is kept without a sign of life, and again after its end; fractions are allowed",
+        text="7",
+        fallback="SESSION_RETENTION_DAYS",
+    )
+    max_session_events: int = _setting(
+        100_000,
+        _many_events,
+        "events that a live session keeps however old they are; beyond them, those older than retention_days go",
+    )
+    sweep_interval: float = _setting(
+        1.0, _some_seconds, "how often the sweeper looks for what has expired or is to be deleted", text="1s"
+    )
     execution_timeout: float = _setting(
         0.0, _seconds, "how long a run may take where its submit says nothing; 0 means without limit", text="0s"
     )
@@ -165,6 +192,11 @@ class Settings:
     def request_id_ttl_us(self) -> int:
         """`request_id_ttl` in microseconds."""
         return round(self.request_id_ttl * 1_000_000)
+
+    @property
+    def retention_us(self) -> int:
+        """`retention_days` in microseconds."""
+        return round(self.retention_days * 86_400_000_000)
 
     @property
     def execution_timeout_us(self) -> int | None:

@@ -76,6 +76,7 @@ async def call_everything(client: Client) -> None:
         session.undo(),
         session.redo(),
         session.fork(at_sequence=1, name="n", expected_version=1),
+        session.renew(),
         session.close("FAILED"),
         client.sheets.check("(a.b)"),
         client.sheets.get(session="x"),

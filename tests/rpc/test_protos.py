@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RPCS = {
     "SessionService": (
         "CreateSession GetSession? ListSessions? CloseSession SetScope ClearScope SetTemplate ConfirmIntent"
-        " ResetSession UndoSession RedoSession ForkSession LabelSession UpdateSession AppendSessionEvents"
+        " ResetSession UndoSession RedoSession ForkSession RenewSession LabelSession UpdateSession AppendSessionEvents"
         " ListSessionEvents? WatchSession?>"
     ),
     "SheetService": (
@@ -45,8 +45,8 @@ RPCS = {
 CHANGING = "request_id expected_version:int64?"
 PAGED = "page_size:int32 page_token"
 ANSWERED_BY_SESSION = (
-    "CreateSession UpdateSession LabelSession CloseSession ResetSession SetScope ClearScope SetTemplate ConfirmIntent"
-    " UndoSession RedoSession ForkSession"
+    "CreateSession UpdateSession LabelSession CloseSession RenewSession ResetSession SetScope ClearScope SetTemplate"
+    " ConfirmIntent UndoSession RedoSession ForkSession"
 )
 ONE_SHEET = "session? sheet_id?"
 UPDATE = (
@@ -59,18 +59,20 @@ FIELDS = {
         " unresolved_count:int32 progress:Progress scope:Scope template target_entity_type sheet_id sheet_digest"
         " last_execution_id last_execution_succeeded:bool symbol_count:int32 symbols:map<string,string> labels*"
         " parent_id allowed_actions* client:Client role task_id metadata:Struct event_count:int64 create_time:Timestamp"
-        " update_time:Timestamp expire_time:Timestamp end_time:Timestamp"
+        " update_time:Timestamp expire_time:Timestamp end_time:Timestamp oldest_sequence:int64 lease:Duration"
     ),
     "Progress": "completed:int32 total:int32",
     "Scope": "entity_type entity_count:int32 source",
     "Client": "name version target",
-    "CreateSessionRequest": "name client:Client role task_id metadata:Struct labels* request_id",
+    "CreateSessionRequest": "name client:Client role task_id metadata:Struct labels* request_id lease:Duration",
     "CloseSessionRequest": f"session outcome:SessionLifecycle {CHANGING}",
     "SetScopeRequest": f"session entity_type entity_ids:EntityIds filter:EntityFilter all:bool? {CHANGING}",
+    "RenewSessionRequest": f"session {CHANGING}",
     "LabelSessionRequest": f"session label {CHANGING}",
     "UpdateSessionRequest": f"session name role task_id metadata:Struct update_mask:FieldMask {CHANGING}",
-    "WatchSessionRequest": "session after_sequence:int64",
-    "WatchSessionResponse": "event:SessionEvent bookmark:Bookmark",
+    "WatchSessionRequest": "session after_sequence:int64 incarnation",
+    "WatchSessionResponse": "event:SessionEvent bookmark:Bookmark reset:Reset",
+    "Reset": "session:Session sequence:int64",
     "Bookmark": "sequence:int64",
     "EntityIds": "ids*",
     "EntityFilter": "equals:map<string,string>",
@@ -340,7 +342,7 @@ def test_resources_have_no_field_of_a_later_issue(message: str, fields: set[str]
     ("message", "oneof", "members"),
     [
         ("SetScopeRequest", "selector", "entity_ids filter all"),
-        ("WatchSessionResponse", "update", "event bookmark"),
+        ("WatchSessionResponse", "update", "event bookmark reset"),
         *(
             (f"{rpc}Request", "target", "session sheet_id")
             for rpc in ("GetSheet", "ListStatements", "ListPhases", "ListDiagnostics", "ListReferences")

@@ -16,6 +16,7 @@ from sheetgrpc.session.commands import (
     Command,
     ConfirmIntent,
     CreateSession,
+    ExpireSession,
     FinishExecution,
     ForkSession,
     GenerateSheet,
@@ -23,6 +24,7 @@ from sheetgrpc.session.commands import (
     LabelSession,
     ParseSheet,
     RedoSession,
+    RenewSession,
     ResetSession,
     ResolveReference,
     SetScope,
@@ -159,7 +161,7 @@ SITUATIONS: dict[str, Session] = {
     "U": run(CREATE, SCOPE, TEMPLATE, UNDO),
     "Co": run(*_SCOPED, _READY, CloseSession(outcome=Lifecycle.COMPLETED)),
     "Fa": run(*_SCOPED, CloseSession(outcome=Lifecycle.FAILED)),
-    "Ex": replace(run(*_SCOPED, _READY), lifecycle=Lifecycle.EXPIRED),
+    "Ex": run(*_SCOPED, _READY, ExpireSession(by="lease")),
 }
 
 
@@ -199,6 +201,8 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "CloseSession.completed": lambda _: CloseSession(outcome=Lifecycle.COMPLETED),
     "CloseSession.failed": lambda _: CloseSession(outcome=Lifecycle.FAILED),
     "CloseSession.expired": lambda _: CloseSession(outcome=Lifecycle.EXPIRED),
+    "ExpireSession": lambda _: ExpireSession(by="retention"),
+    "RenewSession": lambda _: RenewSession(),
     "LabelSession": lambda _: LabelSession(label="payroll"),
     "UpdateSession": lambda _: UpdateSession(role="", metadata={"ticket": None}),
     "AppendSessionEvents": lambda _: AppendSessionEvents(entries=(Entry(EntryKind.WARN, "low on disk"),)),

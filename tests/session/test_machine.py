@@ -70,9 +70,9 @@ def test_a_pending_session_can_be_closed_at_once() -> None:
     assert (session.lifecycle, session.ended_at, session.state) == (Lifecycle.COMPLETED, 1_001, State.EMPTY)
 
 
-def test_only_a_closed_session_has_an_end() -> None:
+def test_only_a_closed_or_expired_session_has_an_end() -> None:
     ended = {name for name, session in SITUATIONS.items() if session.ended_at is not None}
-    assert ended == {"Co", "Fa"}
+    assert ended == {"Co", "Fa", "Ex"}
 
 
 def test_commands_without_a_session_are_refused_as_not_found() -> None:

@@ -20,7 +20,8 @@ from tests.engine.test_recovery import _claim
 
 from sheetgrpc.clock import Draws
 from sheetgrpc.engine import intents
-from sheetgrpc.session.model import Client, Lifecycle
+from sheetgrpc.session.evolution import fold
+from sheetgrpc.session.model import Client, Entry, EntryKind, Lifecycle
 
 NOON = 1_790_000_000_000_000
 """When the rows came about, in microseconds."""
@@ -36,6 +37,8 @@ async def fill(path: Path) -> None:
         await _apply(fleet)
         await _collect(fleet)
         await _resolve(fleet)
+        await _go_back(fleet)
+        await _age(fleet)
     async with drive(path, draws=draws, start=False) as fleet:
         await fleet.submit(await fleet.ready('(port.ensure :code "A")'))
         await _claim(fleet, await fleet.submit(await fleet.ready('(port.ensure :code "B")')))
@@ -78,6 +81,29 @@ async def _resolve(fleet: Driver) -> None:
     (reference,) = sheet.unresolved_references
     chosen = str(reference.row.candidates[0].entity_id)
     await fleet.call(session, intents.ResolveReference(reference.row.reference.ref_id, chosen))
+
+
+async def _go_back(fleet: Driver) -> None:
+    """One with a step to redo and lines of a terminal, and its fork."""
+    session = await fleet.open("undone")
+    await fleet.parse(session, OPEN)
+    await fleet.call(session, intents.UndoSession())
+    await fleet.call(session, intents.AppendSessionEvents((Entry(EntryKind.WARN, "one step back", {"steps": 1}),)))
+    await fleet.call(session, intents.ForkSession(name="forked"))
+
+
+async def _age(fleet: Driver) -> None:
+    """One with a lease, one whose log was trimmed, one on its way out that leaves results behind."""
+    await fleet.call("", intents.CreateSession(name="leased", lease=60_000_000))
+    store = fleet.engine.store
+    trimmed = await fleet.open("trimmed")
+    for name in "abc":
+        await fleet.call(trimmed, intents.UpdateSession(name=name))
+    found = (await store.session(trimmed)).session
+    assert await store.upkeep.trim(found, fold([row.event for row in await store.events(trimmed, 0, 2)]))
+    gone = (await fleet.run('(port.ensure :code "G")')).session
+    await fleet.call(gone, intents.CloseSession(Lifecycle.FAILED))
+    assert await store.upkeep.purge(gone, NOON * 2)
 
 
 def main() -> None:

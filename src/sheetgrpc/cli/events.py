@@ -1,4 +1,4 @@
-"""`sheetgrpc events` and `label`: the log of a session, and another name to find it by."""
+"""`sheetgrpc events`, `label`, `renew`: the log of a session, another name to find it by, more time for it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,8 @@ from sheetgrpc.cli.connecting import reaching
 from sheetgrpc.cli.documents import document_of, print_document
 from sheetgrpc.cli.failure import NOT_BEGUN, Failure
 from sheetgrpc.cli.options import DEFAULT_ADDRESS, Address, AsJson
-from sheetgrpc.cli.terminal import shorten, stdout
-from sheetgrpc.client import SessionEvent
+from sheetgrpc.cli.terminal import shorten, shown_time, stdout
+from sheetgrpc.client import Reset, SessionEvent
 
 _FACTS = 100  # characters
 
@@ -36,7 +36,9 @@ async def events(
         if follow:
             async with client.sessions.watch(session, after_sequence=after) as watched:
                 async for event in watched:
-                    if not types or event.type in types:
+                    if isinstance(event, Reset):
+                        stdout().line(f"{event.sequence:>5}  the events up to here are gone; it goes on after them")
+                    elif not types or event.type in types:
                         show_event(event)
             return
         listed = client.sessions.events(session, after_sequence=after, types=types)
@@ -66,6 +68,15 @@ async def label(
         found = await client.sessions.get(session)
         await found.label(text)
     stdout().line(f'"{text}" now means session {found.id}')
+
+
+async def renew(session: SessionName, /, *, address: Address = DEFAULT_ADDRESS) -> None:
+    """Show a session a sign of life: the time until it expires begins again."""
+    async with reaching(address) as client:
+        found = await client.sessions.get(session)
+        await found.renew()
+    until = f"until {shown_time(found.now.expire_time)}" if found.now.HasField("expire_time") else "as long as it runs"
+    stdout().line(f"session {found.id} lives {until}")
 
 
 def _facts(prefix: str, values: Mapping[str, object]) -> Iterator[str]:

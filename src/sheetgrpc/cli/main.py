@@ -41,6 +41,7 @@ for _name, _where, _help in (
     ("redo", "forking:redo", "Take the last undo of a session back."),
     ("resume", "resume:resume", "Show the end of a session's log, to go on with it."),
     ("record", "resume:record", "Record lines of a terminal in a session's log."),
+    ("renew", "events:renew", "Give a session its time to live again."),
     ("watch", "watch:watch", "Watch an execution to its end."),
     ("snapshot", "snapshots:snapshot", "Write a database to a file, also while a server runs on it."),
     ("restore", "snapshots:restore", "Make a new database of a snapshot."),

@@ -12,8 +12,7 @@ from sheetgrpc.cli.documents import document_of, print_document
 from sheetgrpc.cli.events import SessionName, show_event
 from sheetgrpc.cli.failure import NOT_BEGUN, Failure
 from sheetgrpc.cli.options import DEFAULT_ADDRESS, Address, AsJson, read_word
-from sheetgrpc.cli.sessions import show_time
-from sheetgrpc.cli.terminal import Terminal, plural, stderr, stdout
+from sheetgrpc.cli.terminal import Terminal, plural, shown_time, stderr, stdout
 from sheetgrpc.client import Resumed, Session, SessionEntry, SessionEvent, entry, words
 from sheetgrpc.client.words import EntryKind
 
@@ -93,8 +92,8 @@ def _show_header(terminal: Terminal, found: Resumed) -> None:
         "session": session.id,
         "name": session.name,
         "state": f"{state}, version {session.version}",
-        "started": show_time(session.create_time),
-        "ended": show_time(session.end_time) if session.HasField("end_time") else "live",
+        "started": shown_time(session.create_time),
+        "ended": shown_time(session.end_time) if session.HasField("end_time") else "live",
         "parent": session.parent_id,
         "client": " ".join(filter(None, (session.client.name, session.client.version, session.client.target))),
         "allowed": ", ".join(session.allowed_actions),
@@ -114,7 +113,7 @@ def _show(terminal: Terminal, event: SessionEvent) -> None:
         show_event(event)
         return
     payload = MessageToDict(event.payload)
-    head = f"{event.sequence:>5}  {show_time(event.time)}  {event.type.lower():<17}  "
+    head = f"{event.sequence:>5}  {shown_time(event.time)}  {event.type.lower():<17}  "
     for line in str(payload.get("text", "")).splitlines() or [""]:
         terminal.line(head, (line, style))
         head = " " * len(head)

@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from sheetgrpc.cli.connecting import reaching
 from sheetgrpc.cli.documents import document_of, print_document
 from sheetgrpc.cli.options import DEFAULT_ADDRESS, Address, AsJson, read_word
-from sheetgrpc.cli.terminal import Terminal, plural, stdout
+from sheetgrpc.cli.terminal import Terminal, plural, shown_time, stdout
 from sheetgrpc.client import words
 from sheetgrpc.client.words import State
 from sheetgrpc.v1.execution_pb2 import Execution
@@ -62,11 +61,6 @@ async def show(
         terminal.columns(rows, numbers=frozenset({3}))
 
 
-def show_time(time: Timestamp) -> str:
-    """A time as people read it, to the second, in UTC."""
-    return time.ToJsonString()[:19].replace("T", " ") + " UTC"
-
-
 async def _first(count: int, items: AsyncIterator[T]) -> list[T]:
     found: list[T] = []
     if count > 0:
@@ -92,9 +86,13 @@ def _show_facts(terminal: Terminal, session: Session) -> None:
         "progress": f"{session.progress.completed:,} of {session.progress.total:,}" if session.progress.total else "",
         "symbols": _symbols(session),
         "allowed": ", ".join(session.allowed_actions),
-        "created": show_time(session.create_time),
-        "updated": show_time(session.update_time),
-        "ended": show_time(session.end_time) if session.HasField("end_time") else "",
+        "created": shown_time(session.create_time),
+        "updated": shown_time(session.update_time),
+        "ended": shown_time(session.end_time) if session.HasField("end_time") else "",
+        "lease": f"{session.lease.ToTimedelta()}" if session.HasField("lease") else "",
+        "deleted" if session.HasField("end_time") else "expires": (
+            shown_time(session.expire_time) if session.HasField("expire_time") else ""
+        ),
     }
     for label, fact in facts.items():
         if fact:
@@ -106,7 +104,7 @@ def _session_row(session: Session) -> list[str]:
         session.id,
         words.session_state(session.state),
         words.lifecycle(session.lifecycle),
-        show_time(session.create_time),
+        shown_time(session.create_time),
         ", ".join([session.name, *session.labels]) if session.name else ", ".join(session.labels),
     ]
 
@@ -117,7 +115,7 @@ def _execution_row(run: Execution) -> list[str]:
         words.execution_state(run.state),
         words.execution_mode(run.mode),
         f"{run.statements_total:,}",
-        show_time(run.submit_time),
+        shown_time(run.submit_time),
     ]
 
 

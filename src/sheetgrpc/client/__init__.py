@@ -29,7 +29,7 @@ from sheetgrpc.client.session import Session
 from sheetgrpc.client.streams import ExecutionStream, Finished, Snapshot, Update
 from sheetgrpc.v1.execution_service_pb2 import PhaseCompleted, PhaseStarted, StatementResults
 from sheetgrpc.v1.progress_pb2 import Progress
-from sheetgrpc.v1.session_service_pb2 import SessionEntry, SessionEvent
+from sheetgrpc.v1.session_service_pb2 import Reset, SessionEntry, SessionEvent
 
 __all__ = [
     "NEVER",
@@ -47,6 +47,7 @@ __all__ = [
     "PhaseCompleted",
     "PhaseStarted",
     "Progress",
+    "Reset",
     "Resumed",
     "Retry",
     "ServerFault",

@@ -4,14 +4,14 @@ What changes a session is a method of its handle (session.py). Lists are async i
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar, Unpack
 
 from sheetgrpc.client.calls import Caller, Creating, Reading
 from sheetgrpc.client.events import SessionEvents
 from sheetgrpc.client.lines import Resumed
 from sheetgrpc.client.pages import PAGE_SIZE, pages
-from sheetgrpc.client.session import Session
+from sheetgrpc.client.session import Session, write_duration
 from sheetgrpc.client.streams import ExecutionStream
 from sheetgrpc.client.stubs import Stubs
 from sheetgrpc.client.words import Json, Lifecycle, RunState, State, Status, write_time
@@ -76,10 +76,13 @@ class Sessions:
         task_id: str = "",
         metadata: Mapping[str, Json] | None = None,
         labels: Sequence[str] = (),
+        lease: timedelta | None = None,
         **options: Unpack[Creating],
     ) -> Session:
-        """Make a session. `metadata` holds what JSON can hold."""
-        request = CreateSessionRequest(name=name, client=client, role=role, task_id=task_id, labels=labels)
+        """Make a session. `metadata` holds what JSON can hold; without a sign of life for a `lease` it expires."""
+        request = CreateSessionRequest(
+            name=name, client=client, role=role, task_id=task_id, labels=labels, lease=write_duration(lease)
+        )
         if metadata is not None:
             request.metadata.update(dict(metadata))
         reply = await self._caller.command(self._stubs.sessions.CreateSession, request, options)
@@ -168,11 +171,18 @@ class Sessions:
 
         return pages(fetch)
 
-    def watch(self, session: str, *, after_sequence: int = 0) -> SessionEvents:
-        """Events of a session, those that are there and then each as it happens, until the session has ended."""
+    def watch(self, session: str, *, after_sequence: int = 0, incarnation: str = "") -> SessionEvents:
+        """Events of a session, those that are there and then each as it happens, until the session has ended.
+
+        `incarnation` is that of the server's information when `after_sequence` was told: after a restore it is another,
+        and the watch begins with a Reset.
+        """
         return SessionEvents(
-            lambda after: self._stubs.sessions.WatchSession(WatchSessionRequest(session=session, after_sequence=after)),
+            lambda after, known: self._stubs.sessions.WatchSession(
+                WatchSessionRequest(session=session, after_sequence=after, incarnation=known)
+            ),
             after_sequence=after_sequence,
+            incarnation=incarnation,
             retry=self._caller.retry,
             silence=self._silence,
         )

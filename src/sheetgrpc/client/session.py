@@ -30,6 +30,7 @@ from sheetgrpc.v1.session_service_pb2 import (
     GetSessionRequest,
     LabelSessionRequest,
     RedoSessionRequest,
+    RenewSessionRequest,
     ResetSessionRequest,
     SessionEntry,
     SessionEvent,
@@ -153,7 +154,9 @@ class Session:
         **options: Unpack[Changing],
     ) -> Execution:
         """Queue the sheet and return at once. `timeout` is for the run; absent, the server's default counts."""
-        request = SubmitSheetRequest(session=self.id, confirm=confirm, mode=_mode(mode), timeout=_duration(timeout))
+        request = SubmitSheetRequest(
+            session=self.id, confirm=confirm, mode=_mode(mode), timeout=write_duration(timeout)
+        )
         return (await self._change(self._stubs.executions.SubmitSheet, request, options)).execution
 
     def execute_sheet(
@@ -173,7 +176,7 @@ class Session:
             session=self.id,
             confirm=confirm,
             mode=_mode(mode),
-            timeout=_duration(timeout),
+            timeout=write_duration(timeout),
             include_results=include_results,
             request_id=options.get("request_id") or new_request_id(),
             expected_version=options.get("expected_version"),
@@ -247,6 +250,10 @@ class Session:
         request = AppendSessionEventsRequest(session=self.id, entries=entries)
         return (await self._change(self._stubs.sessions.AppendSessionEvents, request, options)).events
 
+    async def renew(self, **options: Unpack[Changing]) -> None:
+        """Show a sign of life: the session's lease, or the time that the server keeps it, begins again."""
+        await self._change(self._stubs.sessions.RenewSession, RenewSessionRequest(session=self.id), options)
+
     async def close(self, outcome: Outcome = "COMPLETED", **options: Unpack[Changing]) -> None:
         """End the session for good."""
         request = CloseSessionRequest(session=self.id, outcome=SessionLifecycle.Value(f"SESSION_LIFECYCLE_{outcome}"))
@@ -269,7 +276,8 @@ def _mode(mode: Mode) -> ExecutionMode.ValueType:
     return ExecutionMode.Value(f"EXECUTION_MODE_{mode}")
 
 
-def _duration(time: timedelta | None) -> Duration | None:
+def write_duration(time: timedelta | None) -> Duration | None:
+    """A span of time as the wire has it; None stays None."""
     if time is None:
         return None
     duration = Duration()

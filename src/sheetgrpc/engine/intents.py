@@ -36,6 +36,7 @@ class CreateSession(msgspec.Struct, frozen=True):
     task_id: str = ""
     metadata: Mapping[str, Any] = {}
     labels: tuple[str, ...] = ()
+    lease: int | None = None  # microseconds
 
 
 class SetScope(msgspec.Struct, frozen=True):
@@ -119,6 +120,10 @@ class CloseSession(msgspec.Struct, frozen=True):
     outcome: Lifecycle
 
 
+class RenewSession(msgspec.Struct, frozen=True):
+    """Still here."""
+
+
 class LabelSession(msgspec.Struct, frozen=True):
     """Found by this label from now on, whoever had it."""
 
@@ -156,6 +161,7 @@ Intent = (
     | RedoSession
     | ForkSession
     | CloseSession
+    | RenewSession
     | LabelSession
     | UpdateSession
     | AppendSessionEvents

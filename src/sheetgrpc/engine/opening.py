@@ -15,6 +15,8 @@ from sheetgrpc.dsl.limits import Limits
 from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.engine import Engine
+from sheetgrpc.engine.lifetimes import Lifetimes
+from sheetgrpc.engine.presence import Presence
 from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.watching import Topics
 from sheetgrpc.errors import Unavailable
@@ -44,7 +46,10 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
         await store.close()
         raise
     limits = Limits(nesting=settings.max_nesting, arguments=settings.max_arguments, statements=settings.max_statements)
-    return Engine(Context(store, catalog, settings, draws, Analyst(catalog, store, limits), Runs(), Topics()))
+    presence = Presence(draws.now)
+    lifetimes = Lifetimes(draws, presence, settings.retention_us)
+    analyst = Analyst(catalog, store, limits)
+    return Engine(Context(store, catalog, settings, draws, analyst, Runs(), Topics(presence), presence, lifetimes))
 
 
 async def _open_store(settings: Settings, draws: Draws) -> Store:

@@ -111,8 +111,8 @@ async def session_at(store: Store, session: Session, sequence: int) -> Session |
     """The session as it was after this event of its log; None where the log does not go back so far any more."""
     if sequence == session.version:
         return session
-    then: Session | None = None
-    after = 0
+    then = await store.base(session.id)
+    after = then.version if then is not None else 0
     while after < sequence:
         rows = await store.events(session.id, after, min(_PAGE, sequence - after))
         if not rows or rows[0].sequence != after + 1:
@@ -120,7 +120,7 @@ async def session_at(store: Store, session: Session, sequence: int) -> Session |
         for row in rows:
             then = evolve(then, row.event)
         after = rows[-1].sequence
-    return then
+    return then if after == sequence else None
 
 
 async def known_keys(context: Context, session: Session, sheet: SheetRow, layers: Layers) -> Mapping[str, Key]:

@@ -19,6 +19,7 @@ class SessionView(msgspec.Struct, frozen=True):
     allowed_actions: tuple[str, ...]
     progress_completed: int
     progress_total: int
+    expires_at: int | None = None  # or is purged, once it has ended; None while nothing makes it
 
 
 class PhaseView(msgspec.Struct, frozen=True):

@@ -6,13 +6,16 @@ what the database has not committed nobody is told. The hint only says when to l
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
+from sheetgrpc.engine.presence import Presence
+from sheetgrpc.engine.views import SessionView
 from sheetgrpc.session.events import ENDINGS, Event
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import Store
-from sheetgrpc.store.records import Changes
+from sheetgrpc.store.records import Changes, SessionRow
 
 _PAGE = 16  # events a read while there are more: the most that a stalled watcher holds
 _NEWEST = 4  # events a read once there are no more
@@ -29,6 +32,13 @@ class Logged(msgspec.Struct):
 class Bookmark(msgspec.Struct, frozen=True):
     """Nothing happened for a while: every event up to this sequence was told."""
 
+    sequence: int
+
+
+class Reset(msgspec.Struct, frozen=True):
+    """The log does not go on where the watcher stands: this is the session now, the log goes on after `sequence`."""
+
+    view: SessionView
     sequence: int
 
 
@@ -77,12 +87,15 @@ class Topic:
 class Topics:
     """The sessions that are watched."""
 
-    def __init__(self) -> None:
+    def __init__(self, presence: Presence) -> None:
+        """`presence` is told who is watched."""
+        self._presence = presence
         self._topics: dict[str, Topic] = {}
 
     def publish(self, changes: Changes) -> None:
         """Wakes the watchers of every session that a commit has changed. Called after the commit, and only then."""
-        self._wake(changes.session)
+        if changes.events:
+            self._wake(changes.session)
         if changes.loser is not None:
             self._wake(changes.loser.session)
 
@@ -90,6 +103,8 @@ class Topics:
         """The session's topic, with one watcher more."""
         topic = self._topics.setdefault(session_id, Topic())
         topic.watchers += 1
+        if topic.watchers == 1:
+            self._presence.enter(session_id)
         return topic
 
     def leave(self, session_id: str) -> None:
@@ -98,6 +113,7 @@ class Topics:
         topic.watchers -= 1
         if not topic.watchers:
             del self._topics[session_id]
+            self._presence.leave(session_id)
 
     def _wake(self, session: Session) -> None:
         topic = self._topics.get(session.id)
@@ -108,22 +124,43 @@ class Topics:
 class SessionWatcher:
     """One stream's place in a session's log."""
 
-    def __init__(self, store: Store, topics: Topics, session: Session, after: int, *, heartbeat: float) -> None:
-        """Begins after the sequence `after`; `heartbeat` is in seconds. `session` was read no later than now."""
+    def __init__(
+        self,
+        store: Store,
+        topics: Topics,
+        row: SessionRow,
+        after: int,
+        *,
+        heartbeat: float,
+        view: Callable[[SessionRow], SessionView],
+        lost: bool = False,
+    ) -> None:
+        """Begins after the sequence `after`, or with a Reset if that is `lost` or not in the log.
+
+        `heartbeat` is in seconds; `row` was read no later than now.
+        """
+        session = row.session
         self._store = store
         self._topics = topics
         self._topic = topics.join(session.id)
         self._session_id = session.id
         self._position = after
         self._heartbeat = heartbeat
+        self._view = view
+        self._lost = lost or not row.oldest_sequence - 1 <= after <= session.version
         self._ended = session.lifecycle.terminal
         self._behind = True
         self._unsent: deque[Logged] = deque()
         self._closed = False
 
-    async def next(self) -> Logged | Bookmark | None:
-        """The next event, a bookmark where none came for a heartbeat, None once the session's last event was told."""
+    async def next(self) -> Logged | Bookmark | Reset | None:
+        """The next event, a bookmark where none came for a heartbeat, None once the session's last event was told.
+
+        A reset where events between were trimmed, or the log is not the one that the watcher knew.
+        """
         while not self._closed:
+            if self._lost or (self._unsent and self._unsent[0].sequence != self._position + 1):
+                return await self._begin_anew()
             if self._unsent:
                 return self._advance(self._unsent.popleft())
             seen = self._topic.commits
@@ -150,6 +187,14 @@ class SessionWatcher:
         self._position = logged.sequence
         self._ended = self._ended or isinstance(logged.event, ENDINGS)
         return logged
+
+    async def _begin_anew(self) -> Reset:
+        row = await self._store.session(self._session_id)
+        self._unsent.clear()
+        self._lost = False
+        self._position = row.session.version
+        self._ended = row.session.lifecycle.terminal
+        return Reset(self._view(row), self._position)
 
     async def _read_on(self, seen: int) -> list[Logged]:
         if self._behind:

@@ -48,4 +48,5 @@ def _write_limits(settings: Settings) -> pb.Limits:
         max_arguments=settings.max_arguments,
         max_page_size=PAGE_LIMIT,
         request_id_retention=write_duration(settings.request_id_ttl_us),
+        session_retention=write_duration(settings.retention_us),
     )

@@ -22,11 +22,12 @@ class SessionService:
 
     async def create_session(self, request: pb.CreateSessionRequest, call: Call) -> bytes:
         """Creates a session."""
+        retention = self._engine.settings.retention_us
         return await run_command(
             self._engine,
             call,
             request,
-            requests.read_create_session,
+            lambda form, request: requests.read_create_session(form, request, retention),
             lambda outcome: pb.CreateSessionResponse(session=write_session(outcome.session)),
         )
 
@@ -67,6 +68,16 @@ class SessionService:
             request,
             requests.read_close_session,
             lambda outcome: pb.CloseSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def renew_session(self, request: pb.RenewSessionRequest, call: Call) -> bytes:
+        """Renews a session."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lambda _form, _request: intents.RenewSession(),
+            lambda outcome: pb.RenewSessionResponse(session=write_session(outcome.session)),
         )
 
     async def set_scope(self, request: pb.SetScopeRequest, call: Call) -> bytes:
@@ -202,8 +213,9 @@ class SessionService:
         form = Form()
         session = form.name("session", request.session)
         after = requests.read_after_sequence(form, request.after_sequence)
+        incarnation = form.name("incarnation", request.incarnation, required=False)
         form.done()
-        watcher = await self._engine.watch_session(session, after)
+        watcher = await self._engine.watch_session(session, after, incarnation)
         try:
             await call.open()
             while (news := await watcher.next()) is not None:

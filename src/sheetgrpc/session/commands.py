@@ -4,7 +4,7 @@ The machine is pure, so a command brings what text, catalog and database have to
 how many entities a selector matched. Nothing here decides whether the command is legal: see table.py and machine.py.
 """
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,7 @@ class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str = ""
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     labels: tuple[str, ...] = ()
+    lease: int | None = None  # microseconds
 
 
 class ForkSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +140,16 @@ class CloseSession(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Lifecycle
 
 
+class RenewSession(msgspec.Struct, frozen=True):
+    """Show a sign of life and nothing else: no event, the same version."""
+
+
+class ExpireSession(msgspec.Struct, frozen=True, kw_only=True):
+    """End the session because nothing happened for too long; no caller sends this, the server does."""
+
+    by: Literal["lease", "retention"]
+
+
 class LabelSession(msgspec.Struct, frozen=True, kw_only=True):
     """Give the session a label; whoever has it loses it (see details.py)."""
 
@@ -180,6 +191,8 @@ Command: TypeAlias = (
     | UndoSession
     | RedoSession
     | CloseSession
+    | RenewSession
+    | ExpireSession
     | LabelSession
     | UpdateSession
     | AppendSessionEvents

@@ -32,7 +32,7 @@ _HEAD = """\
 
 A session stands in one of nine states. A command is accepted where the table below has a row for it whose guards hold;
 any other is refused with FAILED_PRECONDITION, changes nothing and does not move the version. Every accepted command is
-one event in the session's log, and the session is the fold of that log.
+one event in the session's log (RenewSession alone is none), and the session is the fold of that log.
 
 `allowed_actions` in every session, and `allowedActions` in the `ErrorInfo.metadata` of every refusal, names the RPCs
 that the table lets through now: what it lists is not refused for reasons of state, what it does not list always is.
@@ -41,7 +41,8 @@ ForkSession is not among them: it makes another session and may be asked of any,
 
 _TABLE_HEAD = """\
 Of the rows of one command, the first whose outcome fits counts. FinishExecution is no RPC: the executor sends it when
-the run has ended, and recovery when the run was interrupted.
+the run has ended, and recovery when the run was interrupted. Nor is ExpireSession: the server sends it when a session's
+time has run out.
 """
 
 _LIFECYCLE = """\
@@ -50,6 +51,11 @@ _LIFECYCLE = """\
 Beside its state a session is PENDING (created), ACTIVE (from the first accepted command), COMPLETED or FAILED (closed
 with that outcome) or EXPIRED. The last three are final: every change is refused with SESSION_CLOSED or SESSION_EXPIRED,
 and `allowed_actions` is empty.
+
+A session expires when nothing has happened to it for as long as its lease (CreateSession.lease), or, if it has none,
+as long as the server keeps sessions (`retention_days`). An accepted command, RenewSession, an open WatchSession and the
+end of an execution count as happening; a session that is EXECUTING or watched does not expire. One that has ended stays
+readable for `retention_days` and is then gone: SESSION_NOT_FOUND.
 
 ## Layers
 

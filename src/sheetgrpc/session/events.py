@@ -5,7 +5,7 @@ new comes as a field with a default, and tests/session/events_v1.jsonl keeps one
 event states its outcome (the state a parse led to), so that a changed rule never changes what an old log means.
 """
 
-from typing import Any, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -28,6 +28,7 @@ class SessionCreated(_Event, frozen=True, kw_only=True):
     task_id: str = ""
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     labels: tuple[str, ...] = ()
+    lease: int | None = None  # microseconds
 
 
 class SessionForked(_Event, frozen=True, kw_only=True):
@@ -149,6 +150,12 @@ class SessionClosed(_Event, frozen=True, kw_only=True):
     outcome: Lifecycle
 
 
+class SessionExpired(_Event, frozen=True, kw_only=True):
+    """Nothing happened for too long: the session's own lease ran out, or the time that any session is kept."""
+
+    by: Literal["lease", "retention"]
+
+
 class LabelGiven(_Event, frozen=True, kw_only=True):
     """The session was given this label, or given it again."""
 
@@ -216,6 +223,7 @@ Event: TypeAlias = (
     | SessionUndone
     | SessionRedone
     | SessionClosed
+    | SessionExpired
     | LabelGiven
     | LabelLost
     | SessionUpdated
@@ -239,7 +247,7 @@ LAYERED = (
     SessionReset,
 )
 """The events that UndoSession undoes."""
-ENDINGS = (SessionClosed,)
+ENDINGS = (SessionClosed, SessionExpired)
 """The events after which a session is terminal."""
 TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Event))
 """Every `event_type`."""

@@ -25,6 +25,7 @@ from sheetgrpc.session.events import (
     ScopeSet,
     SessionClosed,
     SessionCreated,
+    SessionExpired,
     SessionForked,
     SessionRedone,
     SessionReset,
@@ -58,8 +59,8 @@ def evolve(session: Session | None, event: Event) -> Session:
         return _created(event, 1 if session is None else session.version + 1)
     if session is None:
         raise ValueError(f"no session's log begins with {type(event).__name__}")
-    # A label is lost by what another session does: that is no sign of life.
-    wakes = session.lifecycle is Lifecycle.PENDING and not isinstance(event, LabelLost)
+    # A label is lost by what another session does, and a lease by nobody's doing: those are no signs of life.
+    wakes = session.lifecycle is Lifecycle.PENDING and not isinstance(event, LabelLost | SessionExpired)
     active = Lifecycle.ACTIVE if wakes else session.lifecycle
     after = replace(session, version=session.version + 1, updated_at=event.at, lifecycle=active)
     if isinstance(event, LAYERED):
@@ -67,9 +68,12 @@ def evolve(session: Session | None, event: Event) -> Session:
     return _applied(after, event)
 
 
-def fold(events: Iterable[Event]) -> Session:
-    """The session that a whole log amounts to; ValueError if the log is empty or opens with another event."""
-    session: Session | None = None
+def fold(events: Iterable[Event], base: Session | None = None) -> Session:
+    """The session that a log amounts to; `base` is what the events before it did, where the log was trimmed.
+
+    ValueError if there is neither, or a whole log opens with another event than SessionCreated.
+    """
+    session = base
     for event in events:
         session = evolve(session, event)
     if session is None:
@@ -112,7 +116,7 @@ def _created(event: SessionCreated | SessionForked, version: int) -> Session:
         updated_at=event.at,
     )
     if isinstance(event, SessionCreated):
-        return replace(session, labels=event.labels)
+        return replace(session, labels=event.labels, lease=event.lease)
     return _restored(replace(session, parent_id=event.parent_id, committed=event.committed), event.layers)
 
 
@@ -149,6 +153,8 @@ def _applied(session: Session, event: Event) -> Session:
             return replace(_restored(session, layers), undo=undo, redo=redo)
         case SessionClosed(outcome=outcome, at=at):
             return replace(session, lifecycle=outcome, ended_at=at)
+        case SessionExpired(at=at):
+            return replace(session, lifecycle=Lifecycle.EXPIRED, ended_at=at)
         case LabelGiven(label=label):
             return replace(session, labels=(*_without(session.labels, label), label))
         case LabelLost(label=label):

@@ -29,6 +29,7 @@ from sheetgrpc.session.commands import (
     Command,
     ConfirmIntent,
     CreateSession,
+    ExpireSession,
     FinishExecution,
     ForkSession,
     GenerateSheet,
@@ -36,6 +37,7 @@ from sheetgrpc.session.commands import (
     LabelSession,
     ParseSheet,
     RedoSession,
+    RenewSession,
     ResetSession,
     ResolveReference,
     SetScope,
@@ -54,6 +56,7 @@ from sheetgrpc.session.events import (
     ScopeSet,
     SessionClosed,
     SessionCreated,
+    SessionExpired,
     SessionForked,
     SessionRedone,
     SessionReset,
@@ -75,7 +78,7 @@ __all__ = ["TABLE", "allowed_actions", "decide", "evolve", "fold"]
 def decide(
     session: Session | None, command: Command, draw: Draw, *, catalog_digest: str | None = None
 ) -> tuple[Event, ...]:
-    """The events that the command makes happen, all at `draw.now`.
+    """The events that the command makes happen, all at `draw.now`; none for RenewSession.
 
     `catalog_digest`, of the server's catalog, only makes the allowed_actions of a refusal exact; without it a parsed
     sheet is taken as parsed with that catalog. Raises NotFound without a session, NotAllowed where state or guard
@@ -89,6 +92,8 @@ def decide(
     if isinstance(command, AppendSessionEvents):
         return record_lines(command.entries, draw.now)
     _check_subject(session, command)
+    if isinstance(command, RenewSession):
+        return ()
     return (_event(session, command, session.state if row.to is None else row.to, draw.now),)
 
 
@@ -249,6 +254,7 @@ def _created(command: Command, draw: Draw) -> SessionCreated | SessionForked:
         task_id=command.task_id,
         metadata=command.metadata,
         labels=command.labels,
+        lease=command.lease,
     )
 
 
@@ -283,11 +289,13 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return SessionRedone(at=at, sequence=sequence, layers=layers)
         case CloseSession(outcome=outcome):
             return SessionClosed(at=at, outcome=outcome)
+        case ExpireSession(by=by):
+            return SessionExpired(at=at, by=by)
         case LabelSession(label=label):
             return label_session(session, label, at)
         case UpdateSession():
             return update_session(session, command, at)
-        case CreateSession() | ForkSession() | AppendSessionEvents():
+        case CreateSession() | ForkSession() | AppendSessionEvents() | RenewSession():
             raise AssertionError("decide itself says what these make happen")
         case _:
             assert_never(command)

@@ -194,3 +194,4 @@ class Session(msgspec.Struct, frozen=True):
     ended_at: int | None = None
     undo: tuple[int, ...] = ()  # sequences of the log whose layers UndoSession restores, the last first
     redo: tuple[int, ...] = ()  # as `undo`, for RedoSession
+    lease: int | None = None  # microseconds without a sign of life after which it expires; None: retention alone

@@ -16,6 +16,7 @@ from sheetgrpc.catalog.database import Table
 from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.model import Key, Plan, Results
+from sheetgrpc.session.model import Session
 from sheetgrpc.store.records import (
     AnalysisRow,
     Candidate,
@@ -34,6 +35,7 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
+from sheetgrpc.store.upkeep import Upkeep
 
 
 class StoreRefused(Exception):  # reads as what it is
@@ -104,6 +106,11 @@ class Store(Protocol):
 
     about: About
 
+    @property
+    def upkeep(self) -> Upkeep:
+        """What a sweeper asks of it."""
+        ...
+
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """The writer; waits for it at most the writer timeout, then Unavailable(STORE_BUSY)."""
         ...
@@ -122,6 +129,10 @@ class Store(Protocol):
 
     async def events(self, session_id: str, after: int, limit: int, types: Sequence[str] = ()) -> list[EventRow]:
         """A session's events with a sequence beyond `after`, in order; of these types, if any are given."""
+        ...
+
+    async def base(self, session_id: str) -> Session | None:
+        """What the session was before the first event that is kept; None where the log is whole."""
         ...
 
     async def scope(self, scope_id: str) -> ScopeRow:

@@ -142,6 +142,7 @@ class Limits(_message.Message):
     MAX_ARGUMENTS_FIELD_NUMBER: _builtins.int
     MAX_PAGE_SIZE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_RETENTION_FIELD_NUMBER: _builtins.int
+    SESSION_RETENTION_FIELD_NUMBER: _builtins.int
     max_received_bytes: _builtins.int
     """Size of a request in bytes; refused by gRPC itself."""
     max_sent_bytes: _builtins.int
@@ -162,6 +163,10 @@ class Limits(_message.Message):
     def request_id_retention(self) -> _duration_pb2.Duration:
         """How long a request id is remembered."""
 
+    @_builtins.property
+    def session_retention(self) -> _duration_pb2.Duration:
+        """How long a session is kept without a sign of life, and again after its end; the longest lease."""
+
     def __init__(
         self,
         *,
@@ -174,10 +179,11 @@ class Limits(_message.Message):
         max_arguments: _builtins.int = ...,
         max_page_size: _builtins.int = ...,
         request_id_retention: _duration_pb2.Duration | None = ...,
+        session_retention: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["request_id_retention", b"request_id_retention"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request_id_retention", b"request_id_retention", "session_retention", b"session_retention"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arguments", b"max_arguments", "max_nesting", b"max_nesting", "max_page_size", b"max_page_size", "max_received_bytes", b"max_received_bytes", "max_scope_entities", b"max_scope_entities", "max_sent_bytes", b"max_sent_bytes", "max_source_bytes", b"max_source_bytes", "max_statements", b"max_statements", "request_id_retention", b"request_id_retention"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arguments", b"max_arguments", "max_nesting", b"max_nesting", "max_page_size", b"max_page_size", "max_received_bytes", b"max_received_bytes", "max_scope_entities", b"max_scope_entities", "max_sent_bytes", b"max_sent_bytes", "max_source_bytes", b"max_source_bytes", "max_statements", b"max_statements", "request_id_retention", b"request_id_retention", "session_retention", b"session_retention"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

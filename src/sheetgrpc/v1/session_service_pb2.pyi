@@ -7,6 +7,7 @@ sheet_service.proto and execution_service.proto; nothing here knows the user's t
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
@@ -74,6 +75,7 @@ class CreateSessionRequest(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name for people: free text, not unique, may be empty."""
     role: _builtins.str
@@ -97,6 +99,12 @@ class CreateSessionRequest(_message.Message):
         around a label are dropped; one in which nothing is to be seen is ERROR_REASON_INVALID_FIELD.
         """
 
+    @_builtins.property
+    def lease(self) -> _duration_pb2.Duration:
+        """How long the session lives without a sign of life: more than 0, at most Limits.session_retention. Absent = as long
+        as the server keeps sessions.
+        """
+
     def __init__(
         self,
         *,
@@ -107,10 +115,11 @@ class CreateSessionRequest(_message.Message):
         metadata: _struct_pb2.Struct | None = ...,
         labels: _abc.Iterable[_builtins.str] | None = ...,
         request_id: _builtins.str = ...,
+        lease: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "lease", b"lease", "metadata", b"metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "labels", b"labels", "metadata", b"metadata", "name", b"name", "request_id", b"request_id", "role", b"role", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "labels", b"labels", "lease", b"lease", "metadata", b"metadata", "name", b"name", "request_id", b"request_id", "role", b"role", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -375,6 +384,62 @@ class CloseSessionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CloseSessionResponse: _TypeAlias = CloseSessionResponse  # noqa: Y015
+
+@_typing.final
+class RenewSessionRequest(_message.Message):
+    """Asks to renew a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """Required. Session id, unique prefix or label."""
+    request_id: _builtins.str
+    """Makes a repeat safe (see SessionService)."""
+    expected_version: _builtins.int
+    """Version that the session must have; absent = any."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "request_id", b"request_id", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___RenewSessionRequest: _TypeAlias = RenewSessionRequest  # noqa: Y015
+
+@_typing.final
+class RenewSessionResponse(_message.Message):
+    """Answers RenewSession."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session after the command."""
+
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewSessionResponse: _TypeAlias = RenewSessionResponse  # noqa: Y015
 
 @_typing.final
 class SetScopeRequest(_message.Message):
@@ -1194,19 +1259,23 @@ class WatchSessionRequest(_message.Message):
 
     SESSION_FIELD_NUMBER: _builtins.int
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     """Required. Session id, unique prefix or label; looked up once, so a label that moves does not move the watch."""
     after_sequence: _builtins.int
-    """Sequence after which to begin: that of the last event or bookmark received; 0 = from the first event."""
+    """Sequence after which to begin: that of the last event, bookmark or reset received; 0 = from the first event."""
+    incarnation: _builtins.str
+    """Incarnation of the store (ServerInfo.incarnation) that `after_sequence` is from; empty = that of this store."""
     def __init__(
         self,
         *,
         session: _builtins.str = ...,
         after_sequence: _builtins.int = ...,
+        incarnation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "incarnation", b"incarnation", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1220,6 +1289,7 @@ class WatchSessionResponse(_message.Message):
 
     EVENT_FIELD_NUMBER: _builtins.int
     BOOKMARK_FIELD_NUMBER: _builtins.int
+    RESET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def event(self) -> Global___SessionEvent:
         """The next event."""
@@ -1228,17 +1298,22 @@ class WatchSessionResponse(_message.Message):
     def bookmark(self) -> Global___Bookmark:
         """Nothing happened for a while."""
 
+    @_builtins.property
+    def reset(self) -> Global___Reset:
+        """What the client knows of the session is not what the log goes on from."""
+
     def __init__(
         self,
         *,
         event: Global___SessionEvent | None = ...,
         bookmark: Global___Bookmark | None = ...,
+        reset: Global___Reset | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "event", b"event", "update", b"update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "event", b"event", "reset", b"reset", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "event", b"event", "update", b"update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "event", b"event", "reset", b"reset", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["event", "bookmark"]  # noqa: Y015
+    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["event", "bookmark", "reset"]  # noqa: Y015
     _WhichOneofArgType_update: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_update) -> _WhichOneofReturnType_update | None: ...
 
@@ -1259,8 +1334,8 @@ class SessionEvent(_message.Message):
     type: _builtins.str
     """What happened: "SessionCreated", "ScopeSet", "ScopeCleared", "TemplateSet", "IntentConfirmed", "SheetGenerated",
     "SheetImported", "SheetParsed", "ReferenceResolved", "SheetSubmitted", "ExecutionFinished", "SessionReset",
-    "SessionClosed", "LabelGiven", "LabelLost", "SessionUpdated", and for lines that AppendSessionEvents recorded
-    "Prompt", "System", "Command", "Warn", "Alert"; later versions have more.
+    "SessionClosed", "SessionExpired", "LabelGiven", "LabelLost", "SessionUpdated", and for lines that
+    AppendSessionEvents recorded "Prompt", "System", "Command", "Warn", "Alert"; later versions have more.
     """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
@@ -1309,6 +1384,34 @@ class Bookmark(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Bookmark: _TypeAlias = Bookmark  # noqa: Y015
+
+@_typing.final
+class Reset(_message.Message):
+    """Takes the place of events that cannot be told any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Sequence after which the stream goes on: the version of that session."""
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session as it is."""
+
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+        sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sequence", b"sequence", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reset: _TypeAlias = Reset  # noqa: Y015
 
 @_typing.final
 class EntityIds(_message.Message):

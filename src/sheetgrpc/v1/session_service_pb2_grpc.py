@@ -52,6 +52,13 @@ class SessionServiceStub:
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
 
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
+
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
     ERROR_REASON_INVALID_FIELD. `next_page_token` is empty on the last page.
@@ -82,6 +89,11 @@ class SessionServiceStub:
                 '/sheetgrpc.v1.SessionService/CloseSession',
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionResponse.FromString,
+                _registered_method=True)
+        self.RenewSession = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/RenewSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionResponse.FromString,
                 _registered_method=True)
         self.SetScope = channel.unary_unary(
                 '/sheetgrpc.v1.SessionService/SetScope',
@@ -177,6 +189,13 @@ class SessionServiceServicer:
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
 
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
+
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
     ERROR_REASON_INVALID_FIELD. `next_page_token` is empty on the last page.
@@ -186,7 +205,7 @@ class SessionServiceServicer:
         """Creates a session: EMPTY, PENDING, version 1.
 
         A repeat with the same request_id gets the session as it was created. Refused with ERROR_REASON_LABEL_TAKEN or
-        ERROR_REASON_LABEL_RESERVED.
+        ERROR_REASON_LABEL_RESERVED, and for a lease out of bounds with ERROR_REASON_INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -211,6 +230,18 @@ class SessionServiceServicer:
 
         Legal in every state but EXECUTING, while the session is PENDING or ACTIVE. A repeat with the same request_id gets
         the first reply; without one, a closed session is ERROR_REASON_SESSION_CLOSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewSession(self, request, context):
+        """Shows a sign of life, and does nothing else: the session's time begins again (see SessionService).
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE. Writes no event, moves no version,
+        and does not make a PENDING session ACTIVE. A repeat with the same request_id gets the first reply and renews
+        nothing: give each renewal an id of its own, or none. Of a renewal and an expiry at the same instant one is first;
+        an expired session is not revived, but ERROR_REASON_SESSION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -340,7 +371,8 @@ class SessionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSessionEvents(self, request, context):
-        """Lists the events of a session by sequence: every change it went through, from its creation on.
+        """Lists the events of a session by sequence: every change it went through, from its creation on, or from
+        Session.oldest_sequence on where the front of a long log was trimmed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -354,8 +386,11 @@ class SessionServiceServicer:
         of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
         interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
         with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
-        nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
-        event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
+        nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. A stream that cannot go on where it
+        was asked to (the events there were trimmed, the sequence is beyond the last event, or the store is another than the
+        `incarnation` given) begins with a reset: the session as it is, and the sequence after which it goes on; so may one
+        that falls behind the trimming. A negative `after_sequence` is ERROR_REASON_INVALID_FIELD. Headers are sent at once:
+        they tell that the watch is open. A session does not expire while it is watched.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -383,6 +418,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.CloseSession,
                     request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionResponse.SerializeToString,
+            ),
+            'RenewSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionResponse.SerializeToString,
             ),
             'SetScope': grpc.unary_unary_rpc_method_handler(
                     servicer.SetScope,
@@ -483,6 +523,13 @@ class SessionService:
     any changing one of a session also ERROR_REASON_ACTION_NOT_ALLOWED (with the allowed actions),
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
+
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
 
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
@@ -587,6 +634,33 @@ class SessionService:
             '/sheetgrpc.v1.SessionService/CloseSession',
             sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionRequest.SerializeToString,
             sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/RenewSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

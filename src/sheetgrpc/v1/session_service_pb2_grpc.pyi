@@ -55,6 +55,13 @@ class SessionServiceStub:
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
 
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
+
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
     ERROR_REASON_INVALID_FIELD. `next_page_token` is empty on the last page.
@@ -68,7 +75,7 @@ class SessionServiceStub:
     """Creates a session: EMPTY, PENDING, version 1.
 
     A repeat with the same request_id gets the session as it was created. Refused with ERROR_REASON_LABEL_TAKEN or
-    ERROR_REASON_LABEL_RESERVED.
+    ERROR_REASON_LABEL_RESERVED, and for a lease out of bounds with ERROR_REASON_INVALID_FIELD.
     """
     GetSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.GetSessionResponse]
     """Gets a session as it is now, and if asked, the last of its events: what it takes to go on with it."""
@@ -79,6 +86,14 @@ class SessionServiceStub:
 
     Legal in every state but EXECUTING, while the session is PENDING or ACTIVE. A repeat with the same request_id gets
     the first reply; without one, a closed session is ERROR_REASON_SESSION_CLOSED.
+    """
+    RenewSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.RenewSessionRequest, _session_service_pb2.RenewSessionResponse]
+    """Shows a sign of life, and does nothing else: the session's time begins again (see SessionService).
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE. Writes no event, moves no version,
+    and does not make a PENDING session ACTIVE. A repeat with the same request_id gets the first reply and renews
+    nothing: give each renewal an id of its own, or none. Of a renewal and an expiry at the same instant one is first;
+    an expired session is not revived, but ERROR_REASON_SESSION_EXPIRED.
     """
     SetScope: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.SetScopeRequest, _session_service_pb2.SetScopeResponse]
     """Sets the scope: a snapshot of the entities to work on. The session is SCOPED afterwards.
@@ -160,7 +175,9 @@ class SessionServiceStub:
     same request_id gets the first reply and records nothing again, so that what is shown anew is not there twice.
     """
     ListSessionEvents: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionEventsRequest, _session_service_pb2.ListSessionEventsResponse]
-    """Lists the events of a session by sequence: every change it went through, from its creation on."""
+    """Lists the events of a session by sequence: every change it went through, from its creation on, or from
+    Session.oldest_sequence on where the front of a long log was trimmed.
+    """
     WatchSession: _grpc.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]
     """Streams the events of a session: those that are there, then each as it happens.
 
@@ -169,8 +186,11 @@ class SessionServiceStub:
     of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
     interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
     with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
-    nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
-    event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
+    nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. A stream that cannot go on where it
+    was asked to (the events there were trimmed, the sequence is beyond the last event, or the store is another than the
+    `incarnation` given) begins with a reset: the session as it is, and the sequence after which it goes on; so may one
+    that falls behind the trimming. A negative `after_sequence` is ERROR_REASON_INVALID_FIELD. Headers are sent at once:
+    they tell that the watch is open. A session does not expire while it is watched.
     """
 
 @_typing.type_check_only
@@ -201,6 +221,13 @@ class SessionServiceAsyncStub(SessionServiceStub):
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
 
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
+
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
     ERROR_REASON_INVALID_FIELD. `next_page_token` is empty on the last page.
@@ -211,7 +238,7 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Creates a session: EMPTY, PENDING, version 1.
 
     A repeat with the same request_id gets the session as it was created. Refused with ERROR_REASON_LABEL_TAKEN or
-    ERROR_REASON_LABEL_RESERVED.
+    ERROR_REASON_LABEL_RESERVED, and for a lease out of bounds with ERROR_REASON_INVALID_FIELD.
     """
     GetSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.GetSessionResponse]  # type: ignore[assignment]
     """Gets a session as it is now, and if asked, the last of its events: what it takes to go on with it."""
@@ -222,6 +249,14 @@ class SessionServiceAsyncStub(SessionServiceStub):
 
     Legal in every state but EXECUTING, while the session is PENDING or ACTIVE. A repeat with the same request_id gets
     the first reply; without one, a closed session is ERROR_REASON_SESSION_CLOSED.
+    """
+    RenewSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RenewSessionRequest, _session_service_pb2.RenewSessionResponse]  # type: ignore[assignment]
+    """Shows a sign of life, and does nothing else: the session's time begins again (see SessionService).
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE. Writes no event, moves no version,
+    and does not make a PENDING session ACTIVE. A repeat with the same request_id gets the first reply and renews
+    nothing: give each renewal an id of its own, or none. Of a renewal and an expiry at the same instant one is first;
+    an expired session is not revived, but ERROR_REASON_SESSION_EXPIRED.
     """
     SetScope: _aio.UnaryUnaryMultiCallable[_session_service_pb2.SetScopeRequest, _session_service_pb2.SetScopeResponse]  # type: ignore[assignment]
     """Sets the scope: a snapshot of the entities to work on. The session is SCOPED afterwards.
@@ -303,7 +338,9 @@ class SessionServiceAsyncStub(SessionServiceStub):
     same request_id gets the first reply and records nothing again, so that what is shown anew is not there twice.
     """
     ListSessionEvents: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionEventsRequest, _session_service_pb2.ListSessionEventsResponse]  # type: ignore[assignment]
-    """Lists the events of a session by sequence: every change it went through, from its creation on."""
+    """Lists the events of a session by sequence: every change it went through, from its creation on, or from
+    Session.oldest_sequence on where the front of a long log was trimmed.
+    """
     WatchSession: _aio.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]  # type: ignore[assignment]
     """Streams the events of a session: those that are there, then each as it happens.
 
@@ -312,8 +349,11 @@ class SessionServiceAsyncStub(SessionServiceStub):
     of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
     interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
     with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
-    nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
-    event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
+    nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. A stream that cannot go on where it
+    was asked to (the events there were trimmed, the sequence is beyond the last event, or the store is another than the
+    `incarnation` given) begins with a reset: the session as it is, and the sequence after which it goes on; so may one
+    that falls behind the trimming. A negative `after_sequence` is ERROR_REASON_INVALID_FIELD. Headers are sent at once:
+    they tell that the watch is open. A session does not expire while it is watched.
     """
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -343,6 +383,13 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
 
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
+
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
     ERROR_REASON_INVALID_FIELD. `next_page_token` is empty on the last page.
@@ -357,7 +404,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates a session: EMPTY, PENDING, version 1.
 
         A repeat with the same request_id gets the session as it was created. Refused with ERROR_REASON_LABEL_TAKEN or
-        ERROR_REASON_LABEL_RESERVED.
+        ERROR_REASON_LABEL_RESERVED, and for a lease out of bounds with ERROR_REASON_INVALID_FIELD.
         """
 
     @_abc_1.abstractmethod
@@ -386,6 +433,20 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Legal in every state but EXECUTING, while the session is PENDING or ACTIVE. A repeat with the same request_id gets
         the first reply; without one, a closed session is ERROR_REASON_SESSION_CLOSED.
+        """
+
+    @_abc_1.abstractmethod
+    def RenewSession(
+        self,
+        request: _session_service_pb2.RenewSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.RenewSessionResponse, _abc.Awaitable[_session_service_pb2.RenewSessionResponse]]:
+        """Shows a sign of life, and does nothing else: the session's time begins again (see SessionService).
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE. Writes no event, moves no version,
+        and does not make a PENDING session ACTIVE. A repeat with the same request_id gets the first reply and renews
+        nothing: give each renewal an id of its own, or none. Of a renewal and an expiry at the same instant one is first;
+        an expired session is not revived, but ERROR_REASON_SESSION_EXPIRED.
         """
 
     @_abc_1.abstractmethod
@@ -539,7 +600,9 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.ListSessionEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.ListSessionEventsResponse, _abc.Awaitable[_session_service_pb2.ListSessionEventsResponse]]:
-        """Lists the events of a session by sequence: every change it went through, from its creation on."""
+        """Lists the events of a session by sequence: every change it went through, from its creation on, or from
+        Session.oldest_sequence on where the front of a long log was trimmed.
+        """
 
     @_abc_1.abstractmethod
     def WatchSession(
@@ -554,8 +617,11 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
         interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
         with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
-        nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
-        event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
+        nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. A stream that cannot go on where it
+        was asked to (the events there were trimmed, the sequence is beyond the last event, or the store is another than the
+        `incarnation` given) begins with a reset: the session as it is, and the sequence after which it goes on; so may one
+        that falls behind the trimming. A negative `after_sequence` is ERROR_REASON_INVALID_FIELD. Headers are sent at once:
+        they tell that the watch is open. A session does not expire while it is watched.
         """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -43,8 +43,10 @@ _SHOWN = 20  # bad values of one field that are told
 _RESETS = {STATES.write(state): state for state in (State.SCOPED, State.EMPTY)}
 
 
-def read_create_session(form: Form, request: session_service_pb2.CreateSessionRequest) -> intents.CreateSession:
-    """CreateSession."""
+def read_create_session(
+    form: Form, request: session_service_pb2.CreateSessionRequest, max_lease: int
+) -> intents.CreateSession:
+    """CreateSession; `max_lease` in microseconds."""
     return intents.CreateSession(
         name=form.text("name", request.name),
         client=read_client(form, request.client),
@@ -52,6 +54,7 @@ def read_create_session(form: Form, request: session_service_pb2.CreateSessionRe
         task_id=form.text("task_id", request.task_id),
         metadata=_read_metadata(form, request.metadata),
         labels=form.labels("labels", list(request.labels)),
+        lease=_read_lease(form, request, max_lease),
     )
 
 
@@ -69,6 +72,15 @@ def read_client(form: Form, client: session_pb2.Client) -> Client:
         version=form.text("client.version", client.version),
         target=form.text("client.target", client.target),
     )
+
+
+def _read_lease(form: Form, request: session_service_pb2.CreateSessionRequest, longest: int) -> int | None:
+    if not request.HasField("lease"):
+        return None
+    lease = read_timeout(form, "lease", request.lease)
+    if lease > longest:
+        form.refuse("lease", f"must be at most {longest / 1_000_000:g} seconds, as long as sessions are kept")
+    return lease
 
 
 def read_label_session(form: Form, request: session_service_pb2.LabelSessionRequest) -> intents.LabelSession:

@@ -147,6 +147,12 @@ def read_events(
     return [EventRow(sequence, log.decode(body)) for sequence, body in rows]
 
 
+def read_base(connection: sqlite3.Connection, session_id: str) -> Session | None:
+    """What a trimmed log begins with; None for a whole one."""
+    row = connection.execute(_SQL["base"], {"id": session_id}).fetchone()
+    return _session.decode(row[0]) if row is not None else None
+
+
 def read_scope(connection: sqlite3.Connection, scope_id: str) -> ScopeRow:
     """A scope snapshot; LookupError: only our own rows name scopes, so a missing one is a bug."""
     row = connection.execute(_SQL["scope"], {"id": scope_id}).fetchone()
@@ -258,9 +264,10 @@ def describe_tables(connection: sqlite3.Connection, tables: Sequence[str]) -> Ma
     return {name: table for name in tables if (table := _describe(connection, name)) is not None}
 
 
-def _session_row(row: tuple[bytes, int, bytes | None]) -> SessionRow:
-    body, count, symbols = row
-    return SessionRow(_session.decode(body), count, _symbols.decode(symbols) if symbols is not None else ())
+def _session_row(row: tuple[bytes, int, bytes | None, int, int]) -> SessionRow:
+    body, count, symbols, active_at, oldest = row
+    first = _symbols.decode(symbols) if symbols is not None else ()
+    return SessionRow(_session.decode(body), count, first, active_at, oldest)
 
 
 def _find_labelled(connection: sqlite3.Connection, label: str) -> SessionRow | None:

@@ -17,6 +17,7 @@ from sheetgrpc.clock import wall_clock
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.model import Key
+from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About
 from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.store.records import (
@@ -40,6 +41,7 @@ from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, conn
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
 from sheetgrpc.store.sqlite.transaction import SQLiteTransaction
+from sheetgrpc.store.sqlite.upkeep import SQLiteUpkeep
 from sheetgrpc.store.sqlite.worker import Worker, busy
 
 P = ParamSpec("P")
@@ -54,6 +56,7 @@ class SQLiteStore:
     """`store.base.Store` on SQLite; made by `open_sqlite`."""
 
     about: About
+    upkeep: SQLiteUpkeep
 
     def __init__(
         self, place: Place, released: ExitStack, *, writer_timeout: float, busy_timeout: float, now: Callable[[], int]
@@ -73,6 +76,7 @@ class SQLiteStore:
             Worker(f"sqlite-reader-{number}", partial(connect_reader, place, busy_timeout=busy_timeout))
             for number in range(_READERS)
         ]
+        self.upkeep = SQLiteUpkeep(self.begin, self._readers[-1])
 
     async def start(self) -> None:
         """Connects and brings the schema up to date. Raises StoreRefused, and Unavailable where the file is broken."""
@@ -119,6 +123,10 @@ class SQLiteStore:
         """A stretch of the log."""
         read = self._read_near if limit <= _NEAR_EVENTS and not types else self._read
         return await read(reads.read_events, session_id, after, limit, types)
+
+    async def base(self, session_id: str) -> Session | None:
+        """What a trimmed log begins with."""
+        return await self._read(reads.read_base, session_id)
 
     async def scope(self, scope_id: str) -> ScopeRow:
         """A scope snapshot."""

@@ -61,11 +61,15 @@ class SQLiteTransaction:
 
     async def run_script(self, sql: str) -> None:
         """Runs the statements of a script and commits; the transaction is over."""
-        await self._run(self._run_script, sql)
+        await self.finish(lambda connection: [connection.execute(statement) for statement in statements(sql)])
+
+    async def finish(self, write: Callable[[sqlite3.Connection], T]) -> T:
+        """Has `write` do all there is to do, and commits; the transaction is over."""
+        return await self._run(self._finish, write)
 
     async def touch(self) -> None:
         """Writes something that means nothing and commits, so that a sick disk shows; the transaction is over."""
-        await self._run(self._touch)
+        await self.finish(lambda connection: connection.execute(_SQL["touch"], {"now": self._now()}))
 
     def interrupt(self) -> None:
         """Fails the running statement; nothing once the transaction is over, when the writer is somebody else's."""
@@ -108,17 +112,11 @@ class SQLiteTransaction:
         return outcome
 
     def _commit(self, connection: sqlite3.Connection, changes: Changes) -> None:
-        self._finish(connection, lambda: write_changes(connection, changes, self._now()))
+        self._finish(connection, lambda writer: write_changes(writer, changes, self._now()))
 
-    def _run_script(self, connection: sqlite3.Connection, sql: str) -> None:
-        self._finish(connection, lambda: [connection.execute(statement) for statement in statements(sql)])
-
-    def _touch(self, connection: sqlite3.Connection) -> None:
-        self._finish(connection, lambda: connection.execute(_SQL["touch"], {"now": self._now()}))
-
-    def _finish(self, connection: sqlite3.Connection, write: Callable[[], object]) -> None:
+    def _finish(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            write()
+            done = write(connection)
             _check_open(connection)
             commit(connection)
             self._writer.failed = False
@@ -127,6 +125,7 @@ class SQLiteTransaction:
             raise
         finally:
             self._over = True
+        return done
 
 
 def _check_open(connection: sqlite3.Connection) -> None:

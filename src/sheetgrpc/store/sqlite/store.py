@@ -84,7 +84,7 @@ class SQLiteStore:
         """The writer, waited for at most the writer timeout."""
         await self._take_writer()
         try:
-            transaction = SQLiteTransaction(self._writer, self._compiled, self._now)
+            transaction = SQLiteTransaction(self._writer, self._compiled, self._now, self._read_near)
             try:
                 yield transaction
             finally:

@@ -29,9 +29,9 @@ async def bench_sessions(bench: Bench, folder: Path) -> None:
     server = await Process.start("ours", f"sqlite:///{folder}/many.db", str(folder / "catalog.yaml"))
     async with grpc.aio.insecure_channel(server.address, options=CHANNEL) as channel:
         client = Client(channel)
-        # await bench_commands(bench, client, folder)
-        # await bench_finding(bench, client)
-        # await bench_listing(bench, client)
+        await bench_commands(bench, client, folder)
+        await bench_finding(bench, client)
+        await bench_listing(bench, client)
         await bench_watched(bench, server, client)
     await server.stop()
 
@@ -91,7 +91,7 @@ async def bench_watched(bench: Bench, server: Process, client: Client) -> None:
     """(l)."""
     watched = (await client.sessions.CreateSession(pb.CreateSessionRequest(name="watched"))).session.id
     quiet = (await client.sessions.CreateSession(pb.CreateSessionRequest(name="quiet"))).session.id
-    calls = 800 if bench.quick else 1500
+    calls = 500 if bench.quick else 1000
     await write(client, quiet, 200)
     base = await write(client, quiet, calls // 2)
     module, many = "tests.bench.watching", (str(_WATCHERS), str(_STALLED))
@@ -148,5 +148,5 @@ async def bare(answer: Message, file: str = "") -> AsyncIterator[Callable[[str, 
 
 async def beside(bench: Bench, name: str, ours: Call, base: Call, what: str, ceiling: float, aim: float) -> None:
     """One row of calls in turn, by their medians."""
-    mine, plain = await in_turn(ours, base, 600 if bench.quick else 1200)
+    mine, plain = await in_turn(ours, base, 300 if bench.quick else 600)
     bench.note(name, mine * 1000, "ms", mine / plain, ceiling, aim, f"{what} {plain * 1000:.2f} ms, medians")

@@ -1,9 +1,9 @@
 """Who goes first on the event loop: calls that somebody waits for, then streams, a few at a time.
 
 A message to one stream costs the loop about 50 us, so an event that a thousand watch is 50 ms of work. It goes out in
-small batches: one a turn of the loop while no call is under way, one in two milliseconds while some are. The streams get
-their share of a busy server that way, however long it is busy, and no call waits for more than a batch. Who waits for
-a turn holds nothing but its place; what it missed meanwhile it reads then.
+small batches: one a turn of the loop while no call is under way, one in two milliseconds while some are. The streams
+get their share of a busy server that way, however long it is busy, and no call waits for more than a batch. Who waits
+for a turn holds nothing but its place; what it missed meanwhile it reads then.
 """
 
 import asyncio

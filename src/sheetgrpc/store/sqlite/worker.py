@@ -113,8 +113,10 @@ async def settled(future: asyncio.Future[T]) -> T:
     """The outcome of `future`, waited for to its end; a cancellation meanwhile is raised after that."""
     cancelled = None
     while not future.done():
+        told = asyncio.get_running_loop().create_future()  # of its own: cancelling it leaves the other alone
+        future.add_done_callback(partial(_tell, told))
         try:
-            await asyncio.wait([future])
+            await told
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
@@ -124,6 +126,11 @@ async def settled(future: asyncio.Future[T]) -> T:
         return future.result()
     finally:
         del future  # as in _answer
+
+
+def _tell(told: asyncio.Future[None], _done: object) -> None:
+    if not told.done():
+        told.set_result(None)
 
 
 def busy() -> Unavailable:

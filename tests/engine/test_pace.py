@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sheetgrpc.engine.pace import _BATCH, Pace, Turn
+from sheetgrpc.engine.pace import _BATCH, _SENDING, Pace, Turn
 
 
 class Clock:
@@ -27,6 +27,7 @@ def done(turns: list[Turn]) -> int:
 
 
 async def test_a_quiet_loop_serves_a_batch_a_turn() -> None:
+    assert 3 * _BATCH <= _SENDING
     turns = queue(Pace(), 3 * _BATCH)
     seen = []
     while not turns[-1].done():
@@ -80,3 +81,18 @@ async def test_what_is_given_while_streams_are_served_comes_after_them() -> None
     await first[-1]
     assert done(second) == _BATCH - 1
     await asyncio.gather(*second)
+
+
+async def test_no_more_are_sent_to_at_once_than_can_come_back_in_a_turn_of_the_loop() -> None:
+    pace = Pace()
+    turns = queue(pace, _SENDING + 2)
+    for _ in range(2 * _SENDING):
+        await asyncio.sleep(0)
+    assert done(turns) == _SENDING
+    pace.sent()
+    await turns[_SENDING]
+
+
+async def test_stalled_streams_keep_nobody_waiting_for_long() -> None:
+    turns = queue(Pace(), 3 * _SENDING)
+    assert await asyncio.gather(*turns) == [True] * len(turns)

@@ -131,29 +131,39 @@ class SessionWatcher:
         self._heartbeat = heartbeat
         self._ended = session.lifecycle.terminal
         self._looked = False  # in the log, to its end: what was committed before it joined the topic did not tell
+        self._sending = False
         self._closed = False
 
     async def next(self) -> Logged | Bookmark | None:
         """The next event, a bookmark where none came for a heartbeat, None once the session's last event was told."""
         while not self._closed:
-            if not self._looked or self._position < self._topic.head:
-                await self._topics.pace.turn()
-            elif self._ended:
+            self._end_turn()
+            hinted = not self._looked or self._position < self._topic.head
+            if self._ended and not hinted:
                 break
-            elif not await self._topic.changed(self._heartbeat):
+            told = hinted or await self._topic.changed(self._heartbeat)
+            if hinted or not told:
                 await self._topics.pace.turn()
-                return await self._find() or Bookmark(self._position)  # it looks: a hint may have been lost
+            self._sending = True
             found = await self._find()
             if found is not None:
                 return found
             self._looked = True
+            if not told:
+                return Bookmark(self._position)
         return None
 
     def close(self) -> None:
         """The stream is gone."""
         if not self._closed:
             self._closed = True
+            self._end_turn()
             self._topics.leave(self._session_id)
+
+    def _end_turn(self) -> None:
+        if self._sending:
+            self._sending = False
+            self._topics.pace.sent()
 
     async def _find(self) -> Logged | None:
         """The event after its position, which it then stands at."""

@@ -18,6 +18,7 @@ from sheetgrpc.engine.expiring import Expiry
 from sheetgrpc.engine.handling import Handler, Step
 from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.engine.names import Names
+from sheetgrpc.engine.pace import Pace
 from sheetgrpc.engine.reading import SheetReader
 from sheetgrpc.engine.runs import Run, Watcher, read_token
 from sheetgrpc.engine.sweeping import Sweeper
@@ -79,6 +80,11 @@ class Engine:
     def settings(self) -> Settings:
         """The settings in force."""
         return self._context.settings
+
+    @property
+    def pace(self) -> Pace:
+        """Who goes first on the loop."""
+        return self._context.topics.pace
 
     async def start(self) -> None:
         """Recovers what a crash left, then begins to run what is queued."""

@@ -80,7 +80,7 @@ class Server:
         self.address = ""
         self._engine = engine
         self._settings = engine.settings
-        self._calls = Calls(self._settings.max_send_bytes)
+        self._calls = Calls(self._settings.max_send_bytes, engine.pace)
         self._health = Health(
             (service.full_name for service in SERVICES),
             engine.store.check,

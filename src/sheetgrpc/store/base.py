@@ -1,9 +1,10 @@
 """What the engine asks of a database: a few coarse calls, each one trip.
 
-`Store` reads without waiting for writers. `Transaction` is the one writer's: `open` begins and reads, `apply` writes
-batches of a plan, `commit` writes a command's changes and commits. Everything a command writes is in one transaction,
-or nothing is. Errors raised by all of them: Unavailable(STORE_BUSY | STORE_UNAVAILABLE | SHUTTING_DOWN). A caller that
-is cancelled gets its CancelledError once the database is done with the call, never before.
+`Store` reads without waiting for writers. `Transaction` is the one writer's: `open` reads what no other writer changes
+meanwhile, `apply` writes batches of a plan, `commit` writes a command's changes and commits. Everything a command
+writes is in one transaction, or nothing is. Errors raised by all of them: Unavailable(STORE_BUSY | STORE_UNAVAILABLE |
+SHUTTING_DOWN). A caller that is cancelled gets its CancelledError once the database is done with the call, never
+before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ class Transaction(Protocol):
     """The writer, for as long as one command or one run needs it. Leaving the context without commit rolls back."""
 
     async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
-        """Begins; reads the session (None: none is meant), the reply of `key` and who has `label`, as they are now."""
+        """The session (None: none is meant), the reply of `key`, who has `label`: as they are, and stay till commit."""
         ...
 
     async def claim(self, execution: ExecutionRow) -> bool:

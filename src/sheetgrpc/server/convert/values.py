@@ -35,7 +35,7 @@ def read_time(form: Form, field: str, time: Timestamp) -> int:
 
 def write_rfc3339(micros: int) -> str:
     """A time as text, in UTC."""
-    return datetime.fromtimestamp(micros // _MICROS, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{micros % _MICROS:06}Z"
+    return f"{datetime.fromtimestamp(micros // _MICROS, UTC).isoformat()[:19]}.{micros % _MICROS:06}Z"
 
 
 def write_duration(micros: int) -> Duration:

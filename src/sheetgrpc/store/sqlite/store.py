@@ -99,7 +99,7 @@ class SQLiteStore:
         self._check_place()
         await self._take_writer()
         try:
-            transaction = SQLiteTransaction(self._writer, self._compiled, self._now)
+            transaction = SQLiteTransaction(self._writer, self._compiled, self._now, self._read_near)
             try:
                 yield transaction
             finally:

@@ -1,12 +1,15 @@
-"""One command's or one run's hold on the writer: every method is one hop to the writer's thread.
+"""One command's or one run's hold on the writer: every method but `open` is one hop to the writer's thread.
 
-The transaction begins with the first call and is over with `commit`, or when its holder lets go. Should SQLite itself
-end it on the way (an interrupt rolls back, and so may a constraint of the user's own), nothing more is written: outside
-of a transaction every statement would be its own.
+The transaction begins with the first of them and is over with `commit`, or when its holder lets go. `open` alone needs
+none: while somebody holds the writer nobody else changes our tables, so the last commit is what a transaction would
+see, and the writes themselves are guarded (by version, request id and label). Should SQLite itself end the transaction
+on the way (an interrupt rolls back, and so may a constraint of the user's own), nothing more is written: outside of a
+transaction every statement would be its own.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sheetgrpc.planning.model import Plan, Results
@@ -27,17 +30,28 @@ T = TypeVar("T")
 class SQLiteTransaction:
     """`store.base.Transaction` on SQLite."""
 
-    def __init__(self, writer: Worker, compiled: Compiled | None, now: Callable[[], int]) -> None:
-        """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC."""
+    def __init__(
+        self,
+        writer: Worker,
+        compiled: Compiled | None,
+        now: Callable[[], int],
+        read: Callable[[Callable[[sqlite3.Connection], Opened]], Awaitable[Opened]],
+    ) -> None:
+        """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC.
+
+        `read` runs a function on a connection that sees the last commit.
+        """
         self._writer = writer
+        self._read = read
         self._compiled = compiled
         self._now = now
         self._begun = False
         self._over = False
 
     async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
-        """Begins and reads."""
-        return await self._run(read_opened, session_id, key, self._now(), label)
+        """Reads, as of the last commit or within what was begun."""
+        reading = partial(read_opened, session_id=session_id, key=key, now=self._now(), label=label)
+        return await (self._run(reading) if self._begun or self._over else self._read(reading))
 
     async def claim(self, execution: ExecutionRow) -> bool:
         """True if the stored execution still has this state and epoch."""
@@ -77,9 +91,9 @@ class SQLiteTransaction:
             self._writer.interrupt()
 
     async def end(self) -> None:
-        """Rolls back whatever was not committed."""
-        self._over = True
-        if not self._writer.closed:  # else its connection is, and the transaction with it
+        """Rolls back whatever was begun and not committed."""
+        ended, self._over = self._over, True
+        if self._begun and not ended and not self._writer.closed:  # closed: the transaction went with the connection
             await self._writer.run(_roll_back)
 
     @property

@@ -69,7 +69,9 @@ def _apply(connection: sqlite3.Connection, migration: Migration, now: int, *, an
 def _fold_sessions(connection: sqlite3.Connection) -> None:
     """Makes every session's row of its log: the fold may know more than that of the program which wrote it."""
     for session_id, base in connection.execute(_SQL["session_bases"]).fetchall():
-        rows = connection.execute(_SQL["events"], {"session_id": session_id, "after": 0, "limit": -1})
+        rows = connection.execute(_SQL["events"], {"session_id": session_id, "after": 0, "limit": -1}).fetchall()
+        if not rows:
+            continue  # nobody's doing, but no reason to refuse the others a server
         before = msgspec.json.decode(base, type=Session) if base is not None else None
         session = fold((log.decode(body) for _, body in rows), before)
         connection.execute(_SQL["change_body"], {"id": session_id, "body": msgspec.json.encode(session)})

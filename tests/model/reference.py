@@ -36,7 +36,6 @@ class Layers:
     sheet: str = ""  # its kind
     spent: bool = False
     chosen: bool = False  # the open reference of an "open" sheet
-    ran: bool = False
 
 
 @dataclass
@@ -55,9 +54,7 @@ class Model:
     ended_at: int | None = None
     undo: list[Layers] = field(default_factory=list)
     redo: list[Layers] = field(default_factory=list)
-    history: list[tuple[Layers, int]] = field(default_factory=lambda: [(Layers(), 0)])  # by version, with commits
-
-    commits: int = 0
+    history: list[Layers] = field(default_factory=lambda: [Layers()])  # after each event
 
     @property
     def version(self) -> int:
@@ -140,27 +137,36 @@ class Reference:
             due = model.active_at + self.retention
         if now >= due:
             model.events.append("SessionExpired")
-            model.history.append((model.layers, model.commits))
+            model.history.append(model.layers)
             model.lifecycle = Lifecycle.EXPIRED
             model.ended_at = model.active_at = now
 
     def sweep(self, now: int) -> None:
-        """Expires and purges what is due."""
+        """Expires and purges what is due. A session that was forked goes after its forks."""
+        for model in self.sessions.values():
+            self.expire(model, now)
+        forked = {model.parent for model in self.sessions.values()}
         for model in list(self.sessions.values()):
-            if model.ended_at is not None and now >= model.ended_at + self.retention:
+            if model.ended_at is not None and now >= model.ended_at + self.retention and model.id not in forked:
                 del self.sessions[model.id]
-            else:
-                self.expire(model, now)
+
+    def close_all(self, now: int) -> None:
+        """A restore ends whatever was open."""
+        for model in self.sessions.values():
+            if not model.terminal:
+                write(model, "SessionClosed", model.layers)
+                model.lifecycle, model.ended_at = Lifecycle.FAILED, now
 
     def _apply(self, ask: Ask, now: int, fresh_id: str) -> Model:
         if ask.method == "CreateSession":
             return self._create(ask, now, fresh_id)
         model = self.find(ask.target)
         self.expire(model, now)
-        if ask.expected_version is not None and ask.expected_version != model.version:
+        refused_anyway = model.lifecycle is Lifecycle.EXPIRED and ask.method != "ForkSession"
+        if ask.expected_version not in (None, model.version) and not refused_anyway:
             raise Refused(Reason.VERSION_CONFLICT)
         if ask.method == "ForkSession":
-            return self._fork(model, now, fresh_id)
+            return self._fork(model, ask, now, fresh_id)
         if model.terminal:
             expired = model.lifecycle is Lifecycle.EXPIRED
             raise Refused(Reason.SESSION_EXPIRED if expired else Reason.SESSION_CLOSED)
@@ -176,13 +182,14 @@ class Reference:
         self.sessions[fresh_id] = model
         return model
 
-    def _fork(self, parent: Model, now: int, fresh_id: str) -> Model:
-        layers = replace(parent.layers, ran=False)
-        if layers.state is State.EXECUTED and not layers.spent:
+    def _fork(self, parent: Model, ask: Ask, now: int, fresh_id: str) -> Model:
+        at = int(ask.argument) or parent.version
+        if at > parent.version:
+            raise Refused(Reason.INVALID_FIELD)
+        layers = parent.history[at - 1]
+        if layers.state in (State.EXECUTING, State.EXECUTED) and not layers.spent:
             layers = replace(layers, state=State.READY)
-        model = Model(fresh_id, now, layers=layers, parent=parent.id, events=["SessionForked"])
-        model.history = [(layers, 0)]
-        model.lifecycle = Lifecycle.PENDING
+        model = Model(fresh_id, now, layers=layers, parent=parent.id, events=["SessionForked"], history=[layers])
         self.sessions[fresh_id] = model
         return model
 
@@ -193,7 +200,7 @@ def write(model: Model, event: str, layers: Layers) -> None:
     if model.lifecycle is Lifecycle.PENDING:
         model.lifecycle = Lifecycle.ACTIVE
     model.layers = layers
-    model.history.append((layers, model.commits))
+    model.history.append(layers)
 
 
 def move(model: Model, event: str, layers: Layers) -> None:
@@ -216,7 +223,7 @@ def _beside(reference: Reference, model: Model, ask: Ask, now: int) -> None:
                 if other is not model and ask.argument in other.labels:
                     other.labels.remove(ask.argument)
                     other.events.append("LabelLost")
-                    other.history.append((other.layers, other.commits))
+                    other.history.append(other.layers)
             model.labels = [label for label in model.labels if label != ask.argument] + [ask.argument]
             write(model, "LabelGiven", model.layers)
         case "UpdateSession":
@@ -291,8 +298,7 @@ def _run(_: Reference, model: Model, ask: Ask, now: int) -> None:
 def finish(model: Model, now: int) -> None:
     """The run ends."""
     spent = model.layers.sheet != "failing"
-    model.commits += spent
-    write(model, "ExecutionFinished", replace(model.layers, state=State.EXECUTED, spent=spent, ran=True))
+    write(model, "ExecutionFinished", replace(model.layers, state=State.EXECUTED, spent=spent))
     model.active_at = now
     if spent:
         model.undo, model.redo = [], []

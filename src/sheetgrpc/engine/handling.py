@@ -127,8 +127,8 @@ class Handler:
     ) -> Reply:
         for _ in range(_ATTEMPTS):
             row = await self._find(envelope)
-            _check_version(envelope, row)
             step = make()
+            _check_version(envelope, row, step)
             await step.prepare(row)
             reply = await self._commit(envelope, key, row, step, encode)
             if reply is not None:
@@ -157,7 +157,7 @@ class Handler:
             if row is not None and not self._is_as_read(opened.row, row):
                 if opened.row is None or not step.additive or self._expiry.due(opened.row):
                     return None
-                _check_version(envelope, opened.row)
+                _check_version(envelope, opened.row, step)
                 row = opened.row
             draw = self._draws.draw()
             row = None if step.fresh else row
@@ -216,8 +216,10 @@ def _replay(stored: StoredReply, envelope: Envelope) -> Reply:
     return Reply(stored.reply, stored, replayed=True)
 
 
-def _check_version(envelope: Envelope, row: SessionRow | None) -> None:
-    if row is None or envelope.expected_version is None or row.session.lifecycle is Lifecycle.EXPIRED:
+def _check_version(envelope: Envelope, row: SessionRow | None, step: Step) -> None:
+    if row is None or envelope.expected_version is None:
+        return
+    if row.session.lifecycle is Lifecycle.EXPIRED and not step.fresh:
         return  # what has expired is refused as that, though its end has just moved the version
     actual = row.session.version
     if envelope.expected_version != actual:

@@ -25,11 +25,13 @@ from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.intents import Envelope, Intent
+from sheetgrpc.engine.lifetimes import Lifetimes
 from sheetgrpc.engine.opening import read_catalog
+from sheetgrpc.engine.presence import Presence
 from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.engine.watching import Topics
-from sheetgrpc.session.model import Lifecycle, State
+from sheetgrpc.session.model import Entry, EntryKind, Lifecycle, State
 from sheetgrpc.store.opening import open_store
 
 Wrap: TypeAlias = Callable[[Any], Any]  # Any: a store, and what stands for it
@@ -79,6 +81,14 @@ CASES: Mapping[str, Case] = {
         Case(intent=intents.CloseSession(outcome=Lifecycle.COMPLETED)),
         Case(intent=intents.LabelSession("taken")),  # from the other session
         Case(intent=intents.UpdateSession(name="other", metadata={"b": {"c": 1}, "a": None})),
+        Case(intent=intents.AppendSessionEvents((Entry(EntryKind.COMMAND, "go"), Entry(EntryKind.ALERT, "gone")))),
+        Case(intent=intents.RenewSession()),
+        Case(
+            intent=intents.UndoSession(),
+            before=(intents.ImportSheet(_OPEN), intents.ParseSheet(), intents.ResolveReference("0:ship", _STAR)),
+        ),
+        Case(intent=intents.RedoSession(), before=(*_SCOPED, intents.UndoSession())),
+        Case(intent=intents.ForkSession(name="fork"), before=(intents.ImportSheet(_OPEN), intents.ParseSheet())),
     )
 }
 
@@ -123,7 +133,9 @@ async def open_engine(path: Path, wrap: Wrap = lambda store: store, *, draws: Dr
     await store._writer.run(lambda connection: connection.execute(_NO_WAITING))
     wrapped = wrap(store)
     analyst = Analyst(catalog, wrapped, Limits())
-    return Engine(Context(wrapped, catalog, settings, draws, analyst, Runs(), Topics()))
+    presence = Presence(draws.now)
+    lifetimes = Lifetimes(draws, presence, settings.retention_us)
+    return Engine(Context(wrapped, catalog, settings, draws, analyst, Runs(), Topics(presence), presence, lifetimes))
 
 
 @asynccontextmanager

@@ -58,7 +58,10 @@ async def test_a_struck_command_happens_once_and_answers_the_same(
         await send(engine, expected.case)
     paths = [expected.copy(tmp_path / f"{point}.db") for point in range(1, len(points.passed) + 1)]
     there = await asyncio.gather(*(_survive(expected, path, at, strike) for at, path in enumerate(paths, start=1)))
-    assert there == [at >= _decisive(points.passed, strike) for at in range(len(paths))]
+    decisive = _decisive(points.passed, strike)
+    assert all(there[decisive:])
+    # A handler that is cancelled before goes on to where it next has to wait, which may be the commit.
+    assert strike is _cancel_the_handler or not any(there[:decisive])
 
 
 def _decisive(points: list[str], strike: Strike) -> int:

@@ -188,10 +188,10 @@ async def test_the_sweeper_sweeps_by_itself_until_the_server_drains(path: Path) 
     hands = Hands()
     async with drive_by(hands, path, sweep_interval=0.001) as fleet:
         session = await open_leased(fleet, 1)
-        ended = fleet.engine._context.topics._topics[session] = Topic()  # a look that is no watch
+        ended = fleet.engine._context.topics._topics[session] = Topic(Pace())  # a look that is no watch
         fleet.engine.sweeper.start()
         hands.go(10)
-        assert await ended.changed(0, 10)
+        assert await ended.changed(10)
         fleet.engine.drain()
         await fleet.engine.sweeper.stop()
         other = await open_leased(fleet, 1)

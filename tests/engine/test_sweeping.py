@@ -8,6 +8,7 @@ from tests.engine.driving import Driver
 from tests.engine.hands import DAY, NOON, SECOND, Hands, drive_by, fold_of, open_leased, stored
 
 from sheetgrpc.engine import intents, sweeping, trimming
+from sheetgrpc.engine.pace import Pace
 from sheetgrpc.engine.trimming import last_spare
 from sheetgrpc.engine.watching import Logged, Reset, Topic
 from sheetgrpc.errors import NotFound, Reason, SheetError

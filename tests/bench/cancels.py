@@ -1,4 +1,4 @@
-"""Row (h): how long from a cancel at a random moment of a run to its rollback, recorded and told."""
+"""Row (m): how long from a cancel at a random moment of a run to its rollback, recorded and told."""
 
 import asyncio
 import random

@@ -9,11 +9,10 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-import msgspec
-
 from sheetgrpc.engine import endings
 from sheetgrpc.engine.context import Context
-from sheetgrpc.engine.handling import replay, request_key
+from sheetgrpc.engine.expiring import Expiry
+from sheetgrpc.engine.handling import replay, request_key, row_after
 from sheetgrpc.engine.intents import CancelExecution, Envelope
 from sheetgrpc.engine.runs import Cancel, Run
 from sheetgrpc.engine.views import CancelView, Reply
@@ -31,8 +30,9 @@ Encode = Callable[[CancelView], bytes]
 class Canceller:
     """Takes cancels, each in a task of its own: a caller that goes away has cancelled all the same."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, expiry: Expiry) -> None:
         self._context = context
+        self._expiry = expiry
         self._tasks: set[asyncio.Task[Reply]] = set()
         self._underway: dict[RequestKey, asyncio.Task[Reply]] = {}
 
@@ -73,7 +73,7 @@ class Canceller:
                 return replay(stored, envelope)
         for _ in range(_ATTEMPTS):
             row = await store.execution(intent.execution)
-            session = await store.session(row.session_id)
+            session = await self._expiry.settle_if_possible(await store.session(row.session_id))
             # No await from here until the run is asked: what is judged is what is asked.
             run = runs.get(row.id)
             outcome = _judge(row, run)
@@ -120,7 +120,7 @@ class Canceller:
             cancel = self._now(envelope)
             ended = endings.cancelled_before_start(row, cancel, cancel.at)
             changes = endings.outcome(context, opened.row.session, ended)
-            after = msgspec.structs.replace(opened.row, session=changes.session)
+            after = row_after(opened.row, changes, cancel.at)
             body = encode(CancelView(outcome, ended, context.view(after)))
             changes.reply = self._stored(envelope, key, body, row)
             await transaction.commit(changes)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.bench.sheets import SCHEMA
 
-from sheetgrpc.clock import Draw, Draws
+from sheetgrpc.clock import Draw, Draws, wall_clock
 from sheetgrpc.session import commands
 from sheetgrpc.session.events import Event
 from sheetgrpc.session.machine import decide, evolve
@@ -18,13 +18,13 @@ from sheetgrpc.store.sqlite.changes import commit, write_changes
 
 SCOPED_EVERY = 100
 _DIGEST = "0" * 64
-_START = 1_790_000_000_000_000  # microseconds: the sessions are a millisecond apart
+_AGE = 3_600_000_000  # microseconds: an hour, so that none of them is about to expire; they are a millisecond apart
 
 
 async def fill(file: Path, sessions: int) -> None:
     """Makes the database. Session n has the label `label-n`; one in a hundred has a scope, the others are EMPTY."""
     await (await open_store(f"sqlite:///{file}")).close()
-    draws = Draws(now=count(_START, 1000).__next__)
+    draws = Draws(now=count(wall_clock() - _AGE, 1000).__next__)
     connection = sqlite3.connect(file, isolation_level=None)
     connection.executescript(SCHEMA)
     connection.execute("PRAGMA cache_size = -262144")

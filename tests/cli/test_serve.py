@@ -129,6 +129,7 @@ def logged(process: "subprocess.Popen[str]") -> dict[str, dict[str, str]]:
 def test_a_server_serves_from_memory_instead_if_it_is_asked_to(
     tmp_path: Path, make: Callable[[Path], object], said: str
 ) -> None:
+    """P2."""
     make(tmp_path / "f.db")
     database = f"sqlite:///{tmp_path}/f.db"
     process = serve("--listen", "127.0.0.1:0", "--database", database, "--no-persist-fallback")
@@ -141,6 +142,7 @@ def test_a_server_serves_from_memory_instead_if_it_is_asked_to(
 
 
 def test_a_server_that_keeps_nothing_says_so_and_touches_no_file(tmp_path: Path) -> None:
+    """P1."""
     process = serve("--no-persist", SHEETGRPC_LISTEN="127.0.0.1:0", SHEETGRPC_DATABASE=f"sqlite:///{tmp_path}/g.db")
     listening(process)
     told = logged(process)

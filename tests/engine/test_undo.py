@@ -147,6 +147,7 @@ async def test_a_name_that_bound_itself_stays_bound_though_it_has_become_ambiguo
 
 
 async def test_scope_and_template_are_undone_and_generate_the_same_again(fleet: Driver, ships: dict[str, str]) -> None:
+    """S-R11."""
     session = await fleet.open()
     await fleet.call(session, intents.SetScope("ship", all=True))
     await fleet.call(session, intents.SetTemplate("(ship.load :ship @ship :tonnage 9)"))
@@ -172,6 +173,7 @@ async def test_a_run_that_failed_is_undone_to_ready_and_may_run_again(fleet: Dri
 
 
 async def test_nothing_from_before_a_commit_is_undone_and_a_spent_sheet_stays_spent(fleet: Driver) -> None:
+    """S-R11."""
     ran = await fleet.run('(ship.ensure :name "S" :as @s)')
     with pytest.raises(NotAllowed) as refused:
         await fleet.call(ran.session, UNDO)

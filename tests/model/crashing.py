@@ -16,7 +16,7 @@ class Fuse:
 
     def __init__(self, points: int) -> None:
         self.left = points
-        self.committed = False
+        self.commits = 0
 
     def burn(self) -> None:
         """One point further."""
@@ -58,7 +58,7 @@ class Crashing:
             _burn()
             answer = await call(*arguments, **named)
             if name == "commit" and (fuse := LIT.get()) is not None:
-                fuse.committed = True
+                fuse.commits += 1
             _burn()
             return answer
 

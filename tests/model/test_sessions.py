@@ -222,9 +222,16 @@ class Sessions(RuleBasedStateMachine):
         try:
             self.check(ask, self.told(ask, fuse))
         except Crash:
-            if fuse.committed:
-                self.reference.handle(ask, self.now(), "")
+            before = model.version
+            if fuse.commits:  # the first may have been the end of a session whose time had run out
+                self.reference.expire(model, self.now())
             self.restart()
+            told = self.told(ask)
+            if fuse.commits > model.version - before:  # it took effect, though nobody was told
+                assert isinstance(told, tuple)
+                assert told[1]
+                told = told[0], False
+            self.check(ask, told)
         self.finish_runs()
         self.ask(ask)
 

@@ -123,6 +123,7 @@ async def test_a_closed_session_takes_neither_label_nor_update(server: Running, 
 
 
 async def test_an_update_changes_what_is_given_and_a_mask_clears(server: Running) -> None:
+    """B4."""
     session = await create(server, name="n", role="r", task_id="t", metadata={"a": 1, "b": {"c": 2, "d": 3}})
     after = await update(server, session.id, role="other", metadata={"a": None, "b": {"c": None, "e": 4}})
     assert (after.name, after.role, after.task_id) == ("n", "other", "t")

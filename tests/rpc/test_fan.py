@@ -74,6 +74,7 @@ def alive() -> int:
 async def test_a_thousand_watchers_see_each_event_once_and_stalled_ones_hold_nothing(
     start_server: StartServer, written: int
 ) -> None:
+    """D-27."""
     server = await start_server()
     session = (await create(server)).id
     async with crowd(server, session) as watchers:

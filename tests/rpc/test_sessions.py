@@ -37,6 +37,7 @@ async def trailers(call: Any) -> dict[str, str]:
 
 
 async def test_a_new_session_is_empty_pending_and_as_it_was_asked_for(server: Running) -> None:
+    """B1."""
     request = CreateSessionRequest(
         name="Nightly load",
         client=session_pb2.Client(name="tests", version="1", target="local"),
@@ -71,6 +72,7 @@ async def test_a_new_session_is_empty_pending_and_as_it_was_asked_for(server: Ru
 
 
 async def test_a_session_is_found_by_id_in_any_case_by_prefix_and_by_label(server: Running) -> None:
+    """B2."""
     session = await create(server, labels=["found-by-this"])
     for name in (session.id, session.id.lower(), session.id[:-1], "found-by-this"):
         assert (await server.sessions.GetSession(GetSessionRequest(session=name))).session == session
@@ -89,6 +91,7 @@ async def test_closing_ends_a_session_for_good(server: Running) -> None:
 
 
 async def test_lists_page_through_every_session_newest_first(start_server: StartServer) -> None:
+    """B3."""
     server = await start_server()
     made = [await create(server, name=f"s{number}", role="r") for number in range(5)]
     await create(server, role="other")
@@ -159,6 +162,7 @@ async def test_without_a_request_id_every_call_is_new_and_has_no_trailers(server
 
 
 async def test_a_request_id_with_other_content_is_refused(server: Running) -> None:
+    """D-28."""
     await create(server, name="mine", request_id="reused")
     refusal = await refused(server.sessions.CreateSession(CreateSessionRequest(name="yours", request_id="reused")))
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
@@ -182,6 +186,7 @@ async def test_a_request_id_is_of_its_method_and_session(server: Running) -> Non
 
 
 async def test_a_refusal_is_not_kept(server: Running) -> None:
+    """D-5: a refusal has changed nothing, and is judged anew."""
     session = await create(server)
     request = CloseSessionRequest(session=session.id, outcome=COMPLETED, request_id="judged", expected_version=7)
     assert (await refused(server.sessions.CloseSession(request))).reason == "VERSION_CONFLICT"
@@ -190,6 +195,7 @@ async def test_a_refusal_is_not_kept(server: Running) -> None:
 
 
 async def test_thirty_duplicates_at_once_make_one_session(start_server: StartServer) -> None:
+    """D-28."""
     server = await start_server()
     request = CreateSessionRequest(name="one", labels=["only-one"], request_id="at-once")
     answers = await asyncio.gather(*(server.sessions.CreateSession(request) for _ in range(30)))
@@ -213,6 +219,7 @@ async def test_another_version_than_expected_is_a_conflict_that_tells_the_versio
 
 
 async def test_what_is_not_there_is_named(server: Running) -> None:
+    """B6."""
     missing = "7" * 26
     for call, reason, kind in [
         (server.sessions.GetSession(GetSessionRequest(session=missing)), "SESSION_NOT_FOUND", "session"),

@@ -40,6 +40,7 @@ def read(error: SheetError) -> tuple[status_pb2.Status, list[str], error_details
 
 
 def test_every_reason_has_a_code_and_the_documented_one() -> None:
+    """B6."""
     assert set(CODES) == set(Reason)
     comments = {reason: CODES[reason].name for reason in Reason}
     published = set(error_reason_pb2.ErrorReason.keys())

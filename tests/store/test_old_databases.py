@@ -80,6 +80,7 @@ def test_a_dump_is_what_its_version_made(version: int, old: Path) -> None:
 
 
 async def test_a_migrated_database_is_as_a_new_one_and_has_lost_nothing(version: int, old: Path) -> None:
+    """C-R66: every column that a new database has."""
     before = contents(old)
     await (await open_store(f"sqlite:///{old}")).close()
     with closing(sqlite3.connect(old)) as connection:
@@ -192,7 +193,7 @@ def starts(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 def test_a_migration_that_is_killed_leaves_a_whole_version(tmp_path: Path) -> None:
-    """Whichever statement it dies at: the schema is that of a version, and the next start goes on from there."""
+    """C-R67. Whichever statement it dies at: the schema is that of a version, and the next start goes on from there."""
     for version, path in starts(tmp_path):
         sound = path.read_bytes()
         before = contents(path)

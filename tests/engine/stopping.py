@@ -16,7 +16,7 @@ from tests.engine.driving import Driver, drive
 from sheetgrpc.engine import intents
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.intents import Envelope
-from sheetgrpc.engine.views import CancelView, Reply
+from sheetgrpc.engine.views import CancelView, Reply, SessionView
 from sheetgrpc.store.records import ExecutionRow
 
 ANY = "*"  # any method
@@ -106,6 +106,7 @@ class Answered:
 
     outcome: str
     execution: ExecutionRow
+    session: SessionView
     reply: Reply
 
 
@@ -122,5 +123,6 @@ async def cancel(
     envelope = Envelope(by, "CancelExecution", execution, request_id, fingerprint)
     reply = await fleet.engine.cancel(envelope, intents.CancelExecution(execution, wait), keep)
     if not found:
-        return Answered("", await fleet.engine.get_execution(execution), reply)
-    return Answered(found[-1].outcome.value, found[-1].execution, reply)
+        row = await fleet.engine.get_execution(execution)
+        return Answered("", row, await fleet.engine.get_session(row.session_id), reply)
+    return Answered(found[-1].outcome.value, found[-1].execution, found[-1].session, reply)

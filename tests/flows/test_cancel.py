@@ -40,7 +40,8 @@ def test_a_running_execution_is_stopped_and_nothing_of_it_is_there(foreign: Serv
     stream = client.executions.ExecuteSheet(execute(session), timeout=SECONDS)
     execution = next(stream).snapshot.id
     assert next(stream).WhichOneof("update") == "phase_started"
-    assert client.session(session).allowed_actions == ["CancelExecution", "LabelSession", "UpdateSession"]
+    allowed = ["AppendSessionEvents", "CancelExecution", "LabelSession", "RenewSession", "UpdateSession"]
+    assert client.session(session).allowed_actions == allowed
     first = cancel(client, execution, request_id="c")
     assert outcome(first) == ("CANCEL_REQUESTED", "CANCELLING")
     assert first.session.state == session_pb2.SESSION_STATE_EXECUTING

@@ -16,8 +16,10 @@ def made() -> Made:
     return Made()
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "memory", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path}/store.db" if request.param == "file" else "sqlite:///:memory:"
 
 

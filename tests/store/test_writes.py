@@ -12,7 +12,7 @@ from sheetgrpc.planning.model import Cell, Known, Plan, Results, Status
 from sheetgrpc.store.base import Interrupted, Store
 from sheetgrpc.store.opening import open_store
 from sheetgrpc.store.sqlite.statements import Shape
-from sheetgrpc.store.sqlite.verbs import Rows, fold
+from sheetgrpc.store.batches import Rows, fold
 
 CATALOG = """
 entities:

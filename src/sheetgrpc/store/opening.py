@@ -4,23 +4,28 @@ from collections.abc import Callable
 
 from sheetgrpc.clock import wall_clock
 from sheetgrpc.store.base import Store, StoreRefused
+from sheetgrpc.store.postgres.store import open_postgres
 from sheetgrpc.store.sqlite.store import open_sqlite
 
 _SQLITE = "sqlite://"
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 async def open_store(
     url: str, *, writer_timeout: float = 5.0, busy_timeout: float = 5.0, now: Callable[[], int] = wall_clock
 ) -> Store:
-    """The store at `sqlite:///PATH` (an absolute path has four slashes; `sqlite:///:memory:` goes when it is closed).
+    """The store at `sqlite:///PATH` (an absolute path has four slashes; `sqlite:///:memory:` goes when it is closed),
+    or at a `postgresql://` URL as libpq has them.
 
     `writer_timeout` is how long a command waits for the writer, `busy_timeout` how long for other programs that write
     to the file, in seconds; `now` is the clock that request ids expire by. Raises StoreRefused with what to do, and
     Unavailable where the database does not answer.
     """
+    if url.startswith(_POSTGRES):
+        return await open_postgres(url, writer_timeout=writer_timeout, now=now)
     if not url.startswith(_SQLITE):
         scheme = url.partition(":")[0]
-        raise StoreRefused(f'there is no database of kind "{scheme}"; give sqlite:///PATH')
+        raise StoreRefused(f'there is no database of kind "{scheme}"; give sqlite:///PATH or postgresql://...')
     host, slash, path = url.removeprefix(_SQLITE).partition("/")
     if host or not slash or not path:
         raise StoreRefused(f'"{url}" names no file; give sqlite:///PATH, with four slashes for an absolute path')

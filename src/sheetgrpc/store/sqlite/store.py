@@ -39,7 +39,8 @@ from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, conn
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
 from sheetgrpc.store.sqlite.transaction import SQLiteTransaction
-from sheetgrpc.store.sqlite.worker import Worker, busy
+from sheetgrpc.store.sqlite.worker import Worker
+from sheetgrpc.store.waiting import busy
 
 P = ParamSpec("P")
 T = TypeVar("T")

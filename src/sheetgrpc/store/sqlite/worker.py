@@ -17,13 +17,12 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.store.base import Interrupted
+from sheetgrpc.store.waiting import away, busy, closed, settled
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_RETRY_AFTER = 1.0  # seconds
 _PRIMARY = 0xFF  # the primary result code within an extended one
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 # What the machine does to us. Any other code is a wrong statement: a bug, and not to be retried.
@@ -84,7 +83,7 @@ class Worker:
 
     async def _send(self, function: Callable[[], T]) -> T:
         if self.closed:
-            raise Unavailable(Reason.SHUTTING_DOWN, "the store is closed; try another server", retry_after=_RETRY_AFTER)
+            raise closed()
         self.waiting += 1
         try:
             return await settled(self._put(function))
@@ -107,28 +106,6 @@ class Worker:
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-
-
-async def settled(future: asyncio.Future[T]) -> T:
-    """The outcome of `future`, waited for to its end; a cancellation meanwhile is raised after that."""
-    cancelled = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        future.exception()  # seen: asyncio would report one that nobody looked at
-        raise cancelled
-    try:
-        return future.result()
-    finally:
-        del future  # as in _answer
-
-
-def busy() -> Unavailable:
-    """The refusal of a caller that waited long enough for somebody else's transaction."""
-    return Unavailable(Reason.STORE_BUSY, "the database is busy; try again", retry_after=_RETRY_AFTER)
 
 
 def _serve(calls: "SimpleQueue[Callable[[], None] | None]") -> None:
@@ -169,7 +146,5 @@ def _refusal_of(error: sqlite3.Error) -> Exception | None:
     if code in _BUSY:
         return busy()
     if code in _BROKEN:
-        return Unavailable(
-            Reason.STORE_UNAVAILABLE, "the database does not answer; try again", retry_after=_RETRY_AFTER
-        )
+        return away()
     return None

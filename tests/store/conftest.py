@@ -24,6 +24,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def backend(url: str) -> str:
+    """The kind of database: what differs from one to the other is in the tests' data, not in their rules."""
+    return "postgres" if url.startswith("postgresql:") else "sqlite"
+
+
+@pytest.fixture
 async def store(url: str) -> AsyncIterator[Store]:
     opened = await open_store(url, writer_timeout=0.05, busy_timeout=0.05)
     yield opened

@@ -78,7 +78,7 @@ async def find_similar(connection: "Connection", entity: Entity, text: str, limi
     """Rows with most of the text's words, or words that begin like them, then any others; without a score."""
     words = sorted(dict.fromkeys(_WORD.findall(text.translate(_LOWER))), key=len, reverse=True)[:_WORDS]
     needles = [(needle, weight) for word in words for needle, weight in ((word, 3), (f" {word[:2]}", 1))]
-    rank = " + ".join(f"(position(${at} IN hay) > 0)::integer * {w}" for at, (_, w) in enumerate(needles, 2)) or "0"
+    rank = " + ".join(f"(position(${at} IN hay) > 0)::integer * {w}" for at, (_, w) in enumerate(needles, 2)) or "NULL::integer"
     hay = "".join(f" || ' ' || coalesce(t.{quote(column)}::text, '')" for column in entity.search)
     # In the collation "C" lower() changes the letters that we change, and no others.
     query = (

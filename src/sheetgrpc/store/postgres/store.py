@@ -61,7 +61,7 @@ class PostgresStore:
         self._now = now
         self._compiled: Compiled | None = None
         self._columns: dict[str, dict[str, LiveColumn]] = {}
-        self._open: set[PostgresTransaction] = set()
+        self._open: dict[PostgresTransaction, Connection] = {}
         self._closed = False
 
     async def start(self) -> None:
@@ -78,15 +78,14 @@ class PostgresStore:
         """A transaction of its own; a connection for it is waited for at most the writer timeout."""
         connection = await self._writers.take()
         transaction = PostgresTransaction(connection, self._compiled, self._now)
-        self._open.add(transaction)
+        self._open[transaction] = connection
         try:
             yield transaction
         finally:
             try:
                 await transaction.end()
             finally:
-                self._open.discard(transaction)
-                await settled(asyncio.ensure_future(self._writers.give(connection)))
+                await self._release(transaction)
 
     async def reply(self, key: RequestKey) -> StoredReply | None:
         """The stored, unexpired reply."""
@@ -201,7 +200,14 @@ class PostgresStore:
         self._writers.closed = self._readers.closed = True
         for transaction in list(self._open):
             await transaction.abort()
+            await self._release(transaction)
         await asyncio.gather(self._readers.close(), self._writers.close())
+
+    async def _release(self, transaction: PostgresTransaction) -> None:
+        """Gives the transaction's connection back, once."""
+        connection = self._open.pop(transaction, None)
+        if connection is not None:
+            await settled(asyncio.ensure_future(self._writers.give(connection)))
 
     async def _look_up(
         self,

@@ -105,14 +105,15 @@ class PostgresTransaction:
     async def end(self) -> None:
         """Rolls back whatever was not committed."""
         self._over = True
-        await settled(asyncio.ensure_future(self._roll_back()))
+        if not self._closed:
+            await settled(asyncio.ensure_future(self._roll_back()))
 
     async def abort(self) -> None:
         """Ends it from outside, when the call under way is done: the store closes."""
         self._closed = True
         if self._task is not None:
             await asyncio.wait([self._task])
-        await self.end()
+        await settled(asyncio.ensure_future(self._roll_back()))
 
     @property
     def _catalog(self) -> "Compiled":

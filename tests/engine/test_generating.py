@@ -154,10 +154,7 @@ async def test_a_template_is_expanded_beside_the_loop_as_it_is_on_it(fleet: Driv
     assert outcome.sheet.digest == stored.digest
 
 
-async def test_limits_are_checked_before_anything_is_made(fleet: Driver, ships: list[str]) -> None:
-    from tests.engine.driving import drive
-
-    path = fleet.path.with_name("limited.db")
+async def test_limits_are_checked_before_anything_is_made(path: Place) -> None:
     async with drive(path, max_statements=5, max_scope_entities=3, max_source_bytes=400) as limited:
         for name in "ABCD":
             await limited.run(f'(ship.ensure :name "{name}")')

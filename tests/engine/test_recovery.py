@@ -64,9 +64,9 @@ async def test_a_stop_lets_the_run_under_way_end_and_keeps_the_queue(path: Path)
         running, queued = [await fleet.submit(session) for session in sessions]
         watcher = await fleet.engine.watch(running, "", False)
         await watcher.next()
-        await watcher.next()  # it runs now
+        update = await watcher.next()  # it runs now
         await fleet.engine.stop()
-        last = None
+        last = update.body if update is not None else None
         while (update := await watcher.next()) is not None:
             last = update.body
         assert type(last).__name__ == "Finished"

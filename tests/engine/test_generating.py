@@ -1,7 +1,8 @@
 """Template times scope: which entities, in which order, and where every statement came from."""
 
 import pytest
-from tests.engine.driving import UNUSED, Driver
+from tests.engine.driving import UNUSED, Driver, drive
+from tests.engine.places import Place
 
 from sheetgrpc.engine import intents
 from sheetgrpc.errors import InvalidRequest, LimitExceeded, NotAllowed, NotFound, Reason, SheetError

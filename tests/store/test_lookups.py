@@ -146,7 +146,7 @@ async def test_display_falls_back_to_the_key(store: Store, told: Told) -> None:
 
 
 async def test_unknown_column_is_an_error_and_never_a_string(store: Store) -> None:
-    with pytest.raises(Exception, match="no such column|does not exist|nope"):
+    with pytest.raises(Exception, match="nope"):
         await store.keys(CBU, {"nope": "nope"}, 10)
 
 

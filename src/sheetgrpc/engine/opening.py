@@ -22,12 +22,14 @@ from sheetgrpc.store.opening import open_store
 async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     """An engine, not started. StartError, with a message for people, if it cannot be."""
     draws = draws or Draws()
-    catalog, schema = read_catalog(settings.catalog)
+    catalog, schema = read_catalog(settings.catalog, settings.database)
     try:
         store = await open_store(
             settings.database,
             writer_timeout=settings.writer_timeout,
             busy_timeout=settings.busy_timeout,
+            pool_size=settings.pool_size,
+            statement_timeout=settings.statement_timeout,
             now=draws.now,
         )
     except (StoreRefused, Unavailable) as error:
@@ -49,11 +51,12 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     return Engine(Context(store, catalog, settings, draws, Analyst(catalog, store, limits), Runs(), Topics()))
 
 
-def read_catalog(name: str) -> tuple[Catalog, str]:
-    """A catalog by path, or a bundled one by name; a bundled one brings the SQL of its own tables."""
+def read_catalog(name: str, database: str = "sqlite:") -> tuple[Catalog, str]:
+    """A catalog by path, or a bundled one by name; a bundled one brings the SQL of its own tables for that database."""
     bundled = resources.files("sheetgrpc.examples") / name
     if "/" not in name and not name.endswith((".yaml", ".yml")) and (bundled / "catalog.yaml").is_file():
-        text, schema = (bundled / "catalog.yaml").read_text("utf-8"), (bundled / "schema.sql").read_text("utf-8")
+        tables = "schema.sql" if database.startswith("sqlite:") else "schema.postgres.sql"
+        text, schema = (bundled / "catalog.yaml").read_text("utf-8"), (bundled / tables).read_text("utf-8")
         shown = f"{name}/catalog.yaml"
     else:
         shown, schema = name, ""

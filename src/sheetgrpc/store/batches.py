@@ -86,7 +86,7 @@ def fold(shape: Shape, rows: Rows) -> tuple[list[list[int]], dict[int, int]]:
 
 
 def in_rounds(shape: Shape, rows: Rows, results: Results) -> Iterator[Rows]:
-    """The rows round by round; those that fold are noted after the last. Raises Interrupted where the run is to stop."""
+    """The rows round by round; those that fold are noted after the last. Raises Interrupted if the run is to stop."""
     rounds, folds = fold(shape, rows)
     if len(rounds) == 1 and not folds:
         yield rows

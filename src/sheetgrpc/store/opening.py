@@ -12,17 +12,26 @@ _POSTGRES = ("postgresql://", "postgres://")
 
 
 async def open_store(
-    url: str, *, writer_timeout: float = 5.0, busy_timeout: float = 5.0, now: Callable[[], int] = wall_clock
+    url: str,
+    *,
+    writer_timeout: float = 5.0,
+    busy_timeout: float = 5.0,
+    pool_size: int = 10,
+    statement_timeout: float = 600.0,
+    now: Callable[[], int] = wall_clock,
 ) -> Store:
-    """The store at `sqlite:///PATH` (an absolute path has four slashes; `sqlite:///:memory:` goes when it is closed),
-    or at a `postgresql://` URL as libpq has them.
+    """The store at a URL: `sqlite:///PATH`, or `postgresql://...` as libpq has them.
 
+    An absolute path has four slashes, `sqlite:///:memory:` goes when it is closed.
     `writer_timeout` is how long a command waits for the writer, `busy_timeout` how long for other programs that write
-    to the file, in seconds; `now` is the clock that request ids expire by. Raises StoreRefused with what to do, and
+    to a SQLite file, `statement_timeout` how long one statement may take in PostgreSQL, in seconds; `pool_size` how many
+    connections to PostgreSQL transactions may have, and reads as many again; `now` is the clock that request ids expire by. Raises StoreRefused with what to do, and
     Unavailable where the database does not answer.
     """
     if url.startswith(_POSTGRES):
-        return await open_postgres(url, writer_timeout=writer_timeout, now=now)
+        return await open_postgres(
+            url, writer_timeout=writer_timeout, pool_size=pool_size, statement_timeout=statement_timeout, now=now
+        )
     if not url.startswith(_SQLITE):
         scheme = url.partition(":")[0]
         raise StoreRefused(f'there is no database of kind "{scheme}"; give sqlite:///PATH or postgresql://...')

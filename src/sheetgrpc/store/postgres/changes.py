@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SQL = load_queries("postgres")
 _ITEMS = 5000  # records a statement: what is encoded in one go
+
+T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -150,7 +152,7 @@ async def _write_reply(connection: "Connection", reply: StoredReply, now: int) -
         raise _conflict(f'request id "{reply.key.request_id}" was used meanwhile; send the request again')
 
 
-def _parts(rows: Sequence[msgspec.Struct]) -> Iterable[tuple[int, list[msgspec.Struct]]]:
+def _parts(rows: Sequence[T]) -> Iterable[tuple[int, list[T]]]:
     items = iter(rows)
     first = 0
     while part := list(islice(items, _ITEMS)):

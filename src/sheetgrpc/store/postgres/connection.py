@@ -13,8 +13,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
+from sheetgrpc.config import redact
 from sheetgrpc.store.base import StoreRefused
-from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, refusal_of, sqlstate
+from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, sqlstate
 from sheetgrpc.store.waiting import away, busy, closed
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
 MINIMUM = 140_000  # server_version_num; the first version that is still tested
-_SECRETS = re.compile(r"([?&](?:password|sslpassword)=)[^&]*")
 _CONNECT_SECONDS = 10.0
 _STATEMENTS = 1024  # prepared on each connection
 _WRONG = ("28", "3D", "42", "22", "08P", "0A")  # the address itself is at fault, and waiting will not mend it
@@ -102,17 +102,6 @@ class Pool:
         self.closed = True
         if self._pool is not None:
             await self._pool.close()
-
-
-def redact(url: str) -> str:
-    """A database URL as it may be shown: without its password."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url.partition(":")[0] + "://..."
-    user, at, host = parts.netloc.rpartition("@")
-    netloc = f"{user.partition(':')[0]}{':***' if ':' in user else ''}{at}{host}"
-    return _SECRETS.sub(r"\1***", urlunsplit(parts._replace(netloc=netloc)))
 
 
 def _split(url: str) -> tuple[str, dict[str, str]]:

@@ -52,7 +52,8 @@ async def find_keys(
     where = [f"{column} IS NOT NULL"]
     where += [f"t.{quote(name)} = {columns[name].cast(f'${at}::text')}" for at, name in enumerate(equals, 2)]
     order = f'{column} COLLATE "C"' if columns[entity.key.column].is_text else column
-    query = f"SELECT {_key(entity)} FROM {quote_table(entity.table)} AS t WHERE {' AND '.join(where)} ORDER BY {order} LIMIT $1"
+    rows = f"FROM {quote_table(entity.table)} AS t WHERE {' AND '.join(where)} ORDER BY {order}"
+    query = f"SELECT {_key(entity)} {rows} LIMIT $1"
     try:
         return [key for (key,) in await connection.fetch(query, limit, *equals.values())]
     except asyncpg.DataError:  # a text that the column's type does not take: no row has it
@@ -78,7 +79,8 @@ async def find_similar(connection: "Connection", entity: Entity, text: str, limi
     """Rows with most of the text's words, or words that begin like them, then any others; without a score."""
     words = sorted(dict.fromkeys(_WORD.findall(text.translate(_LOWER))), key=len, reverse=True)[:_WORDS]
     needles = [(needle, weight) for word in words for needle, weight in ((word, 3), (f" {word[:2]}", 1))]
-    rank = " + ".join(f"(position(${at} IN hay) > 0)::integer * {w}" for at, (_, w) in enumerate(needles, 2)) or "NULL::integer"
+    ranks = [f"(position(${at} IN hay) > 0)::integer * {weight}" for at, (_, weight) in enumerate(needles, 2)]
+    rank = " + ".join(ranks) or "NULL::integer"
     hay = "".join(f" || ' ' || coalesce(t.{quote(column)}::text, '')" for column in entity.search)
     # In the collation "C" lower() changes the letters that we change, and no others.
     query = (

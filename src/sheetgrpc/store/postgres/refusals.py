@@ -11,13 +11,12 @@ from sheetgrpc.errors import Conflict, Reason
 from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.waiting import away, busy
 
-_CANCELED = "57014"
+_STOPPED = frozenset({"57014", "25P02"})  # canceled; something before it had failed
 _REPEATABLE = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 # a lock waited for too long; too many connections; no memory or lock slots just now
 _BUSY = frozenset({"55P03", "53300", "53200", "53400"})
 # Connections, resources, the operator, the system, a standby, a transaction that was idle for too long, corruption.
 _AWAY = ("08", "53", "57P", "58", "25006", "25P0", "XX", "28", "3D000")
-_IN_FAILED = "25P02"
 
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
@@ -41,7 +40,7 @@ def is_lost(error: BaseException) -> bool:
 def refusal_of(error: BaseException) -> Exception | None:
     """What a caller is told of a failure of the database; None where the statement itself is wrong."""
     code = sqlstate(error)
-    if code == _CANCELED or code == _IN_FAILED:
+    if code in _STOPPED:
         return Interrupted("the statement was stopped")
     if code in _REPEATABLE:
         return Repeat("the transaction made way for another")

@@ -89,7 +89,8 @@ class Shape(shapes.Shape):
         names = ", ".join(f"t.{quote(name)}" for name in columns) if columns else "t.*"
         key = self._key_of("t") if self.key is not None else "NULL::text"
         order = f"t.{quote(self.key)}" if self.key is not None else ", ".join(f"t.{quote(name)}" for name in columns)
-        within = f'SELECT {key} AS "__key", {names} FROM {self.table} AS t WHERE {self._matches()} ORDER BY {order or "t.ctid"}'
+        read = f'SELECT {key} AS "__key", {names} FROM {self.table} AS t'
+        within = f"{read} WHERE {self._matches()} ORDER BY {order or 't.ctid'}"
         limit = f"LIMIT ${max(len(self.by), 1) + 1}"
         return (
             f'SELECT i.n, s."__key", row_to_json(s)::text FROM {_rows(len(self.by))}'
@@ -106,8 +107,8 @@ class Shape(shapes.Shape):
             differs = self.columns[expect.column].differs(f"t.{quote(expect.column)}", value)
             held = f"count(*) FILTER (WHERE NOT ({differs}))"
         return (
-            f"SELECT i.n, c.total, c.held FROM {_rows(len(self.by))} CROSS JOIN LATERAL"
-            f" (SELECT count(*) AS total, {held} AS held FROM {self.table} AS t WHERE {self._matches()}) AS c ORDER BY i.n"
+            f"SELECT i.n, c.total, c.held FROM {_rows(len(self.by))} CROSS JOIN LATERAL (SELECT count(*) AS total,"
+            f" {held} AS held FROM {self.table} AS t WHERE {self._matches()}) AS c ORDER BY i.n"
         )
 
     @property

@@ -52,7 +52,7 @@ class LiveColumn:
             if self.element in ("json", "jsonb"):
                 items = f"SELECT value FROM jsonb_array_elements({text}::jsonb)"
             else:
-                items = f"SELECT value FROM jsonb_array_elements_text({text}::jsonb) WITH ORDINALITY AS e (value, n) ORDER BY n"
+                items = f"SELECT value FROM jsonb_array_elements_text({text}::jsonb)"
             return f"CASE WHEN {text} IS NOT NULL THEN ARRAY({items})::{to} END"
         return text if self.base == "text" and self.writes == "pg_catalog.text" else f"{text}::{to}"
 

@@ -13,7 +13,7 @@ from sheetgrpc.planning.model import Key
 _ESCAPE = "\x01"
 _escaped = str.maketrans({"\0": _ESCAPE + "0", _ESCAPE: _ESCAPE + "1"})
 _encode = msgspec.json.Encoder().encode
-_key = msgspec.json.Decoder(Key)
+_key: msgspec.json.Decoder[Key] = msgspec.json.Decoder(Key)
 
 
 def storable(text: str) -> str:

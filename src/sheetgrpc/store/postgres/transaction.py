@@ -1,13 +1,13 @@
 """One command's or one run's transaction on a connection of its own.
 
-It begins with the first call and is over with `commit`, or when its holder lets go. Where the database makes it give way
-to another (a deadlock, a serialization failure), a command that has only read is begun again here; a run is told to come
-back and starts anew. Nothing is ever sent outside of the transaction: after an error the server itself refuses.
+It begins with the first call and is over with `commit`, or when its holder lets go. Where the database makes it give
+way to another (a deadlock, a serialization failure), a command that has only read is begun again here; a run is told to
+come back and starts anew. Nothing is ever sent outside of the transaction: after an error the server itself refuses.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.model import Plan, Results
@@ -42,7 +42,7 @@ class PostgresTransaction:
         self._committing = False
         self._touched = False  # something was done that cannot simply be done again
         self._locked: tuple[str | None, str] = None, ""  # what `open` was asked for: a second try locks the same
-        self._task: asyncio.Future[object] | None = None
+        self._task: asyncio.Task[Any] | None = None  # whatever the call under way answers
 
     async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
         """Begins; locks the session and who has the label, and reads."""
@@ -134,7 +134,8 @@ class PostgresTransaction:
             raise closed()
         if self._over:
             raise RuntimeError("the transaction is over")
-        self._task = task = asyncio.ensure_future(self._within(work, again))
+        task = asyncio.ensure_future(self._within(work, again))
+        self._task = task
         try:
             return await settled(task)
         finally:
@@ -145,7 +146,7 @@ class PostgresTransaction:
         work: "Callable[[Connection], Awaitable[T]]",
         again: "Callable[[Connection], Awaitable[None]] | None",
     ) -> T:
-        """Begins if need be; where the transaction had to give way, begins again, `again` first, and does `work` anew."""
+        """Begins if need be. Where the transaction had to give way: begins again, `again` first, then `work`."""
         for _ in range(_ATTEMPTS):
             try:
                 return await self._once(work, again)

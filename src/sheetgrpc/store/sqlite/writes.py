@@ -26,7 +26,8 @@ from sheetgrpc.store.batches import (
     wanted_keys,
 )
 from sheetgrpc.store.records import ExecutionRow
-from sheetgrpc.store.sqlite.statements import CHUNK_ROWS, Compiled, Shape, quote
+from sheetgrpc.store.shapes import quote
+from sheetgrpc.store.sqlite.statements import CHUNK_ROWS, Compiled, Shape
 from sheetgrpc.store.sqlite.verbs import run_rows, run_single
 
 _PIECE = 4096  # rows bound at a time: no C call over more than this holds the GIL

@@ -116,7 +116,10 @@ class Settings:
     )
     catalog: str = _setting("onboarding", _words, "path of the catalog, or the name of a bundled one")
     writer_timeout: float = _setting(
-        5.0, _some_seconds, "how long a command waits for the writer, or for what another holds, before it is refused as STORE_BUSY", text="5s"
+        5.0,
+        _some_seconds,
+        "how long a command waits for the writer, or for what another holds, before it is refused as STORE_BUSY",
+        text="5s",
     )
     busy_timeout: float = _setting(
         5.0, _seconds, "how long the writer waits for other programs that write to the SQLite file", text="5s"

@@ -23,10 +23,11 @@ async def open_store(
     """The store at a URL: `sqlite:///PATH`, or `postgresql://...` as libpq has them.
 
     An absolute path has four slashes, `sqlite:///:memory:` goes when it is closed.
-    `writer_timeout` is how long a command waits for the writer, `busy_timeout` how long for other programs that write
-    to a SQLite file, `statement_timeout` how long one statement may take in PostgreSQL, in seconds; `pool_size` how many
-    connections to PostgreSQL transactions may have, and reads as many again; `now` is the clock that request ids expire by. Raises StoreRefused with what to do, and
-    Unavailable where the database does not answer.
+    Times are seconds: `writer_timeout` is how long a command waits for the writer, or for what another one holds,
+    `busy_timeout` how long for other programs that write to a SQLite file, `statement_timeout` how long one statement
+    may take in PostgreSQL. `pool_size` is how many connections to PostgreSQL transactions may have, and reads as many
+    again; `now` the clock that request ids expire by. Raises StoreRefused with what to do, and Unavailable where the
+    database does not answer.
     """
     if url.startswith(_POSTGRES):
         return await open_postgres(

@@ -7,7 +7,10 @@ come back and starts anew. Nothing is ever sent outside of the transaction: afte
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
 
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.model import Plan, Results
@@ -190,9 +193,8 @@ class PostgresTransaction:
         try:
             await write_changes(connection, changes, self._now())
             await self._commit(connection)
-        except BaseException as error:
-            if not isinstance(error, DATABASE_ERRORS) or not is_lost(error):
-                await self._roll_back()  # here and now: nothing half written may be committed by a second try
+        except BaseException:
+            await self._roll_back()  # here and now: nothing half written may be committed by a second try
             raise
 
     async def _commit(self, connection: "Connection") -> None:
@@ -200,6 +202,7 @@ class PostgresTransaction:
         try:
             done = await connection.execute("COMMIT")
         except DATABASE_ERRORS as error:
+            self._begun = not is_lost(error)
             raise _commit_failure(error) from error
         finally:
             self._committing = False
@@ -214,7 +217,8 @@ class PostgresTransaction:
         try:
             await self._connection.execute("ROLLBACK")
         except DATABASE_ERRORS:
-            self._connection.terminate()  # the server rolls back what has no connection
+            with suppress(asyncpg.InterfaceError):  # it is gone already
+                self._connection.terminate()  # the server rolls back what has no connection
 
 
 async def _lock(

@@ -16,6 +16,7 @@ from pathlib import Path
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # before grpc: streams cut at the end are no news
 
 import grpc
+from tests.bench import postgres
 from tests.bench.sheets import CATALOG, SCHEMA, Baseline, chain, independent, two_phases
 
 from sheetgrpc.v1 import execution_service_pb2 as execution_pb
@@ -337,6 +338,24 @@ async def bench_beside(bench: Bench, client: Client) -> None:
     )
 
 
+async def bench_postgres(bench: Bench, folder: Path) -> None:
+    """(p): the sheet of (a), on PostgreSQL."""
+    async with AsyncExitStack() as open_:
+
+        async def serve(url: str) -> Client:
+            ours = await Process.start("ours", url, str(folder / "catalog.yaml"))
+            open_.push_async_callback(ours.stop)
+            channel = await open_.enter_async_context(grpc.aio.insecure_channel(ours.address, options=_CHANNEL))
+            return Client(channel)
+
+        times = await postgres.measure(serve, bench.fresh, 5 if bench.quick else 9)
+    for way, ceiling, aim in (("rows", 3, 2), ("sets", 6, 4)):
+        text = "row by row" if way == "rows" else "in sets, COPY"
+        beside = f"by hand {text} {times[way] * 1000:.0f} ms"
+        ratio = times[f"execute/{way}"]
+        bench.note("(p) 10,000 on PostgreSQL: execute", times["execute"] * 1000, "ms", ratio, ceiling, aim, beside)
+
+
 async def run(quick: bool, only: str) -> Bench:
     """Everything, in a temporary folder."""
     bench = Bench(quick)
@@ -356,6 +375,7 @@ async def run(quick: bool, only: str) -> Bench:
                 "d": lambda: bench_reads(bench, ours, client),
                 "g": lambda: bench_beside(bench, client),
                 "e": lambda: bench_watchers(bench, ours, client),
+                "p": lambda: bench_postgres(bench, folder),
             }
             for part, work in parts.items():
                 if not only or part in only:
@@ -368,7 +388,7 @@ async def run(quick: bool, only: str) -> Bench:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--only", default="", help="letters of the parts to run: a (with b and f), c, d, e, g")
+    parser.add_argument("--only", default="", help="letters of the parts to run: a (with b and f), c, d, e, g, p")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     options = parser.parse_args()
     began = time.perf_counter()

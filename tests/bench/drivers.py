@@ -7,7 +7,8 @@ import asyncio
 import statistics
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import asyncpg
 import psycopg
@@ -18,7 +19,8 @@ ROUNDS = 7
 COMMANDS = 300
 SCRIPT = """
 CREATE TABLE cbus (id uuid PRIMARY KEY, name text NOT NULL, place text NOT NULL, amount numeric, UNIQUE (name, place));
-CREATE TABLE results (execution text, at integer, depth integer, status smallint, key text, detail bytea, PRIMARY KEY (execution, at));
+CREATE TABLE results (execution text, at integer, depth integer, status smallint, key text, detail bytea,
+    PRIMARY KEY (execution, at));
 CREATE TABLE sessions (id text PRIMARY KEY, version integer, body bytea);
 CREATE TABLE events (id text, at integer, body bytea, PRIMARY KEY (id, at));
 CREATE TABLE replies (id text PRIMARY KEY, body bytea);
@@ -30,24 +32,21 @@ JOIN cbus AS t ON t.name = i.name AND t.place = i.place"""
 INSERT = """INSERT INTO cbus (id, name, place, amount)
 SELECT i.id::uuid, i.name, i.place, i.amount::numeric
 FROM unnest({0}::text[], {1}::text[], {2}::text[], {3}::text[]) AS i (id, name, place, amount)"""
+IMPORT = """INSERT INTO cbus SELECT gen_random_uuid(), 'Fund "' || i || '" of Luxembourg', 'LU', i
+FROM generate_series(0, 9999) AS i"""
 Work = Callable[[], Awaitable[None]]
 Columns = list[list[str]]
 
 
-def columns() -> Columns:
+def columns(place: str) -> Columns:
     """The cells of 10,000 rows, as a plan has them."""
     at = range(ROWS)
-    return [
-        [str(uuid.uuid4()) for _ in at],
-        [f'Fund "{i}" of Luxembourg' for i in at],
-        ["LU"] * ROWS,
-        [f"{i}.5" for i in at],
-    ]
+    names = [f'Fund "{i}" of Luxembourg' for i in at]
+    return [[str(uuid.uuid4()) for _ in at], names, [place] * ROWS, [f"{i}.5" for i in at]]
 
 
-def records(name: str) -> list[tuple[str, int, int, int, str, bytes | None]]:
-    """10,000 statements' results."""
-    return [(name, i, i // 5000, 4, f'"{uuid.uuid4()}"', None) for i in range(ROWS)]
+FOUND, NEW = columns("LU"), columns("DE")
+RESULTS = [(i, i // 5000, 4, f'"{uuid.uuid4()}"', None) for i in range(ROWS)]
 
 
 def psycopg_works(connection: "psycopg.AsyncConnection[tuple[object, ...]]") -> dict[str, Work]:
@@ -55,22 +54,21 @@ def psycopg_works(connection: "psycopg.AsyncConnection[tuple[object, ...]]") -> 
 
     async def look_up() -> None:
         async with connection.transaction():
-            await (await connection.execute(FIND.format(*marks), columns()[1:])).fetchall()
+            await (await connection.execute(FIND.format(*marks), FOUND[1:])).fetchall()
 
     async def insert() -> None:
-        async with connection.transaction():
-            await connection.execute(INSERT.format(*marks), columns())
-            await connection.execute("DELETE FROM cbus")
+        async with connection.transaction(force_rollback=True):
+            await connection.execute(INSERT.format(*marks), NEW)
 
     async def copy() -> None:
-        rows = records(uuid.uuid4().hex)
+        name = uuid.uuid4().hex
         async with (
             connection.transaction(),
             connection.cursor() as cursor,
             cursor.copy("COPY results FROM STDIN") as to,
         ):
-            for row in rows:
-                await to.write_row(row)
+            for row in RESULTS:
+                await to.write_row((name, *row))
 
     async def command() -> None:
         for i in range(COMMANDS):
@@ -94,10 +92,9 @@ def psycopg_works(connection: "psycopg.AsyncConnection[tuple[object, ...]]") -> 
             ).fetchone()
 
     async def one_by_one() -> None:
-        async with connection.transaction():
-            for row in zip(*(column[:COMMANDS] for column in columns()), strict=True):
+        async with connection.transaction(force_rollback=True):
+            for row in zip(*(column[:COMMANDS] for column in NEW), strict=True):
                 await connection.execute("INSERT INTO cbus VALUES (%s::text::uuid, %s, %s, %s::text::numeric)", row)
-            await connection.execute("DELETE FROM cbus")
 
     return {
         "look-up": look_up,
@@ -109,21 +106,30 @@ def psycopg_works(connection: "psycopg.AsyncConnection[tuple[object, ...]]") -> 
     }
 
 
+@asynccontextmanager
+async def rolled_back(connection: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator[None]:
+    """A transaction that leaves nothing."""
+    transaction = connection.transaction()
+    await transaction.start()
+    yield
+    await transaction.rollback()
+
+
 def asyncpg_works(connection: "asyncpg.Connection[asyncpg.Record]") -> dict[str, Work]:
     marks = ["$1", "$2", "$3", "$4"]
 
     async def look_up() -> None:
         async with connection.transaction():
-            await connection.fetch(FIND.format(*marks), *columns()[1:])
+            await connection.fetch(FIND.format(*marks), *FOUND[1:])
 
     async def insert() -> None:
-        async with connection.transaction():
-            await connection.execute(INSERT.format(*marks), *columns())
-            await connection.execute("DELETE FROM cbus")
+        async with rolled_back(connection):
+            await connection.execute(INSERT.format(*marks), *NEW)
 
     async def copy() -> None:
+        name = uuid.uuid4().hex
         async with connection.transaction():
-            await connection.copy_records_to_table("results", records=records(uuid.uuid4().hex))
+            await connection.copy_records_to_table("results", records=((name, *row) for row in RESULTS))
 
     async def command() -> None:
         for i in range(COMMANDS):
@@ -144,10 +150,9 @@ def asyncpg_works(connection: "asyncpg.Connection[asyncpg.Record]") -> dict[str,
             await connection.fetchrow("SELECT body, version FROM sessions WHERE id = $1", f"s{i + 1}")
 
     async def one_by_one() -> None:
-        async with connection.transaction():
-            for row in zip(*(column[:COMMANDS] for column in columns()), strict=True):
+        async with rolled_back(connection):
+            for row in zip(*(column[:COMMANDS] for column in NEW), strict=True):
                 await connection.execute("INSERT INTO cbus VALUES ($1::text::uuid, $2, $3, $4::text::numeric)", *row)
-            await connection.execute("DELETE FROM cbus")
 
     return {
         "look-up": look_up,
@@ -164,9 +169,7 @@ async def measure(server: postgres.Server) -> None:
     url = await server.fresh(SCRIPT)
     first = await psycopg.AsyncConnection.connect(url, autocommit=True)
     second = await asyncpg.connect(url)
-    await second.execute(
-        f"INSERT INTO cbus SELECT gen_random_uuid(), 'Fund \"' || i || '\" of Luxembourg', 'XX', i FROM generate_series(1, {ROWS}) i"
-    )
+    await second.execute(IMPORT)
     works = {"psycopg": psycopg_works(first), "asyncpg": asyncpg_works(second)}
     for name in works["psycopg"]:
         took: dict[str, list[tuple[float, float]]] = {driver: [] for driver in works}
@@ -176,10 +179,10 @@ async def measure(server: postgres.Server) -> None:
                 await work[name]()
                 took[driver].append((time.perf_counter() - began, time.process_time() - cpu))
         unit, scale = ("us", 1e6 / COMMANDS) if name in ("command", "read", "single rows") else ("ms", 1e3)
-        line = "  ".join(
-            f"{driver} {statistics.median(t for t, _ in times) * scale:7.1f} {unit} (CPU here {statistics.median(c for _, c in times) * scale:7.1f})"
-            for driver, times in took.items()
-        )
+        line = ""
+        for driver, times in took.items():
+            wall, cpu = (statistics.median(column) * scale for column in zip(*times, strict=True))
+            line += f"  {driver} {wall:7.1f} {unit} (CPU here {cpu:7.1f})"
         print(f"{name:14} {line}")
     await first.close()
     await second.close()

@@ -48,7 +48,7 @@ class Pool:
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
-                min_size=1,
+                min_size=0,  # a pool with a floor calls again and again for a server that is away
                 max_size=self._size,
                 timeout=_CONNECT_SECONDS,
                 statement_cache_size=_STATEMENTS,
@@ -56,6 +56,7 @@ class Pool:
                 reset=_leave,
                 server_settings=self._settings,
             )
+            await self._pool.release(await self._pool.acquire())
         except (asyncpg.PostgresError, asyncpg.ClientConfigurationError, ValueError) as error:
             code = sqlstate(error)
             if code and not code.startswith(_WRONG):

@@ -129,14 +129,8 @@ class Bench:
 
 async def size(bench: Bench, client: Client, baseline: Baseline, count: int, rounds: int) -> dict[str, float]:
     """Medians in seconds of parse, execute, whole and the baseline, in turn; ratios are medians of the rounds' own."""
-    found: dict[str, list[float]] = {
-        "parse": [],
-        "execute": [],
-        "whole": [],
-        "base": [],
-        "execute/base": [],
-        "whole/base": [],
-    }
+    names = ("parse", "execute", "whole", "base", "execute/base", "whole/base")
+    found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         mark = bench.fresh()
         base = baseline.run(count, mark)
@@ -340,20 +334,14 @@ async def bench_beside(bench: Bench, client: Client) -> None:
 
 async def bench_postgres(bench: Bench, folder: Path) -> None:
     """(p): the sheet of (a), on PostgreSQL."""
-    async with AsyncExitStack() as open_:
+    async with AsyncExitStack() as opened:
 
         async def serve(url: str) -> Client:
             ours = await Process.start("ours", url, str(folder / "catalog.yaml"))
-            open_.push_async_callback(ours.stop)
-            channel = await open_.enter_async_context(grpc.aio.insecure_channel(ours.address, options=_CHANNEL))
-            return Client(channel)
+            opened.push_async_callback(ours.stop)
+            return Client(await opened.enter_async_context(grpc.aio.insecure_channel(ours.address, options=_CHANNEL)))
 
-        times = await postgres.measure(serve, bench.fresh, 5 if bench.quick else 9)
-    for way, ceiling, aim in (("rows", 3, 2), ("sets", 6, 4)):
-        text = "row by row" if way == "rows" else "in sets, COPY"
-        beside = f"by hand {text} {times[way] * 1000:.0f} ms"
-        ratio = times[f"execute/{way}"]
-        bench.note("(p) 10,000 on PostgreSQL: execute", times["execute"] * 1000, "ms", ratio, ceiling, aim, beside)
+        await postgres.measure(bench, serve)
 
 
 async def run(quick: bool, only: str) -> Bench:

@@ -83,28 +83,42 @@ class ByHand:
         return f"01970000-0000-7000-8000-{self._keys:012x}"
 
 
-async def measure(serve: Callable[[str], Awaitable[Client]], fresh: Callable[[], str], rounds: int) -> dict[str, float]:
-    """Medians in seconds (ratios: of the rounds' own), by what was measured. `serve` starts a server on a URL."""
+class Bench(Protocol):
+    """Where figures go."""
+
+    quick: bool
+
+    def fresh(self) -> str: ...
+
+    def note(
+        self, name: str, ours: float, unit: str, ratio: float | None, ceiling: float, aim: float, beside: str
+    ) -> None: ...
+
+
+async def measure(bench: Bench, serve: Callable[[str], Awaitable[Client]]) -> None:
+    """(p). `serve` starts a server on a URL; medians of rounds, of which the first two warm up plans and pages."""
     server = await asyncio.to_thread(postgres.start, durable=True)
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[float]] = {"execute": [], "rows": [], "sets": [], "execute/rows": [], "execute/sets": []}
     try:
         client = await serve(await server.fresh(SCHEMA))
         connection = await asyncpg.connect(await server.fresh(SCHEMA + _RESULTS))
-        for at in range(rounds + 2):
-            mark = fresh()
+        for at in range(7 if bench.quick else 11):
+            mark = bench.fresh()
             rows, sets = await by_hand_pair(ByHand(connection), mark, at)
-            session, parse = await client.parse(two_phases(ROWS, mark))
+            session, _ = await client.parse(two_phases(ROWS, mark))
             execute = await client.execute(session)
-            if at < 2:  # plans and pages are warm after that
-                continue
-            values = {"parse": parse, "execute": execute, "rows": rows, "sets": sets}
-            values |= {"execute/rows": execute / rows, "execute/sets": execute / sets}
-            for name, value in values.items():
-                found.setdefault(name, []).append(value)
+            for values, value in zip(
+                found.values(), (execute, rows, sets, execute / rows, execute / sets), strict=True
+            ):
+                values += [value] if at > 1 else []
         await connection.close()
     finally:
         await server.close()
-    return {name: statistics.median(values) for name, values in found.items()}
+    times = {name: statistics.median(values) for name, values in found.items()}
+    for way, told, ceiling, aim in (("rows", "row by row", 3, 2), ("sets", "in sets, COPY", 6, 4)):
+        beside = f"by hand {told} {times[way] * 1000:.0f} ms"
+        ratio = times[f"execute/{way}"]
+        bench.note("(p) 10,000 on PostgreSQL: execute", times["execute"] * 1000, "ms", ratio, ceiling, aim, beside)
 
 
 async def by_hand_pair(by_hand: ByHand, mark: str, at: int) -> tuple[float, float]:

@@ -104,7 +104,7 @@ def effects(results: Results) -> list[str]:
 
 
 VALUES = {
-    "numeric": (':price 12.5', "price", 12.5),
+    "numeric": (":price 12.5", "price", 12.5),
     "numeric rounded as the column rounds": (":price 1.005", "price", 1.01),
     "smallint": (":count 7", "count", 7),
     "boolean": (":flag false", "flag", False),
@@ -120,7 +120,7 @@ VALUES = {
     "enum": (':colour "red"', "colour", "red"),
     "domain": (":small 9", "small", 9),
     "nil": (":price nil :tags nil :doc nil", "tags", None),
-    "an exact number that no double is": (':sizes [12345678901234567.89]', "sizes", ["12345678901234567.89"]),
+    "an exact number that no double is": (":sizes [12345678901234567.89]", "sizes", ["12345678901234567.89"]),
 }  # fmt: skip
 
 

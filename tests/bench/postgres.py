@@ -107,10 +107,9 @@ async def measure(bench: Bench, serve: Callable[[str], Awaitable[Client]]) -> No
             rows, sets = await by_hand_pair(ByHand(connection), mark, at)
             session, _ = await client.parse(two_phases(ROWS, mark))
             execute = await client.execute(session)
-            for values, value in zip(
-                found.values(), (execute, rows, sets, execute / rows, execute / sets), strict=True
-            ):
-                values += [value] if at > 1 else []
+            if at > 1:
+                for name, value in zip(found, (execute, rows, sets, execute / rows, execute / sets), strict=True):
+                    found[name].append(value)
         await connection.close()
     finally:
         await server.close()

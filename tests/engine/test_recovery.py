@@ -63,10 +63,10 @@ async def test_a_stop_lets_the_run_under_way_end_and_keeps_the_queue(path: Path)
         sessions = [await fleet.ready(sheet) for sheet in sheets]
         running, queued = [await fleet.submit(session) for session in sessions]
         watcher = await fleet.engine.watch(running, "", False)
-        await watcher.next()
-        update = await watcher.next()  # it runs now
+        while (await fleet.engine.get_execution(running)).state.value == "QUEUED":
+            pass  # each look lets the loop turn
         await fleet.engine.stop()
-        last = update.body if update is not None else None
+        last = None
         while (update := await watcher.next()) is not None:
             last = update.body
         assert type(last).__name__ == "Finished"

@@ -1,4 +1,4 @@
-"""Batches on PostgreSQL: values by the column's type, its limits, and rows of one batch that are in each other's way."""
+"""Batches on PostgreSQL: values by the column's type, its limits, and rows of a batch that are in each other's way."""
 
 from collections.abc import Awaitable, Callable
 

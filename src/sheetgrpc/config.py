@@ -22,6 +22,7 @@ _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE = re.compile(r"(\d+)(KiB|MiB|GiB)?")
 _SIZE_UNITS = {"KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
 _SECRETS = re.compile(r"([?&](?:password|sslpassword)=)[^&]*")
+_SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(\d{1,5})")
 
 
@@ -45,6 +46,11 @@ class Setting:
         """The command line's spelling."""
         return "--" + self.name.replace("_", "-")
 
+    @property
+    def switch(self) -> bool:
+        """True of a flag that takes no value."""
+        return self.read is _yes_or_no
+
 
 def _setting(default: T, read: Callable[[str], T], meaning: str, *, text: str = "", fallback: str = "") -> T:
     """A field with what `Settings.describe` says of it; `text` is the default as people write it."""
@@ -63,6 +69,12 @@ def _database(text: str) -> str:
     if not re.fullmatch(r"sqlite:///.+|postgres(ql)?://.+", text):
         raise ValueError("must be sqlite:///PATH (an absolute path has four slashes) or postgresql://HOST/NAME")
     return text
+
+
+def _yes_or_no(text: str) -> bool:
+    if (word := text.lower()) not in _SWITCH:
+        raise ValueError("must be yes or no")
+    return _SWITCH[word]
 
 
 def _words(text: str) -> str:
@@ -90,6 +102,18 @@ def _some_seconds(text: str) -> float:
     return seconds
 
 
+def _days(text: str) -> float:
+    if not re.fullmatch(r"\d{1,5}(\.\d+)?", text) or not float(text):
+        raise ValueError("must be a number of days, more than 0 and less than 100000, such as 7 or 0.5")
+    return float(text)
+
+
+def _many_events(text: str) -> int:
+    if not re.fullmatch(r"\d{3,9}", text) or int(text) < 100:
+        raise ValueError("must be a whole number from 100 to 999999999")
+    return int(text)
+
+
 def _size(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None or not 0 < (size := int(match[1]) * _SIZE_UNITS.get(match[2], 1)) < 2**31:
@@ -114,6 +138,15 @@ class Settings:
         "the database, which holds the user's tables and the server's own: sqlite:///PATH or postgresql://...",
         fallback="DATABASE_URL",
     )
+    no_persist: bool = _setting(
+        False,
+        _yes_or_no,
+        "keep everything in memory and nothing beyond the end of the server; the database is not looked at",
+        text="no",
+    )
+    no_persist_fallback: bool = _setting(
+        False, _yes_or_no, "serve from memory, as with no_persist, where the database cannot be opened", text="no"
+    )
     catalog: str = _setting("onboarding", _words, "path of the catalog, or the name of a bundled one")
     writer_timeout: float = _setting(
         5.0,
@@ -132,6 +165,21 @@ class Settings:
     )
     request_id_ttl: float = _setting(
         86400.0, _some_seconds, "how long a request id is remembered", text="24h", fallback="IDEMPOTENCY_TTL_SECONDS"
+    )
+    retention_days: float = _setting(
+        7.0,
+        _days,
+        "days that a session is kept without a sign of life, and again after its end; fractions are allowed",
+        text="7",
+        fallback="SESSION_RETENTION_DAYS",
+    )
+    max_session_events: int = _setting(
+        100_000,
+        _many_events,
+        "events that a live session keeps however old they are; beyond them, those older than retention_days go",
+    )
+    sweep_interval: float = _setting(
+        1.0, _some_seconds, "how often the sweeper looks for what has expired or is to be deleted", text="1s"
     )
     execution_timeout: float = _setting(
         0.0, _seconds, "how long a run may take where its submit says nothing; 0 means without limit", text="0s"
@@ -157,6 +205,11 @@ class Settings:
         return round(self.request_id_ttl * 1_000_000)
 
     @property
+    def retention_us(self) -> int:
+        """`retention_days` in microseconds."""
+        return round(self.retention_days * 86_400_000_000)
+
+    @property
     def execution_timeout_us(self) -> int | None:
         """`execution_timeout` in microseconds, None for no limit."""
         return round(self.execution_timeout * 1_000_000) or None
@@ -177,7 +230,7 @@ class Settings:
         )
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], **overrides: str | float | None) -> "Settings":
+    def from_env(cls, environ: Mapping[str, str], **overrides: str | float | bool | None) -> "Settings":
         """Settings from an environment; `overrides` are flags by field name, and None is one that was not given.
 
         Raises StartError that names every bad value at once, TypeError for an override that is no setting.
@@ -213,7 +266,7 @@ def redact(url: str) -> str:
     return _SECRETS.sub(r"\1***", urlunsplit(parts._replace(netloc=netloc)))
 
 
-def _given(setting: Setting, environ: Mapping[str, str], override: str | float | None) -> tuple[str, str] | None:
+def _given(setting: Setting, environ: Mapping[str, str], override: str | float | bool | None) -> tuple[str, str] | None:
     """Where a setting is given, and its text there: the flag, its variable, its older variable. Empty is not given."""
     if override is not None:
         return setting.flag, str(override)

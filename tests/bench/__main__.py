@@ -17,114 +17,13 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # before grpc: streams cut at 
 
 import grpc
 from tests.bench import postgres
+from tests.bench.measuring import CHANNEL, Bench, Client, Process, in_turn
+from tests.bench.sessions import bench_sessions
 from tests.bench.sheets import CATALOG, SCHEMA, Baseline, chain, independent, two_phases
 
 from sheetgrpc.v1 import execution_service_pb2 as execution_pb
-from sheetgrpc.v1 import execution_service_pb2_grpc as execution_grpc
 from sheetgrpc.v1 import session_service_pb2 as session_pb
-from sheetgrpc.v1 import session_service_pb2_grpc as session_grpc
 from sheetgrpc.v1 import sheet_service_pb2 as sheet_pb
-from sheetgrpc.v1 import sheet_service_pb2_grpc as sheet_grpc
-
-_CHANNEL = [("grpc.max_send_message_length", 64 << 20), ("grpc.max_receive_message_length", 64 << 20)]
-
-
-class Process:
-    """A server of `serving.py`, and a way to ask it."""
-
-    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
-        self.address = address
-        self._process = process
-
-    @classmethod
-    async def start(cls, *arguments: str) -> "Process":
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.bench.serving", *arguments,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert process.stdout is not None
-        address = (await process.stdout.readline()).decode().strip()
-        if not address:
-            raise SystemExit("the server did not start")
-        return cls(process, address)
-
-    def tell(self, command: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(command.encode() + b"\n")
-
-    async def ask(self, command: str) -> str:
-        self.tell(command)
-        assert self._process.stdout is not None
-        return (await self._process.stdout.readline()).decode().strip()
-
-    async def stop(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await self._process.wait()
-
-
-class Client:
-    """The calls of the bench."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.sessions = session_grpc.SessionServiceStub(channel)
-        self.sheets = sheet_grpc.SheetServiceStub(channel)
-        self.executions = execution_grpc.ExecutionServiceStub(channel)
-
-    async def parse(self, source: str) -> tuple[str, float]:
-        """A READY session of this sheet, and the seconds of import and parse."""
-        created = await self.sessions.CreateSession(session_pb.CreateSessionRequest(name="bench"))
-        name = created.session.id
-        began = time.perf_counter()
-        await self.sheets.ImportSheet(sheet_pb.ImportSheetRequest(session=name, source=source))
-        parsed = await self.sheets.ParseSheet(sheet_pb.ParseSheetRequest(session=name))
-        seconds = time.perf_counter() - began
-        if "ExecuteSheet" not in parsed.session.allowed_actions:
-            raise SystemExit(f"the bench's sheet is not ready: {parsed.sheet.diagnostics[:3]}")
-        return name, seconds
-
-    async def execute(self, session: str) -> float:
-        """Seconds from the call to `finished`."""
-        began = time.perf_counter()
-        last = None
-        async for message in self.executions.ExecuteSheet(
-            execution_pb.ExecuteSheetRequest(session=session, confirm=True)
-        ):
-            last = message
-        seconds = time.perf_counter() - began
-        counts = {count.status: count.count for count in last.finished.status_counts} if last is not None else {}
-        if len(counts) != 1:
-            raise SystemExit(f"an execution of the bench went wrong: {last}")
-        return seconds
-
-
-class Bench:
-    """One run of everything."""
-
-    def __init__(self, quick: bool) -> None:
-        self.rows: list[dict[str, object]] = []
-        self.quick = quick
-        self.mark = 0
-
-    def note(
-        self, name: str, ours: float, unit: str, ratio: float | None, ceiling: float, aim: float, beside: str
-    ) -> None:
-        """One row; `ratio` None: `ours` itself is held against the ceiling."""
-        value = ours if ratio is None else ratio
-        row = {"name": name, "ours": round(ours, 3), "unit": unit, "ratio": ratio and round(ratio, 2)}
-        row |= {"ceiling": ceiling, "aim": aim, "beside": beside, "ok": value <= ceiling}
-        self.rows.append(row)
-        shown = f"{ratio:6.2f}x" if ratio is not None else "       "
-        verdict = "ok" if value <= ceiling else "OVER"
-        print(
-            f"{name:44} {ours:10.2f} {unit:4} {shown}  ceiling {ceiling:<6} aim {aim:<5} {verdict:4}  {beside}",
-            flush=True,
-        )
-
-    def fresh(self) -> str:
-        """A mark that no earlier sheet has: every row is new."""
-        self.mark += 1
-        return f"Run {self.mark:04d}"
 
 
 async def size(bench: Bench, client: Client, baseline: Baseline, count: int, rounds: int) -> dict[str, float]:
@@ -221,21 +120,6 @@ async def bench_reads(bench: Bench, ours: Process, client: Client) -> None:
     bench.note(
         "(d) GetSession, one at a time", mine * 1000, "ms", mine / base, 1.3, 1.2, f"echo {base * 1000:.2f} ms, medians"
     )
-
-
-async def in_turn(
-    ours: Callable[[], Awaitable[object]], bare: Callable[[], Awaitable[object]], calls: int
-) -> tuple[float, float]:
-    """Median seconds of each, in turn by blocks."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for block in range(calls // 50):
-        for which, call in enumerate((ours, bare)):
-            for at in range(50):
-                began = time.perf_counter()
-                await call()
-                if block and at > 2:
-                    times[which].append(time.perf_counter() - began)
-    return statistics.median(times[0]), statistics.median(times[1])
 
 
 async def bench_watchers(bench: Bench, ours: Process, client: Client) -> None:
@@ -339,7 +223,7 @@ async def bench_postgres(bench: Bench, folder: Path) -> None:
         async def serve(url: str) -> Client:
             ours = await Process.start("ours", url, str(folder / "catalog.yaml"))
             opened.push_async_callback(ours.stop)
-            return Client(await opened.enter_async_context(grpc.aio.insecure_channel(ours.address, options=_CHANNEL)))
+            return Client(await opened.enter_async_context(grpc.aio.insecure_channel(ours.address, options=CHANNEL)))
 
         await postgres.measure(bench, serve)
 
@@ -355,18 +239,19 @@ async def run(quick: bool, only: str) -> Bench:
             connection.executescript(SCHEMA)
         connection.close()
         ours = await Process.start("ours", f"sqlite:///{folder}/ours.db", str(folder / "catalog.yaml"))
-        async with grpc.aio.insecure_channel(ours.address, options=_CHANNEL) as channel:
+        async with grpc.aio.insecure_channel(ours.address, options=CHANNEL) as channel:
             client = Client(channel)
             parts: dict[str, Callable[[], Awaitable[None]]] = {
-                "a": lambda: bench_sheets(bench, ours, client, baseline),
+                "abf": lambda: bench_sheets(bench, ours, client, baseline),
                 "c": lambda: bench_chain(bench, client),
                 "d": lambda: bench_reads(bench, ours, client),
                 "g": lambda: bench_beside(bench, client),
                 "e": lambda: bench_watchers(bench, ours, client),
+                "hijkl": lambda: bench_sessions(bench, folder),
                 "p": lambda: bench_postgres(bench, folder),
             }
-            for part, work in parts.items():
-                if not only or part in only:
+            for letters, work in parts.items():
+                if not only or set(letters) & set(only):
                     await work()
         await ours.stop()
         baseline.close()
@@ -376,7 +261,7 @@ async def run(quick: bool, only: str) -> Bench:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--only", default="", help="letters of the parts to run: a (with b and f), c, d, e, g, p")
+    parser.add_argument("--only", default="", help="letters of rows to measure; a, b, f are one part, h to l another")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     options = parser.parse_args()
     began = time.perf_counter()

@@ -1,12 +1,14 @@
 """The bench's servers, as processes: ours with a probe of its event loop, and a bare grpc.aio one beside it.
 
-`python -m tests.bench.serving ours DATABASE CATALOG` or `... bare BYTES`. Each prints its address, then answers
-commands on stdin, a line each: `stall` (longest stall in ms since asked last), `memory` (peak MiB of server and worker
-since asked last), `hold` (executions stay queued from now on), `publish EXECUTION` (one update to its watchers).
+`python -m tests.bench.serving ours DATABASE CATALOG` or `... bare BYTES [FILE]`; a bare one with a file also commits
+three rows to it a call. Each prints its address, then answers commands on stdin, a line each: `stall` (longest stall in
+ms since asked last), `memory` (peak MiB of server and worker since asked last), `hold` (executions stay queued from now
+on), `publish EXECUTION` (one update to its watchers).
 """
 
 import asyncio
 import contextlib
+import sqlite3
 import subprocess
 import sys
 import time
@@ -28,6 +30,7 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", 64 << 20),
     ("grpc.max_concurrent_streams", 1000),
 ]
+_TABLES = ("events", "sessions", "replies")
 
 
 class Probe:
@@ -109,12 +112,22 @@ def _drop(*_: object) -> str:
 class Bare:
     """Echo and fan-out with nothing behind them."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, file: str = "") -> None:
         self.body = body
+        self._database = _open_rows(file) if file else None
         self._published = 0
         self._changed = asyncio.get_running_loop().create_future()
 
     async def echo(self, _request: bytes, _context: object) -> bytes:
+        return self.body
+
+    async def commit(self, _request: bytes, _context: object) -> bytes:
+        """As few steps as there can be: on the loop, without a thread, the statements compiled already."""
+        assert self._database is not None
+        self._database.execute("BEGIN IMMEDIATE")
+        for table in _TABLES:
+            self._database.execute(f"INSERT INTO {table} (body) VALUES (?)", (self.body,))
+        self._database.execute("COMMIT")
         return self.body
 
     async def watch(self, _request: bytes, context: grpc.aio.ServicerContext) -> None:  # type: ignore[type-arg]
@@ -132,11 +145,22 @@ class Bare:
         changed.set_result(None)
 
 
-async def serve_bare(size: int) -> None:
+def _open_rows(file: str) -> sqlite3.Connection:
+    """Set up as the service's writer."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    for table in _TABLES:
+        connection.execute(f"CREATE TABLE {table} (id integer PRIMARY KEY, body blob NOT NULL)")
+    return connection
+
+
+async def serve_bare(size: int, file: str = "") -> None:
     server = grpc.aio.server(options=_OPTIONS)
-    bare = Bare(b"x" * size)
+    bare = Bare(b"x" * size, file)
     handlers = {
         "Echo": grpc.unary_unary_rpc_method_handler(bare.echo),
+        "Commit": grpc.unary_unary_rpc_method_handler(bare.commit),
         "Watch": grpc.unary_stream_rpc_method_handler(bare.watch),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Bare", handlers),))
@@ -153,4 +177,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "ours":
         asyncio.run(serve_ours(sys.argv[2], sys.argv[3]))
     else:
-        asyncio.run(serve_bare(int(sys.argv[2])))
+        asyncio.run(serve_bare(int(sys.argv[2]), *sys.argv[3:]))

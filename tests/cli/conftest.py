@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -48,12 +49,12 @@ def run(*arguments: object, stdin: bytes = b"", **env: str) -> Ended:
     return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
 
-def serve(*arguments: object, **env: str) -> subprocess.Popen[str]:
+def serve(*arguments: object, stderr: int | IO[str] = subprocess.PIPE, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command("serve", *arguments),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         env=environment(**env),
         text=True,
     )
@@ -71,13 +72,14 @@ def listening(process: subprocess.Popen[str]) -> str:
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a server listens that all tests of this folder share."""
-    database = tmp_path_factory.mktemp("server") / "shared.db"
-    process = serve("--listen", "127.0.0.1:0", "--database", f"sqlite:///{database}")
-    try:
-        yield listening(process)
-    finally:
-        process.terminate()
-        process.communicate(timeout=SECONDS)
+    folder = tmp_path_factory.mktemp("server")
+    with (folder / "log").open("w") as log:  # a pipe that nobody reads is full after some hundred calls
+        process = serve("--listen", "127.0.0.1:0", "--database", f"sqlite:///{folder / 'shared.db'}", stderr=log)
+        try:
+            yield listening(process)
+        finally:
+            process.terminate()
+            process.communicate(timeout=SECONDS)
 
 
 @pytest.fixture

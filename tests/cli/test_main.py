@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import command, environment, run
 
-COMMANDS = ["serve", "demo", "apply", "check", "sessions", "show", "events", "label", "watch"]
+COMMANDS = [
+    *("serve", "demo", "apply", "check", "sessions", "show", "events", "label", "fork", "undo", "redo", "resume"),
+    *("record", "watch", "snapshot", "restore"),
+]
 
 
 def test_version_is_that_of_the_package() -> None:

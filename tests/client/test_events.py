@@ -8,14 +8,14 @@ import pytest
 from tests.client.scripted import Naps, Refuse, Script, Step, reason, serving
 from tests.rpc.serving import run_server
 
-from sheetgrpc.client import NotFound, SessionEvent, Unavailable, connect
+from sheetgrpc.client import NotFound, Reset, SessionEvent, Unavailable, connect
 from sheetgrpc.v1.session_service_pb2 import WatchSessionRequest, WatchSessionResponse
 
 BROKEN = Refuse(grpc.StatusCode.UNAVAILABLE, "connection reset")
 
 
 def told(words: str) -> list[Step]:
-    """Messages in short: `1` an event, `b1` a bookmark, `?` what a newer server sends, `x` a broken connection."""
+    """Messages in short: `1` an event, `b1` a bookmark, `r1` a reset, `?` what a newer server sends, `x` a break."""
     return [_step(word) for word in words.split()]
 
 
@@ -26,10 +26,12 @@ def _step(word: str) -> Step:
         return WatchSessionResponse()
     if word.startswith("b"):
         return WatchSessionResponse(bookmark={"sequence": int(word[1:])})
+    if word.startswith("r"):
+        return WatchSessionResponse(reset={"sequence": int(word[1:])})
     return WatchSessionResponse(event={"sequence": int(word)})
 
 
-async def sequences(events: AsyncIterator[SessionEvent]) -> list[int]:
+async def sequences(events: AsyncIterator[SessionEvent | Reset]) -> list[int]:
     return [event.sequence async for event in events]
 
 
@@ -45,6 +47,15 @@ async def test_a_watch_goes_on_after_the_last_sequence_it_was_told() -> None:
         assert await sequences(client.sessions.watch("s")) == [1, 2, 3, 8]
     assert [request.after_sequence for request in script.requests(WatchSessionRequest)] == [0, 2, 2, 7]
     assert len(naps.taken) == 3
+
+
+async def test_a_watch_goes_on_after_a_reset_and_is_of_that_store_from_then_on() -> None:
+    """Else each connection would begin with a reset."""
+    script, naps = scripted(told("1 x"), told("r7 8 x"), told("9")), Naps()
+    async with serving(script) as address, connect(address, retry=naps.retry()) as client:
+        assert await sequences(client.sessions.watch("s", incarnation="old")) == [1, 7, 8, 9]
+    sent = script.requests(WatchSessionRequest)
+    assert [(one.after_sequence, one.incarnation) for one in sent] == [(0, "old"), (1, "old"), (8, "")]
 
 
 async def test_a_watch_is_given_up_after_so_many_failures_in_a_row() -> None:
@@ -75,4 +86,8 @@ async def test_labels_updates_and_events_of_a_real_server(tmp_path: Path) -> Non
         await session.close()
         assert await sequences(client.sessions.events("found-so", page_size=2)) == [1, 2, 3, 4]
         async with client.sessions.watch("found-so", after_sequence=1) as watched:
-            assert [event.type async for event in watched] == ["LabelGiven", "SessionUpdated", "SessionClosed"]
+            assert [event.type async for event in watched if isinstance(event, SessionEvent)] == [
+                "LabelGiven",
+                "SessionUpdated",
+                "SessionClosed",
+            ]

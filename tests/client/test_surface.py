@@ -11,8 +11,8 @@ import pytest
 from google.protobuf.descriptor import EnumDescriptor, ServiceDescriptor
 
 import sheetgrpc.v1
-from sheetgrpc.client import NEVER, Client, SheetgrpcError, connect, words
-from sheetgrpc.v1 import execution_pb2, session_pb2, statement_pb2
+from sheetgrpc.client import NEVER, Client, SheetgrpcError, connect, entry, words
+from sheetgrpc.v1 import execution_pb2, session_pb2, session_service_pb2, statement_pb2
 from sheetgrpc.v1.execution_service_pb2 import WatchExecutionResponse
 from sheetgrpc.v1.session_service_pb2 import WatchSessionResponse
 
@@ -53,6 +53,7 @@ async def call_everything(client: Client) -> None:
     session = await client.sessions.create("n", metadata={"a": [1, {"b": None}]}, labels=["l"])
     calls: list[Awaitable[object] | AsyncIterator[object]] = [
         client.sessions.get("x"),
+        client.sessions.resume("x"),
         client.sessions.list(states=["READY"], lifecycles=["ACTIVE"]),
         client.sessions.symbols("x"),
         client.sessions.events("x", types=["ScopeSet"]),
@@ -60,6 +61,7 @@ async def call_everything(client: Client) -> None:
         session.refresh(),
         session.label("l"),
         session.update(name="", metadata={"a": None}),
+        session.append_events([entry("WARN", "x", data={"a": 1})]),
         session.set_scope("cbu", everything=True),
         session.clear_scope(),
         session.set_template("(a.b)"),
@@ -71,6 +73,10 @@ async def call_everything(client: Client) -> None:
         session.submit_sheet(confirm=True, mode="ATOMIC_COLLECT"),
         session.execute_sheet(confirm=True),
         session.reset("EMPTY"),
+        session.undo(),
+        session.redo(),
+        session.fork(at_sequence=1, name="n", expected_version=1),
+        session.renew(),
         session.close("FAILED"),
         client.sheets.check("(a.b)"),
         client.sheets.get(session="x"),
@@ -122,6 +128,7 @@ async def test_an_unreachable_server_is_told_at_once_without_retries() -> None:
         (words.Lifecycle, session_pb2.SessionLifecycle.DESCRIPTOR),
         (words.RunState, execution_pb2.ExecutionState.DESCRIPTOR),
         (words.Mode, execution_pb2.ExecutionMode.DESCRIPTOR),
+        (words.EntryKind, session_service_pb2.SessionEntryKind.DESCRIPTOR),
         (words.Status, statement_pb2.StatementStatus.DESCRIPTOR),
     ],
     ids=lambda one: getattr(one, "name", ""),

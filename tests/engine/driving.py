@@ -191,7 +191,7 @@ async def drive(
     """
     make_database(path)
     known: Mapping[str, Any] = {"database": url_of(path), "catalog": str(HERE / "fleet.yaml")}
-    engine = await open_engine(Settings(**known, **settings), draws or Draws(now=Clock()))
+    engine = await open_engine(Settings(**{**known, **settings}), draws or Draws(now=Clock()))
     try:
         if start:
             await engine._executor.recover()

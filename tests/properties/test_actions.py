@@ -67,9 +67,10 @@ def changing() -> dict[str, Any]:
     }
 
 
-ACTIONS = changing()
+ACTIONS = {name: service for name, service in changing().items() if name != "ForkSession"}  # which is of no state
 Choose = Callable[[Sequence[Any]], Any]
-ANY_TIME = {"LabelSession", "UpdateSession"}  # they change no layer
+ANY_TIME = {"AppendSessionEvents", "LabelSession", "RenewSession", "UpdateSession"}  # they change no layer
+UNDOS = {"UndoSession": "RedoSession", "RedoSession": "UndoSession"}
 SUBMITS = {"SubmitSheet", "ExecuteSheet"}
 
 
@@ -114,7 +115,7 @@ class Caller(RuleBasedStateMachine):
         answer = self.call(action, request)
         self.last = action, request, answer
         after = self.now
-        assert after.version > before.version
+        assert after.version >= before.version
         self.check_state(action, request, before, after)
 
     @rule(data=st.data())
@@ -182,9 +183,15 @@ class Caller(RuleBasedStateMachine):
                 return sessions.CloseSessionRequest(session=session, outcome=COMPLETED)
             case "LabelSession":
                 return sessions.LabelSessionRequest(session=session, label=choose(["label one", "label two"]))
+            case "RenewSession":
+                return sessions.RenewSessionRequest(session=session)
             case "UpdateSession":
                 return sessions.UpdateSessionRequest(session=session, role=choose(["analyst", "operator"]))
-            case "ClearScope" | "ConfirmIntent":
+            case "AppendSessionEvents":
+                kinds = [sessions.SESSION_ENTRY_KIND_PROMPT, sessions.SESSION_ENTRY_KIND_ALERT]
+                entries = [sessions.SessionEntry(kind=choose(kinds), text="a line")]
+                return sessions.AppendSessionEventsRequest(session=session, entries=entries)
+            case "ClearScope" | "ConfirmIntent" | "UndoSession" | "RedoSession":
                 return getattr(sessions, f"{action}Request")(session=session)
             case _:
                 return getattr(sheets, f"{action}Request")(session=session)
@@ -227,6 +234,7 @@ class Caller(RuleBasedStateMachine):
             ("CloseSession", sessions.CloseSessionRequest(session=session)),
             ("LabelSession", sessions.LabelSessionRequest(session=session, label="012345")),
             ("UpdateSession", sessions.UpdateSessionRequest(session=session)),
+            ("AppendSessionEvents", sessions.AppendSessionEventsRequest(session=session)),
         ]
 
     def call(self, action: str, request: Any, *, repeated: bool = False) -> bytes:
@@ -281,7 +289,7 @@ class Caller(RuleBasedStateMachine):
                 after.last_execution_id,
             )
             return
-        assert after.version == before.version + 1
+        assert after.version == before.version + (action != "RenewSession")
         if action == "ParseSheet":
             # What was resolved by hand in an earlier parse of this sheet stays resolved.
             assert state in {self.parses_to or state, "READY" if self.parses_to == "RESOLVING" else state}
@@ -289,6 +297,9 @@ class Caller(RuleBasedStateMachine):
             assert state == ("READY" if not after.unresolved_count else "RESOLVING")
         elif action in ANY_TIME:
             assert after.state == before.state
+        elif action in UNDOS:
+            self.parses_to, self.slow = "", False
+            assert UNDOS[action] in after.allowed_actions
         elif action == "ResetSession":
             assert after.state == request.to
         else:

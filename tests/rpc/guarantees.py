@@ -47,7 +47,7 @@ async def record(server: Running, session: str, chance: random.Random, seen: See
             connection.messages.append(message)
             if message.WhichOneof("update") == "event":
                 await seen(message.event)
-            after = getattr(message, message.WhichOneof("update")).sequence
+            after = getattr(message, message.WhichOneof("update")).sequence  # of an event, a bookmark, a reset
         call.cancel()
 
 
@@ -60,6 +60,7 @@ def check(recording: Recording, log: Sequence[SessionEvent], boundaries: set[int
         "atomic": is_atomic(recording, boundaries),
         "resumable": is_resumable(recording),
         "bookmarkable": is_bookmarkable(recording),
+        "resettable": is_resettable(recording),
     }
     return [name for name, holds in found.items() if not holds]
 
@@ -76,21 +77,39 @@ def is_unique(recording: Recording) -> bool:
 
 
 def is_reliable(recording: Recording, log: Sequence[SessionEvent]) -> bool:
-    """No event is left out, and each is what the log has."""
+    """No event is left out that no reset stood for, and each is what the log has, as far as it was not trimmed."""
     received = {event.sequence: event for event in _all_events(recording)}
-    return all(received.get(event.sequence) == event for event in log) and len(received) == len(log)
+    kept = {event.sequence: event for event in log}
+    missing = kept.keys() - received.keys() - _stood_for(recording)
+    oldest = min(kept, default=0)
+    return not missing and all(kept.get(at) == event for at, event in received.items() if at >= oldest)
 
 
 def is_atomic(recording: Recording, boundaries: set[int]) -> bool:
     """A bookmark, or the end, never stands between two events of one transaction."""
     marks = {one.bookmark.sequence for call in recording for one in call.messages if one.HasField("bookmark")}
+    marks |= {one.reset.sequence for call in recording for one in call.messages if one.HasField("reset")}
     last = max((event.sequence for event in _all_events(recording)), default=0)
     return marks | {last} <= boundaries | {0}
 
 
 def is_resumable(recording: Recording) -> bool:
-    """A connection goes on right after the sequence it was given."""
-    return all(not call.events or call.events[0].sequence == call.after + 1 for call in recording)
+    """A connection goes on right after the sequence it was given, or right after its reset."""
+    return all(
+        event.sequence == position + 1 for call in recording for position, event in _steps(call) if event is not None
+    )
+
+
+def is_resettable(recording: Recording) -> bool:
+    """A reset never goes back behind what the same store told before, and brings the session of its sequence."""
+    for call in recording:
+        position = 0
+        for message in call.messages:
+            sequence = getattr(message, message.WhichOneof("update")).sequence
+            if message.HasField("reset") and not position <= sequence == message.reset.session.version:
+                return False
+            position = sequence
+    return True
 
 
 def is_bookmarkable(recording: Recording) -> bool:
@@ -98,12 +117,29 @@ def is_bookmarkable(recording: Recording) -> bool:
     for call in recording:
         position = call.after
         for message in call.messages:
-            if message.HasField("bookmark"):
-                if message.bookmark.sequence != position:
-                    return False
-            else:
-                position = message.event.sequence
+            sequence = getattr(message, message.WhichOneof("update")).sequence
+            if message.HasField("bookmark") and sequence != position:
+                return False
+            position = sequence
     return True
+
+
+def _steps(call: Connection) -> Iterator[tuple[int, SessionEvent | None]]:
+    """Each message's event, or None, with the sequence that the connection had reached before it."""
+    position = call.after
+    for message in call.messages:
+        yield position, message.event if message.HasField("event") else None
+        position = getattr(message, message.WhichOneof("update")).sequence
+
+
+def _stood_for(recording: Recording) -> set[int]:
+    """The sequences of events that resets took the place of."""
+    passed: set[int] = set()
+    for call in recording:
+        for message in call.messages:
+            if message.HasField("reset"):
+                passed |= set(range(1, message.reset.sequence + 1))
+    return passed
 
 
 def _all_events(recording: Recording) -> list[SessionEvent]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+from tests.rpc.log_contract import LOG_ENUMS, LOG_FIELDS
 
 from sheetgrpc import errors, v1
 from sheetgrpc.dsl import diagnostics
@@ -26,7 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RPCS = {
     "SessionService": (
         "CreateSession GetSession? ListSessions? CloseSession SetScope ClearScope SetTemplate ConfirmIntent"
-        " ResetSession LabelSession UpdateSession ListSessionEvents? WatchSession?>"
+        " ResetSession UndoSession RedoSession ForkSession RenewSession LabelSession UpdateSession AppendSessionEvents"
+        " ListSessionEvents? WatchSession?>"
     ),
     "SheetService": (
         "CheckSheet? ImportSheet GenerateSheet ParseSheet ResolveReference GetSheet? ListStatements? ListPhases?"
@@ -43,8 +45,8 @@ RPCS = {
 CHANGING = "request_id expected_version:int64?"
 PAGED = "page_size:int32 page_token"
 ANSWERED_BY_SESSION = (
-    "CreateSession GetSession UpdateSession LabelSession CloseSession ResetSession SetScope ClearScope SetTemplate"
-    " ConfirmIntent"
+    "CreateSession UpdateSession LabelSession CloseSession RenewSession ResetSession SetScope ClearScope SetTemplate"
+    " ConfirmIntent UndoSession RedoSession ForkSession"
 )
 ONE_SHEET = "session? sheet_id?"
 UPDATE = (
@@ -57,31 +59,29 @@ FIELDS = {
         " unresolved_count:int32 progress:Progress scope:Scope template target_entity_type sheet_id sheet_digest"
         " last_execution_id last_execution_succeeded:bool symbol_count:int32 symbols:map<string,string> labels*"
         " parent_id allowed_actions* client:Client role task_id metadata:Struct event_count:int64 create_time:Timestamp"
-        " update_time:Timestamp expire_time:Timestamp end_time:Timestamp"
+        " update_time:Timestamp expire_time:Timestamp end_time:Timestamp oldest_sequence:int64 lease:Duration"
     ),
     "Progress": "completed:int32 total:int32",
     "Scope": "entity_type entity_count:int32 source",
     "Client": "name version target",
-    "CreateSessionRequest": "name client:Client role task_id metadata:Struct labels* request_id",
-    "GetSessionRequest": "session",
-    "ListSessionsRequest": (f"states:SessionState* lifecycles:SessionLifecycle* label role task_id parent_id {PAGED}"),
+    "CreateSessionRequest": "name client:Client role task_id metadata:Struct labels* request_id lease:Duration",
     "CloseSessionRequest": f"session outcome:SessionLifecycle {CHANGING}",
     "SetScopeRequest": f"session entity_type entity_ids:EntityIds filter:EntityFilter all:bool? {CHANGING}",
+    "RenewSessionRequest": f"session {CHANGING}",
     "LabelSessionRequest": f"session label {CHANGING}",
     "UpdateSessionRequest": f"session name role task_id metadata:Struct update_mask:FieldMask {CHANGING}",
-    "ListSessionEventsRequest": f"session after_sequence:int64 types* {PAGED}",
-    "ListSessionEventsResponse": "events:SessionEvent* next_page_token",
-    "WatchSessionRequest": "session after_sequence:int64",
-    "WatchSessionResponse": "event:SessionEvent bookmark:Bookmark",
-    "SessionEvent": "sequence:int64 time:Timestamp type payload:Struct",
+    "WatchSessionRequest": "session after_sequence:int64 incarnation",
+    "WatchSessionResponse": "event:SessionEvent bookmark:Bookmark reset:Reset",
+    "Reset": "session:Session sequence:int64",
     "Bookmark": "sequence:int64",
     "EntityIds": "ids*",
     "EntityFilter": "equals:map<string,string>",
-    "ClearScopeRequest": f"session {CHANGING}",
+    **{f"{rpc}Request": f"session {CHANGING}" for rpc in ["ClearScope", "ConfirmIntent", "UndoSession", "RedoSession"]},
     "SetTemplateRequest": f"session source target_entity_type {CHANGING}",
-    "ConfirmIntentRequest": f"session {CHANGING}",
+    "ForkSessionRequest": f"session at_sequence:int64 name {CHANGING}",
     "ResetSessionRequest": f"session to:SessionState {CHANGING}",
     **{f"{rpc}Response": "session:Session" for rpc in ANSWERED_BY_SESSION.split()},
+    **LOG_FIELDS,
     "ListSessionsResponse": "sessions:Session* next_page_token",
     "Sheet": (
         "id session_id digest statement_count:int32 phase_count:int32 error_count:int32 warning_count:int32"
@@ -163,7 +163,7 @@ FIELDS = {
     "Verb": ("name description kind entity_type table arguments:VerbArgument* binds:bool deprecated:bool replaced_by"),
     "VerbArgument": "name type required:bool default_value? aliases* values* entity_type",
     "GetServerInfoResponse": "server_info:ServerInfo",
-    "ServerInfo": "version catalog_digest incarnation limits:Limits",
+    "ServerInfo": "version catalog_digest incarnation limits:Limits persistent:bool",
 }
 
 # Enum to the prefix of its values and the values in order, without the zero.
@@ -173,6 +173,7 @@ ENUMS = {
         "EMPTY SCOPED TEMPLATED GENERATED PARSED RESOLVING READY EXECUTING EXECUTED",
     ),
     "SessionLifecycle": ("SESSION_LIFECYCLE_", "PENDING ACTIVE COMPLETED FAILED EXPIRED"),
+    **LOG_ENUMS,
     "ExecutionState": (
         "EXECUTION_STATE_",
         "QUEUED RUNNING CANCELLING COMMITTING SUCCEEDED PARTIAL ROLLED_BACK FAILED CANCELLED TIMED_OUT INTERRUPTED",
@@ -218,6 +219,7 @@ TWINS: list[tuple[type[StrEnum], str]] = [
     (model.Lifecycle, "SessionLifecycle"),
     (model.ExecutionState, "ExecutionState"),
     (model.Mode, "ExecutionMode"),
+    (model.EntryKind, "SessionEntryKind"),
     (diagnostics.DiagnosticCode, "DiagnosticCode"),
     (diagnostics.Severity, "DiagnosticSeverity"),
 ]
@@ -340,7 +342,7 @@ def test_resources_have_no_field_of_a_later_issue(message: str, fields: set[str]
     ("message", "oneof", "members"),
     [
         ("SetScopeRequest", "selector", "entity_ids filter all"),
-        ("WatchSessionResponse", "update", "event bookmark"),
+        ("WatchSessionResponse", "update", "event bookmark reset"),
         *(
             (f"{rpc}Request", "target", "session sheet_id")
             for rpc in ("GetSheet", "ListStatements", "ListPhases", "ListDiagnostics", "ListReferences")

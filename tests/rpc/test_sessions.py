@@ -62,7 +62,9 @@ async def test_a_new_session_is_empty_pending_and_as_it_was_asked_for(server: Ru
     assert (session.version, session.event_count) == (1, 1)
     assert session.create_time == session.update_time
     assert abs(session.create_time.ToDatetime(UTC) - datetime.now(UTC)) < timedelta(minutes=1)
-    for absent in ("scope", "expire_time", "end_time"):
+    assert session.expire_time.ToDatetime() - session.create_time.ToDatetime() == timedelta(days=7)
+    assert session.oldest_sequence == 1
+    for absent in ("scope", "lease", "end_time"):
         assert not session.HasField(absent)
     assert list(session.allowed_actions) == sorted(session.allowed_actions)
     assert "ImportSheet" in session.allowed_actions

@@ -35,6 +35,9 @@ def test_every_setting_is_described() -> None:
         ("SHEETGRPC_MAX_SEND_BYTES", "1MiB", "max_send_bytes", 1_048_576),
         ("SHEETGRPC_MAX_STATEMENTS", "10", "max_statements", 10),
         ("SHEETGRPC_LOG_FORMAT", "json", "log_format", "json"),
+        ("SHEETGRPC_NO_PERSIST", "yes", "no_persist", True),
+        ("SHEETGRPC_NO_PERSIST", "0", "no_persist", False),
+        ("SHEETGRPC_NO_PERSIST_FALLBACK", "True", "no_persist_fallback", True),
         ("SHEETGRPC_LISTEN", "", "listen", "127.0.0.1:50051"),
     ],
 )
@@ -60,6 +63,7 @@ def test_a_variable_sets_its_field(variable: str, text: str, field: str, value: 
         ("MAX_STATEMENTS", "1e6"),
         ("MAX_RECEIVE_BYTES", "2GiB"),
         ("LOG_FORMAT", "xml"),
+        ("NO_PERSIST", "maybe"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_and_value(variable: str, text: str) -> None:

@@ -93,13 +93,16 @@ async def test_the_guarantees_hold_over_random_disconnects(start_server: StartSe
 
 
 def calls(*parts: tuple[int, str]) -> list[Connection]:
-    """Recordings in short: where a connection began; `1` an event, `b1` a bookmark, `1!` an event with other facts."""
+    """Recordings in short: where each began; `1` an event, `b1` a bookmark, `r1` a reset, `1!` one with other facts."""
     return [Connection(after, [_message(word) for word in words.split()]) for after, words in parts]
 
 
 def _message(word: str) -> WatchSessionResponse:
     if word.startswith("b"):
         return WatchSessionResponse(bookmark={"sequence": int(word[1:])})
+    if word.startswith("r"):
+        sequence = int(word[1:])
+        return WatchSessionResponse(reset={"sequence": sequence, "session": {"version": sequence % 10}})
     return WatchSessionResponse(event={"sequence": int(word.rstrip("!")), "type": "x" if word.endswith("!") else ""})
 
 
@@ -108,6 +111,9 @@ GOOD = [
     calls((0, "1 2 3 4")),
     calls((0, "1 2 b2"), (2, "b2"), (2, "3 4 b4")),
     calls((0, "1"), (1, "2"), (2, ""), (2, "3 4")),
+    calls((0, "r2 3 4")),
+    calls((9, "r1 2 b2"), (2, "3 4")),
+    calls((0, "1 r4")),
 ]
 BAD: list[tuple[str, list[Connection]]] = [
     ("ordered", calls((0, "1 3 2 4"))),
@@ -118,6 +124,12 @@ BAD: list[tuple[str, list[Connection]]] = [
     ("reliable", calls((0, "1 2"))),
     ("atomic", calls((0, "1 2 3 b3 4"))),
     ("resumable", calls((0, "1"), (2, "2 3 4"))),
+    ("resumable", calls((0, "r1 3 4"))),
+    ("reliable", calls((0, "r1 2 4"))),
+    ("atomic", calls((0, "1 r3 4"))),
+    ("unique", calls((0, "1 2 r1 2 3 4"))),
+    ("resettable", calls((0, "1 2 r1 2 3 4"))),
+    ("resettable", calls((0, "r10 1"))),
     ("bookmarkable", calls((0, "1 b2 2 3 4"))),
     ("bookmarkable", calls((0, "1 2 3 4 b2"))),
 ]
@@ -176,9 +188,7 @@ async def test_an_open_watch_tells_so_before_there_is_any_event(server: Running)
     call.cancel()
 
 
-@pytest.mark.parametrize(
-    ("session", "after", "reason"), [("", 2, "INVALID_FIELD"), ("", -1, "INVALID_FIELD"), ("x", 0, "SESSION_NOT_FOUND")]
-)
+@pytest.mark.parametrize(("session", "after", "reason"), [("", -1, "INVALID_FIELD"), ("x", 0, "SESSION_NOT_FOUND")])
 async def test_a_watch_of_what_is_not_there_is_refused(server: Running, session: str, after: int, reason: str) -> None:
     call = watch(server, session or (await create(server)).id, after)
     with pytest.raises(grpc.aio.AioRpcError) as error:

@@ -10,25 +10,43 @@ from msgspec.structs import replace
 
 from sheetgrpc.clock import Draw
 from sheetgrpc.session.commands import (
+    AppendSessionEvents,
     ClearScope,
     CloseSession,
     Command,
     ConfirmIntent,
     CreateSession,
+    ExpireSession,
     FinishExecution,
+    ForkSession,
     GenerateSheet,
     ImportSheet,
     LabelSession,
     ParseSheet,
+    RedoSession,
+    RenewSession,
     ResetSession,
     ResolveReference,
     SetScope,
     SetTemplate,
     SubmitSheet,
+    UndoSession,
     UpdateSession,
 )
 from sheetgrpc.session.machine import decide, evolve
-from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, Scope, Session, Sheet, State
+from sheetgrpc.session.model import (
+    Client,
+    Entry,
+    EntryKind,
+    ExecutionState,
+    Layers,
+    Lifecycle,
+    Mode,
+    Scope,
+    Session,
+    Sheet,
+    State,
+)
 
 CATALOG = "c" * 64
 NEWER_CATALOG = "d" * 64
@@ -47,6 +65,16 @@ TEMPLATE = SetTemplate(source="(cbu.close :cbu-id @cbu)", target_entity_type="cb
 CONFIRM = ConfirmIntent()
 GENERATE = GenerateSheet(sheet=SHEET)
 IMPORT = ImportSheet(sheet=SHEET)
+WAS_SCOPED = Layers(state=State.SCOPED, scope=SCOPE.scope)
+FORK = ForkSession(
+    parent_id="01ARZ3NDEKTSV4RRFFQ69G5FAA",
+    parent_sequence=7,
+    layers=WAS_SCOPED,
+    committed=("execution-0",),
+    name="again",
+    role="operator",
+    metadata={"ticket": 7},
+)
 
 
 def parse(*, syntax: int = 0, errors: int = 0, unresolved: int = 0, statements: int = 3) -> ParseSheet:
@@ -78,6 +106,14 @@ def resolve(*, left: int) -> ResolveReference:
     return ResolveReference(ref_id="ref-1", entity_id="entity-1", unresolved_count=left)
 
 
+def aimed(command: Command, session: Session) -> Command:
+    """The command; one that undoes or redoes goes to the sequence that the session has for it, if it has any."""
+    if isinstance(command, UndoSession | RedoSession):
+        stack = session.undo if isinstance(command, UndoSession) else session.redo
+        return replace(command, sequence=stack[-1] if stack else 0)
+    return command
+
+
 def draw(now: int = 1_000) -> Draw:
     """A draw at this time."""
     return Draw(now=now, id="01ARZ3NDEKTSV4RRFFQ69G5FAV", seed=1)
@@ -86,11 +122,15 @@ def draw(now: int = 1_000) -> Draw:
 def run(*commands: Command, session: Session | None = None) -> Session:
     """The session after these commands, all of which must be accepted."""
     for number, command in enumerate(commands):
-        for event in decide(session, command, draw(1_000 + number)):
+        asked = command if session is None else aimed(command, session)
+        for event in decide(session, asked, draw(1_000 + number)):
             session = evolve(session, event)
     assert session is not None
     return session
 
+
+UNDO = UndoSession(sequence=0, layers=WAS_SCOPED)
+REDO = RedoSession(sequence=0, layers=WAS_SCOPED)
 
 _READY = parse()
 _FAILED = finish(ExecutionState.ROLLED_BACK)
@@ -118,9 +158,10 @@ SITUATIONS: dict[str, Session] = {
     "Fi": run(*_UNSCOPED, _READY, submit(), _FAILED),
     "D": run(*_SCOPED, _READY, submit(), _APPLIED),
     "Di": run(*_UNSCOPED, _READY, submit(), _APPLIED),
+    "U": run(CREATE, SCOPE, TEMPLATE, UNDO),
     "Co": run(*_SCOPED, _READY, CloseSession(outcome=Lifecycle.COMPLETED)),
     "Fa": run(*_SCOPED, CloseSession(outcome=Lifecycle.FAILED)),
-    "Ex": replace(run(*_SCOPED, _READY), lifecycle=Lifecycle.EXPIRED),
+    "Ex": run(*_SCOPED, _READY, ExpireSession(by="lease")),
 }
 
 
@@ -154,9 +195,15 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "ResetSession.scoped": lambda _: ResetSession(to=State.SCOPED),
     "ResetSession.empty": lambda _: ResetSession(to=State.EMPTY),
     "ResetSession.ready": lambda _: ResetSession(to=State.READY),
+    "UndoSession": lambda _: UNDO,
+    "RedoSession": lambda _: REDO,
+    "ForkSession": lambda _: FORK,
     "CloseSession.completed": lambda _: CloseSession(outcome=Lifecycle.COMPLETED),
     "CloseSession.failed": lambda _: CloseSession(outcome=Lifecycle.FAILED),
     "CloseSession.expired": lambda _: CloseSession(outcome=Lifecycle.EXPIRED),
+    "ExpireSession": lambda _: ExpireSession(by="retention"),
+    "RenewSession": lambda _: RenewSession(),
     "LabelSession": lambda _: LabelSession(label="payroll"),
     "UpdateSession": lambda _: UpdateSession(role="", metadata={"ticket": None}),
+    "AppendSessionEvents": lambda _: AppendSessionEvents(entries=(Entry(EntryKind.WARN, "low on disk"),)),
 }

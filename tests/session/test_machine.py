@@ -70,9 +70,9 @@ def test_a_pending_session_can_be_closed_at_once() -> None:
     assert (session.lifecycle, session.ended_at, session.state) == (Lifecycle.COMPLETED, 1_001, State.EMPTY)
 
 
-def test_only_a_closed_session_has_an_end() -> None:
+def test_only_a_closed_or_expired_session_has_an_end() -> None:
     ended = {name for name, session in SITUATIONS.items() if session.ended_at is not None}
-    assert ended == {"Co", "Fa"}
+    assert ended == {"Co", "Fa", "Ex"}
 
 
 def test_commands_without_a_session_are_refused_as_not_found() -> None:
@@ -272,8 +272,8 @@ def test_an_empty_log_is_no_session() -> None:
         fold(())
 
 
-def test_a_log_begins_with_session_created() -> None:
-    with pytest.raises(ValueError, match="begins with SessionCreated, not with ScopeCleared"):
+def test_a_log_begins_with_what_makes_a_session() -> None:
+    with pytest.raises(ValueError, match="log begins with ScopeCleared"):
         evolve(None, ScopeCleared(at=1))
 
 

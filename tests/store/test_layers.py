@@ -139,6 +139,21 @@ async def test_resolved_reference_has_its_key_as_given(
     assert await store.reference(sheet.id, "r9") is None
 
 
+async def test_of_a_sheet_that_is_not_parsed_any_more_nothing_is_known(
+    store: Store, commit: Commit, made: Made
+) -> None:
+    session, sheet = await start(commit, made)
+    found = [Diagnostic(DiagnosticCode.EMPTY_SHEET, "x", Extent(0, 0), "")]
+    row = AnalysisRow(sheet.id, "c", 5, 4, 3, 2, 1)
+    await commit(step(session, analysis=row, diagnostics=found, references=references(2)))
+    later = replace(session, version=3)
+    await commit(Changes(session=later, events=(ScopeCleared(at=1),), unparsed=sheet.id))
+    assert await store.analysis(sheet.id) is None
+    assert await store.diagnostics(sheet.id, 0, 9) == []
+    assert await store.references(sheet.id, -1, 9, unresolved_only=False) == []
+    assert await store.resolutions(sheet.id) == {}
+
+
 async def test_execution_reads_back_and_is_numbered(store: Store, commit: Commit, made: Made) -> None:
     session, sheet = await start(commit, made)
     queued = made.execution(session, sheet, timeout=5)

@@ -262,8 +262,8 @@ def schema() -> Iterator[sqlite3.Connection]:
 
 
 SESSION = (
-    "INSERT INTO sheetgrpc_sessions"
-    " VALUES ('0ABCDEFGHJKMNPQRSTVWXYZ012', 0, 'EMPTY', 'ACTIVE', 1, '', '', '', 0, NULL, '')"
+    "INSERT INTO sheetgrpc_sessions (id, created_at, state, lifecycle, version, role, task_id, parent_id, body)"
+    " VALUES ('0ABCDEFGHJKMNPQRSTVWXYZ012', 0, 'EMPTY', 'ACTIVE', 1, '', '', '', '')"
 )
 
 
@@ -282,7 +282,13 @@ def test_query_is_sound_explained_and_used(name: str, schema: sqlite3.Connection
 
 
 @pytest.mark.parametrize(
-    "name", ["session", "session_ids", "events", "references", "executions_of_session", "results", "symbols", "reply"]
+    "name",
+    [
+        *("session", "session_ids", "events", "references", "executions_of_session", "results", "symbols", "reply"),
+        *("sessions", "sessions_by_role", "sessions_by_client_name", "sessions_by_client_target", "sessions_by_task"),
+        *("sessions_by_parent", "sessions_by_label"),
+        *("due_leases", "due_retentions", "due_tombstones", "long_logs", "ahead_sessions"),
+    ],
 )
 def test_reads_that_grow_with_history_use_an_index(name: str, schema: sqlite3.Connection) -> None:
     query = load_queries("sqlite")[name].split("\n", 1)[1]
@@ -302,6 +308,9 @@ def test_reads_that_grow_with_history_use_an_index(name: str, schema: sqlite3.Co
         "UPDATE sheetgrpc_sessions SET version = 0",
         "UPDATE sheetgrpc_sessions SET state = 'READYISH'",
         "UPDATE sheetgrpc_sessions SET state = 'EXECUTING', lifecycle = 'COMPLETED'",
+        "UPDATE sheetgrpc_sessions SET oldest_sequence = 2, base = ''",
+        "UPDATE sheetgrpc_sessions SET version = 3, oldest_sequence = 2",
+        "UPDATE sheetgrpc_sessions SET purged = 1",
         "INSERT INTO sheetgrpc_events VALUES ((SELECT id FROM sheetgrpc_sessions), 1, '')",
         "INSERT INTO sheetgrpc_events VALUES ((SELECT id FROM sheetgrpc_sessions), 0, '')",
         "INSERT INTO sheetgrpc_events VALUES ('nobody', 1, '')",
@@ -323,7 +332,7 @@ def test_database_holds_the_invariants_itself(sql: str, schema: sqlite3.Connecti
         schema.execute(sql)
 
 
-def test_session_takes_all_of_its_rows_with_it(schema: sqlite3.Connection) -> None:
+def test_session_takes_all_of_its_rows_with_it_but_results_which_go_later(schema: sqlite3.Connection) -> None:
     schema.execute("PRAGMA foreign_keys = ON")
     for statement in (
         SESSION,
@@ -341,4 +350,7 @@ def test_session_takes_all_of_its_rows_with_it(schema: sqlite3.Connection) -> No
         schema.execute(statement)
     tables = [name for (name,) in schema.execute(load_queries("sqlite")["our_tables"])]
     rows = {name: schema.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
-    assert {name for name, count in rows.items() if count} == {"sheetgrpc_meta", "sheetgrpc_migrations"}
+    assert {name for name, count in rows.items() if count} == {
+        *("sheetgrpc_meta", "sheetgrpc_migrations"),
+        *("sheetgrpc_results", "sheetgrpc_leavings"),
+    }

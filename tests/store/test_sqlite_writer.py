@@ -47,6 +47,10 @@ def insert(thing: str, parent: str | None = None, table: str = "things") -> Call
     return execute
 
 
+def nothing(_connection: sqlite3.Connection) -> None:
+    """Begins, and that is all."""
+
+
 async def things(store: SQLiteStore) -> list[str | int]:
     return await store.keys(THING, {}, 10)
 
@@ -62,18 +66,21 @@ async def test_waiting_too_long_for_the_writer_is_busy(store: SQLiteStore) -> No
         await transaction.open(None, None)
 
 
-async def test_another_program_that_writes_makes_the_store_busy(store: SQLiteStore) -> None:
+async def test_another_program_that_writes_makes_the_store_busy(store: SQLiteStore, made: Made) -> None:
     (path,) = await store._read(
         lambda connection: connection.execute("SELECT file FROM pragma_database_list").fetchone()
     )
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
+    session = made.session()
     async with store.begin() as transaction:
+        assert (await transaction.open(None, None)).row is None  # reads wait for nobody
         with pytest.raises(Unavailable) as refused:
-            await transaction.open(None, None)
+            await transaction.commit(made.created(session))
         assert refused.value.reason is Reason.STORE_BUSY
         other.execute("ROLLBACK")
-        await transaction.open(None, None)
+        await transaction.commit(made.created(session))
+    assert (await store.session(session.id)).session == session
     other.close()
 
 
@@ -142,7 +149,7 @@ async def free(store: SQLiteStore) -> None:
     """Nobody holds the writer and no transaction is open."""
     async with asyncio.timeout(5), store.begin() as transaction:
         assert not await store._writer.run(lambda connection: connection.in_transaction)
-        await transaction.open(None, None)
+        await transaction._run(nothing)
 
 
 async def cancel_while_stalled(store: SQLiteStore, stall: Stall, task: "asyncio.Task[None]") -> None:
@@ -179,10 +186,10 @@ async def test_cancelled_while_waiting_for_the_writer_leaves_it_free(store: SQLi
     await free(store)
 
 
-async def test_cancelled_while_opening_leaves_no_transaction(store: SQLiteStore, stall: Stall) -> None:
+async def test_cancelled_while_beginning_leaves_no_transaction(store: SQLiteStore, stall: Stall) -> None:
     async def command() -> None:
         async with store.begin() as transaction:
-            await transaction.open(None, None)
+            await transaction._run(nothing)
 
     blocked = await block(store, stall)
     task = asyncio.create_task(command())

@@ -1,4 +1,4 @@
-"""`sheetgrpc events` and `label`: the log of a session, and another name to find it by."""
+"""`sheetgrpc events`, `label`, `renew`: the log of a session, another name to find it by, more time for it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,8 @@ from sheetgrpc.cli.connecting import reaching
 from sheetgrpc.cli.documents import document_of, print_document
 from sheetgrpc.cli.failure import NOT_BEGUN, Failure
 from sheetgrpc.cli.options import DEFAULT_ADDRESS, Address, AsJson
-from sheetgrpc.cli.terminal import shorten, stdout
-from sheetgrpc.client import SessionEvent
+from sheetgrpc.cli.terminal import shorten, shown_time, stdout
+from sheetgrpc.client import Reset, SessionEvent
 
 _FACTS = 100  # characters
 
@@ -36,15 +36,24 @@ async def events(
         if follow:
             async with client.sessions.watch(session, after_sequence=after) as watched:
                 async for event in watched:
-                    if not types or event.type in types:
-                        _show(event)
+                    if isinstance(event, Reset):
+                        stdout().line(f"{event.sequence:>5}  the events up to here are gone; it goes on after them")
+                    elif not types or event.type in types:
+                        show_event(event)
             return
         listed = client.sessions.events(session, after_sequence=after, types=types)
         if as_json:
             print_document([document_of(event) async for event in listed])
             return
         async for event in listed:
-            _show(event)
+            show_event(event)
+
+
+def show_event(event: SessionEvent) -> None:
+    """Print an event with its facts, on one line."""
+    time = event.time.ToJsonString()[:19].replace("T", " ")
+    facts = " ".join(_facts("", MessageToDict(event.payload)))
+    stdout().line(f"{event.sequence:>5}  {time} UTC  {event.type:<17}  {shorten(facts, _FACTS)}".rstrip())
 
 
 async def label(
@@ -61,10 +70,13 @@ async def label(
     stdout().line(f'"{text}" now means session {found.id}')
 
 
-def _show(event: SessionEvent) -> None:
-    time = event.time.ToJsonString()[:19].replace("T", " ")
-    facts = " ".join(_facts("", MessageToDict(event.payload)))
-    stdout().line(f"{event.sequence:>5}  {time} UTC  {event.type:<17}  {shorten(facts, _FACTS)}".rstrip())
+async def renew(session: SessionName, /, *, address: Address = DEFAULT_ADDRESS) -> None:
+    """Show a session a sign of life: the time until it expires begins again."""
+    async with reaching(address) as client:
+        found = await client.sessions.get(session)
+        await found.renew()
+    until = f"until {shown_time(found.now.expire_time)}" if found.now.HasField("expire_time") else "as long as it runs"
+    stdout().line(f"session {found.id} lives {until}")
 
 
 def _facts(prefix: str, values: Mapping[str, object]) -> Iterator[str]:

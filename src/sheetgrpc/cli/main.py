@@ -36,7 +36,15 @@ for _name, _where, _help in (
     ("show", "sessions:show", "Show a session."),
     ("events", "events:events", "Print the events of a session, or follow them."),
     ("label", "events:label", "Give a session a label to find it by."),
+    ("fork", "forking:fork", "Make a session that begins with what another has."),
+    ("undo", "forking:undo", "Take the last step of a session back."),
+    ("redo", "forking:redo", "Take the last undo of a session back."),
+    ("resume", "resume:resume", "Show the end of a session's log, to go on with it."),
+    ("record", "resume:record", "Record lines of a terminal in a session's log."),
+    ("renew", "events:renew", "Give a session its time to live again."),
     ("watch", "watch:watch", "Watch an execution to its end."),
+    ("snapshot", "snapshots:snapshot", "Write a database to a file, also while a server runs on it."),
+    ("restore", "snapshots:restore", "Make a new database of a snapshot."),
 ):
     app.command(f"sheetgrpc.cli.{_where}", name=_name, help=_help)
 

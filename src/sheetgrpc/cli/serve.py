@@ -10,7 +10,7 @@ from sheetgrpc.cli.failure import FAILED, Failure
 from sheetgrpc.config import Setting, Settings, StartError
 
 
-async def serve(**flags: str | None) -> None:
+async def serve(**flags: str | bool | None) -> None:
     """Run a server until SIGTERM or Ctrl-C. Prints `listening on HOST:PORT` once it accepts calls; logs to stderr."""
     from sheetgrpc.server import app  # noqa: PLC0415  (`serve --help` need not wait for gRPC)
 
@@ -25,12 +25,13 @@ def _tell(address: str) -> None:
 
 
 def _flag(setting: Setting) -> inspect.Parameter:
+    kind = bool | None if setting.switch else str | None
     told = f"{setting.meaning[0].upper()}{setting.meaning[1:]}. Default {setting.default}; or {setting.env}."
     return inspect.Parameter(
         setting.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
-        annotation=Annotated[str | None, Parameter(name=setting.flag, help=told, show_default=False)],
+        annotation=Annotated[kind, Parameter(name=setting.flag, help=told, show_default=False)],
     )
 
 

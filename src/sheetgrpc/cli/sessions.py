@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from sheetgrpc.cli.connecting import reaching
 from sheetgrpc.cli.documents import document_of, print_document
 from sheetgrpc.cli.options import DEFAULT_ADDRESS, Address, AsJson, read_word
-from sheetgrpc.cli.terminal import Terminal, plural, stdout
+from sheetgrpc.cli.terminal import Terminal, plural, shown_time, stdout
 from sheetgrpc.client import words
 from sheetgrpc.client.words import State
 from sheetgrpc.v1.execution_pb2 import Execution
@@ -27,10 +26,9 @@ async def sessions(
     as_json: AsJson = False,
 ) -> None:
     """List sessions, newest first."""
+    limit = max(1, limit)
     async with reaching(address) as client:
-        found = await _first(
-            limit, client.sessions.list(states=[state] if state else (), page_size=max(1, min(limit, 1000)))
-        )
+        found = await _first(limit, client.sessions.list(states=[state] if state else (), page_size=min(limit, 1000)))
     if as_json:
         print_document([document_of(session) for session in found])
         return
@@ -79,6 +77,7 @@ def _show_facts(terminal: Terminal, session: Session) -> None:
         "session": session.id,
         "name": session.name,
         "labels": ", ".join(session.labels),
+        "parent": session.parent_id,
         "state": f"{words.session_state(session.state)}, {lifecycle.lower()}, version {session.version}",
         "scope": _scope(session),
         "template": _first_line(session.template),
@@ -87,9 +86,13 @@ def _show_facts(terminal: Terminal, session: Session) -> None:
         "progress": f"{session.progress.completed:,} of {session.progress.total:,}" if session.progress.total else "",
         "symbols": _symbols(session),
         "allowed": ", ".join(session.allowed_actions),
-        "created": _time(session.create_time),
-        "updated": _time(session.update_time),
-        "ended": _time(session.end_time) if session.HasField("end_time") else "",
+        "created": shown_time(session.create_time),
+        "updated": shown_time(session.update_time),
+        "ended": shown_time(session.end_time) if session.HasField("end_time") else "",
+        "lease": f"{session.lease.ToTimedelta()}" if session.HasField("lease") else "",
+        "deleted" if session.HasField("end_time") else "expires": (
+            shown_time(session.expire_time) if session.HasField("expire_time") else ""
+        ),
     }
     for label, fact in facts.items():
         if fact:
@@ -101,7 +104,7 @@ def _session_row(session: Session) -> list[str]:
         session.id,
         words.session_state(session.state),
         words.lifecycle(session.lifecycle),
-        _time(session.create_time),
+        shown_time(session.create_time),
         ", ".join([session.name, *session.labels]) if session.name else ", ".join(session.labels),
     ]
 
@@ -112,7 +115,7 @@ def _execution_row(run: Execution) -> list[str]:
         words.execution_state(run.state),
         words.execution_mode(run.mode),
         f"{run.statements_total:,}",
-        _time(run.submit_time),
+        shown_time(run.submit_time),
     ]
 
 
@@ -132,7 +135,3 @@ def _symbols(session: Session) -> str:
 def _first_line(text: str) -> str:
     lines = text.strip().splitlines()
     return "" if not lines else lines[0] + (" ..." if len(lines) > 1 else "")
-
-
-def _time(time: Timestamp) -> str:
-    return time.ToJsonString()[:19].replace("T", " ") + " UTC"

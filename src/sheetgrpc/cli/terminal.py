@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TextIO
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
@@ -76,6 +77,11 @@ def plural(count: int, noun: str) -> str:
 def shorten(text: str, limit: int) -> str:
     """The first `limit` characters, the last of them an ellipsis where there were more."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def shown_time(time: Timestamp) -> str:
+    """A moment to the second, in UTC."""
+    return time.ToJsonString()[:19].replace("T", " ") + " UTC"
 
 
 def _spell(character: str) -> str:

@@ -23,12 +23,13 @@ from sheetgrpc.client.errors import (
     Unavailable,
 )
 from sheetgrpc.client.events import SessionEvents
+from sheetgrpc.client.lines import Resumed, entry
 from sheetgrpc.client.retry import NEVER, Retry
 from sheetgrpc.client.session import Session
 from sheetgrpc.client.streams import ExecutionStream, Finished, Snapshot, Update
 from sheetgrpc.v1.execution_service_pb2 import PhaseCompleted, PhaseStarted, StatementResults
 from sheetgrpc.v1.progress_pb2 import Progress
-from sheetgrpc.v1.session_service_pb2 import SessionEvent
+from sheetgrpc.v1.session_service_pb2 import Reset, SessionEntry, SessionEvent
 
 __all__ = [
     "NEVER",
@@ -46,9 +47,12 @@ __all__ = [
     "PhaseCompleted",
     "PhaseStarted",
     "Progress",
+    "Reset",
+    "Resumed",
     "Retry",
     "ServerFault",
     "Session",
+    "SessionEntry",
     "SessionEvent",
     "SessionEvents",
     "SheetgrpcError",
@@ -57,4 +61,5 @@ __all__ = [
     "Unavailable",
     "Update",
     "connect",
+    "entry",
 ]

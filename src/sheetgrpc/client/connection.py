@@ -5,8 +5,9 @@ from typing import Self
 import grpc
 
 from sheetgrpc.client.calls import Caller
+from sheetgrpc.client.catalog import CatalogReader, Control
 from sheetgrpc.client.retry import Retry
-from sheetgrpc.client.services import CatalogReader, Control, Executions, Sessions, Sheets
+from sheetgrpc.client.services import Executions, Sessions, Sheets
 from sheetgrpc.client.stubs import Stubs
 
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (

@@ -1,7 +1,8 @@
 """The events of a session as one async iterator that outlives the connections they are read over.
 
 A watch that breaks or falls silent is opened again after the last sequence it was told, so every event comes once and
-in order. It ends after the last event of a session that has ended.
+in order. Where the server's log does not go on from there (its front was trimmed, a backup was restored), a Reset comes
+instead: the session as it is. A watch ends after the last event of a session that has ended.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import grpc
 from sheetgrpc.client.calls import asked_for, closed
 from sheetgrpc.client.errors import SheetgrpcError, Unavailable, read_error
 from sheetgrpc.client.retry import Retry
-from sheetgrpc.v1.session_service_pb2 import SessionEvent, WatchSessionResponse
+from sheetgrpc.v1.session_service_pb2 import Reset, SessionEvent, WatchSessionResponse
 
 
 class WatchCall(Protocol):
@@ -26,14 +27,23 @@ class WatchCall(Protocol):
         """End the call."""
 
 
-class SessionEvents(AsyncIterator[SessionEvent]):
-    """Events of one session. Use it as `async with`, or read it to its end, so that the call below is closed."""
+class SessionEvents(AsyncIterator[SessionEvent | Reset]):
+    """Events of one session, and resets. Use it as `async with`, or read it to its end: then its call is closed."""
 
-    def __init__(self, watch: Callable[[int], WatchCall], *, after_sequence: int, retry: Retry, silence: float) -> None:
-        """`watch` opens a call after a sequence; `silence` is in seconds."""
+    def __init__(
+        self,
+        watch: Callable[[int, str], WatchCall],
+        *,
+        after_sequence: int,
+        incarnation: str = "",
+        retry: Retry,
+        silence: float,
+    ) -> None:
+        """`watch` opens a call after a sequence of a store's incarnation; `silence` is in seconds."""
         self.sequence = after_sequence
         """Sequence up to which every event was told: where another watch may go on, in another process too."""
         self._watch = watch
+        self._incarnation = incarnation
         self._retry = retry
         self._silence = silence
         self._call: WatchCall | None = None
@@ -53,8 +63,12 @@ class SessionEvents(AsyncIterator[SessionEvent]):
         self._over = True
         self._drop()
 
-    async def __anext__(self) -> SessionEvent:
-        """The next event, however many connections it takes; SheetgrpcError if the server refuses or stays away."""
+    async def __anext__(self) -> SessionEvent | Reset:
+        """The next event or reset, however many connections it takes.
+
+        Raises:
+            SheetgrpcError: the server refused, or stayed away.
+        """
         while not self._over:
             try:
                 message = await self._read()
@@ -73,11 +87,15 @@ class SessionEvents(AsyncIterator[SessionEvent]):
             elif message.WhichOneof("update") == "event":
                 self.sequence = message.event.sequence
                 return message.event
+            elif message.WhichOneof("update") == "reset":
+                self.sequence = message.reset.sequence
+                self._incarnation = ""  # the sequence is of the store that told it
+                return message.reset
         raise StopAsyncIteration
 
     async def _read(self) -> object:
         if self._call is None:
-            self._call = self._watch(self.sequence)
+            self._call = self._watch(self.sequence, self._incarnation)
         try:
             async with asyncio.timeout(self._silence):
                 return await self._call.read()

@@ -1,21 +1,20 @@
-"""The services of a client: sessions are made and found here, sheets, executions and the catalog are read.
+"""The services of a client: sessions are made and found here, sheets and executions are read (catalog.py: the rest).
 
 What changes a session is a method of its handle (session.py). Lists are async iterators over every page.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar, Unpack
 
 from sheetgrpc.client.calls import Caller, Creating, Reading
 from sheetgrpc.client.events import SessionEvents
+from sheetgrpc.client.lines import Resumed
 from sheetgrpc.client.pages import PAGE_SIZE, pages
-from sheetgrpc.client.session import Session
+from sheetgrpc.client.session import Session, write_duration
 from sheetgrpc.client.streams import ExecutionStream
 from sheetgrpc.client.stubs import Stubs
-from sheetgrpc.client.words import Json, Lifecycle, RunState, State, Status
-from sheetgrpc.v1.catalog_pb2 import Catalog, Verb
-from sheetgrpc.v1.catalog_service_pb2 import GetCatalogRequest, ListVerbsRequest, SearchEntitiesRequest
-from sheetgrpc.v1.control_service_pb2 import GetServerInfoRequest, ServerInfo
+from sheetgrpc.client.words import Json, Lifecycle, RunState, State, Status, write_time
 from sheetgrpc.v1.diagnostic_pb2 import Diagnostic
 from sheetgrpc.v1.execution_pb2 import Execution, ExecutionState
 from sheetgrpc.v1.execution_service_pb2 import (
@@ -24,7 +23,7 @@ from sheetgrpc.v1.execution_service_pb2 import (
     ListStatementResultsRequest,
     WatchExecutionRequest,
 )
-from sheetgrpc.v1.reference_pb2 import Candidate, Reference
+from sheetgrpc.v1.reference_pb2 import Reference
 from sheetgrpc.v1.session_pb2 import Client as ClientMessage
 from sheetgrpc.v1.session_pb2 import Session as SessionMessage
 from sheetgrpc.v1.session_pb2 import SessionLifecycle, SessionState
@@ -77,10 +76,13 @@ class Sessions:
         task_id: str = "",
         metadata: Mapping[str, Json] | None = None,
         labels: Sequence[str] = (),
+        lease: timedelta | None = None,
         **options: Unpack[Creating],
     ) -> Session:
-        """Make a session. `metadata` holds what JSON can hold."""
-        request = CreateSessionRequest(name=name, client=client, role=role, task_id=task_id, labels=labels)
+        """Make a session. `metadata` holds what JSON can hold; without a sign of life for a `lease` it expires."""
+        request = CreateSessionRequest(
+            name=name, client=client, role=role, task_id=task_id, labels=labels, lease=write_duration(lease)
+        )
         if metadata is not None:
             request.metadata.update(dict(metadata))
         reply = await self._caller.command(self._stubs.sessions.CreateSession, request, options)
@@ -92,6 +94,20 @@ class Sessions:
         answer = await self._caller.read(self._stubs.sessions.GetSession, request, options)
         return self._handle(answer.session, replayed=False)
 
+    async def resume(
+        self,
+        session: str,
+        *,
+        recent_events: int = 200,
+        client: ClientMessage | None = None,
+        **options: Unpack[Reading],
+    ) -> Resumed:
+        """Find a session with the last of its events; `client` is what the caller is now, to be warned of changes."""
+        request = GetSessionRequest(session=session, recent_events=recent_events, client=client)
+        answer = await self._caller.read(self._stubs.sessions.GetSession, request, options)
+        handle = self._handle(answer.session, replayed=False)
+        return Resumed(handle, answer.recent_events, answer.warnings)
+
     def list(
         self,
         *,
@@ -101,10 +117,18 @@ class Sessions:
         role: str = "",
         task_id: str = "",
         parent_id: str = "",
+        client_name: str = "",
+        client_target: str = "",
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
         page_size: int = PAGE_SIZE,
         **options: Unpack[Reading],
     ) -> AsyncIterator[SessionMessage]:
-        """Sessions that match every filter given, newest first; without their templates and symbols."""
+        """Sessions that match every filter given, newest first; without their templates and symbols.
+
+        `created_after` lets through what was created then or later, `created_before` what was created before it;
+        without a time zone they are in UTC.
+        """
         request = ListSessionsRequest(
             states=[SessionState.Value(f"SESSION_STATE_{state}") for state in states],
             lifecycles=[SessionLifecycle.Value(f"SESSION_LIFECYCLE_{lifecycle}") for lifecycle in lifecycles],
@@ -112,6 +136,10 @@ class Sessions:
             role=role,
             task_id=task_id,
             parent_id=parent_id,
+            client_name=client_name,
+            client_target=client_target,
+            created_after=write_time(created_after),
+            created_before=write_time(created_before),
             page_size=page_size,
         )
 
@@ -143,11 +171,18 @@ class Sessions:
 
         return pages(fetch)
 
-    def watch(self, session: str, *, after_sequence: int = 0) -> SessionEvents:
-        """Events of a session, those that are there and then each as it happens, until the session has ended."""
+    def watch(self, session: str, *, after_sequence: int = 0, incarnation: str = "") -> SessionEvents:
+        """Events of a session, those that are there and then each as it happens, until the session has ended.
+
+        `incarnation` is that of the server's information when `after_sequence` was told: after a restore it is another,
+        and the watch begins with a Reset.
+        """
         return SessionEvents(
-            lambda after: self._stubs.sessions.WatchSession(WatchSessionRequest(session=session, after_sequence=after)),
+            lambda after, known: self._stubs.sessions.WatchSession(
+                WatchSessionRequest(session=session, after_sequence=after, incarnation=known)
+            ),
             after_sequence=after_sequence,
+            incarnation=incarnation,
             retry=self._caller.retry,
             silence=self._silence,
         )
@@ -330,48 +365,6 @@ class Executions:
             return answer.results, answer.next_page_token
 
         return pages(fetch)
-
-
-class CatalogReader:
-    """The catalog, and entities found by text."""
-
-    def __init__(self, caller: Caller, stubs: Stubs) -> None:
-        self._caller = caller
-        self._stubs = stubs
-
-    async def get(self, **options: Unpack[Reading]) -> Catalog:
-        """The catalog's source and entity types."""
-        return (await self._caller.read(self._stubs.catalog.GetCatalog, GetCatalogRequest(), options)).catalog
-
-    def verbs(self, *, page_size: int = PAGE_SIZE, **options: Unpack[Reading]) -> AsyncIterator[Verb]:
-        """The verbs by name."""
-        request = ListVerbsRequest(page_size=page_size)
-
-        async def fetch(token: str) -> tuple[Sequence[Verb], str]:
-            request.page_token = token
-            answer = await self._caller.read(self._stubs.catalog.ListVerbs, request, options)
-            return answer.verbs, answer.next_page_token
-
-        return pages(fetch)
-
-    async def search(
-        self, entity_type: str, query: str, *, limit: int = 0, **options: Unpack[Reading]
-    ) -> Sequence[Candidate]:
-        """Entities that a text may mean, best first; 20 of them unless `limit` says otherwise."""
-        request = SearchEntitiesRequest(entity_type=entity_type, query=query, limit=limit)
-        return (await self._caller.read(self._stubs.catalog.SearchEntities, request, options)).candidates
-
-
-class Control:
-    """The server itself."""
-
-    def __init__(self, caller: Caller, stubs: Stubs) -> None:
-        self._caller = caller
-        self._stubs = stubs
-
-    async def server_info(self, **options: Unpack[Reading]) -> ServerInfo:
-        """What runs there, and within which limits."""
-        return (await self._caller.read(self._stubs.control.GetServerInfo, GetServerInfoRequest(), options)).server_info
 
 
 def _aim(request: Z, session: str | None, sheet_id: str | None) -> Z:

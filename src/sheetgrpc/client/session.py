@@ -20,16 +20,23 @@ from sheetgrpc.v1.execution_service_pb2 import ExecuteSheetRequest, SubmitSheetR
 from sheetgrpc.v1.session_pb2 import Session as SessionMessage
 from sheetgrpc.v1.session_pb2 import SessionLifecycle, SessionState
 from sheetgrpc.v1.session_service_pb2 import (
+    AppendSessionEventsRequest,
     ClearScopeRequest,
     CloseSessionRequest,
     ConfirmIntentRequest,
     EntityFilter,
     EntityIds,
+    ForkSessionRequest,
     GetSessionRequest,
     LabelSessionRequest,
+    RedoSessionRequest,
+    RenewSessionRequest,
     ResetSessionRequest,
+    SessionEntry,
+    SessionEvent,
     SetScopeRequest,
     SetTemplateRequest,
+    UndoSessionRequest,
     UpdateSessionRequest,
 )
 from sheetgrpc.v1.sheet_pb2 import Sheet
@@ -147,7 +154,9 @@ class Session:
         **options: Unpack[Changing],
     ) -> Execution:
         """Queue the sheet and return at once. `timeout` is for the run; absent, the server's default counts."""
-        request = SubmitSheetRequest(session=self.id, confirm=confirm, mode=_mode(mode), timeout=_duration(timeout))
+        request = SubmitSheetRequest(
+            session=self.id, confirm=confirm, mode=_mode(mode), timeout=write_duration(timeout)
+        )
         return (await self._change(self._stubs.executions.SubmitSheet, request, options)).execution
 
     def execute_sheet(
@@ -167,7 +176,7 @@ class Session:
             session=self.id,
             confirm=confirm,
             mode=_mode(mode),
-            timeout=_duration(timeout),
+            timeout=write_duration(timeout),
             include_results=include_results,
             request_id=options.get("request_id") or new_request_id(),
             expected_version=options.get("expected_version"),
@@ -186,6 +195,27 @@ class Session:
         """Go back to SCOPED or EMPTY; committed data is never undone."""
         request = ResetSessionRequest(session=self.id, to=SessionState.Value(f"SESSION_STATE_{to}"))
         await self._change(self._stubs.sessions.ResetSession, request, options)
+
+    async def undo(self, **options: Unpack[Changing]) -> None:
+        """Take the last step back: scope, template, sheet and execution as they were; committed data stays."""
+        await self._change(self._stubs.sessions.UndoSession, UndoSessionRequest(session=self.id), options)
+
+    async def redo(self, **options: Unpack[Changing]) -> None:
+        """Take the last undo back."""
+        await self._change(self._stubs.sessions.RedoSession, RedoSessionRequest(session=self.id), options)
+
+    async def fork(self, *, at_sequence: int = 0, name: str = "", **options: Unpack[Changing]) -> "Session":
+        """Make another session that begins with what this one has, or had at that event; this one stays as it is.
+
+        `expected_version` among the options is this session's. The name is this session's unless given.
+        """
+        request = ForkSessionRequest(session=self.id, at_sequence=at_sequence, name=name)
+        if "expected_version" in options:
+            request.expected_version = options["expected_version"]
+        reply = await self._caller.command(self._stubs.sessions.ForkSession, request, options)
+        return Session(
+            self._caller, self._stubs, reply.response.session, silence=self._silence, replayed=reply.replayed
+        )
 
     async def label(self, label: str, **options: Unpack[Changing]) -> None:
         """Give the session a label; another session that has it loses it."""
@@ -213,6 +243,17 @@ class Session:
         request.update_mask.paths.extend(field for field, value in fields.items() if value is not None)
         await self._change(self._stubs.sessions.UpdateSession, request, options)
 
+    async def append_events(
+        self, entries: Sequence[SessionEntry], **options: Unpack[Changing]
+    ) -> Sequence[SessionEvent]:
+        """Record lines of a terminal, 1 to 100, all or none; `entry` makes them. Answers with them as events."""
+        request = AppendSessionEventsRequest(session=self.id, entries=entries)
+        return (await self._change(self._stubs.sessions.AppendSessionEvents, request, options)).events
+
+    async def renew(self, **options: Unpack[Changing]) -> None:
+        """Show a sign of life: the session's lease, or the time that the server keeps it, begins again."""
+        await self._change(self._stubs.sessions.RenewSession, RenewSessionRequest(session=self.id), options)
+
     async def close(self, outcome: Outcome = "COMPLETED", **options: Unpack[Changing]) -> None:
         """End the session for good."""
         request = CloseSessionRequest(session=self.id, outcome=SessionLifecycle.Value(f"SESSION_LIFECYCLE_{outcome}"))
@@ -235,7 +276,8 @@ def _mode(mode: Mode) -> ExecutionMode.ValueType:
     return ExecutionMode.Value(f"EXECUTION_MODE_{mode}")
 
 
-def _duration(time: timedelta | None) -> Duration | None:
+def write_duration(time: timedelta | None) -> Duration | None:
+    """A span of time as the wire has it; None stays None."""
     if time is None:
         return None
     duration = Duration()

@@ -1,7 +1,10 @@
-"""The words of the protos' enums without their prefixes: what callers write and read instead of numbers. And JSON."""
+"""The words of the protos' enums without their prefixes: what callers write and read instead of numbers. And times."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Literal, TypeAlias, TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from sheetgrpc.v1.diagnostic_pb2 import DiagnosticCode, DiagnosticSeverity
 from sheetgrpc.v1.execution_pb2 import ExecutionMode, ExecutionState
@@ -27,6 +30,7 @@ RunState = Literal[
     "TIMED_OUT",
     "INTERRUPTED",
 ]
+EntryKind = Literal["PROMPT", "SYSTEM", "COMMAND", "WARN", "ALERT"]
 Status = Literal["PENDING", "PARSED", "RESOLVED", "SUCCESS", "FAILED", "SKIPPED", "NOT_RUN", "ROLLED_BACK"]
 
 Json: TypeAlias = bool | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
@@ -38,6 +42,15 @@ COMMITTED: frozenset[str] = frozenset({"SUCCEEDED", "PARTIAL"})
 """Words of the execution states in which something is in the tables."""
 ENDED: frozenset[str] = COMMITTED | {"ROLLED_BACK", "FAILED", "CANCELLED", "TIMED_OUT", "INTERRUPTED"}
 """Words of the execution states that nothing follows."""
+
+
+def write_time(time: datetime | None) -> Timestamp | None:
+    """A time as the wire has it; without a time zone it is in UTC."""
+    if time is None:
+        return None
+    written = Timestamp()
+    written.FromDatetime(time)
+    return written
 
 
 def session_state(number: SessionState.ValueType) -> str:

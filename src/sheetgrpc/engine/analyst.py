@@ -31,6 +31,7 @@ class Analyst:
         self._worker = worker.Worker(catalog.source)
         self._kept: OrderedDict[str, Analysis] = OrderedDict()
         self._kept_statements = 0
+        self._marks: dict[str, object] = {}
 
     async def analyse(self, source: str, resolutions: Mapping[str, Key], executions: Sequence[str]) -> Analysis:
         """All that can be said of a sheet. `executions` are the session's committed ones, whose symbols it may use."""
@@ -46,8 +47,20 @@ class Analyst:
             return expand(source, placeholder, keys)
         return await self._worker.call(worker.expand_template, source, placeholder, list(keys))
 
-    def keep(self, sheet_id: str, analysis: Analysis) -> None:
-        """Keeps what was found of a sheet, until it is forgotten or others need the room."""
+    def mark(self, sheet_id: str) -> object:
+        """For `keep`: an analysis begun now is out of date once another is kept or this one forgotten."""
+        mark = self._marks[sheet_id] = object()
+        return mark
+
+    def unmark(self, sheet_id: str, mark: object) -> None:
+        """The analysis that began with the mark is over."""
+        if self._marks.get(sheet_id) is mark:
+            del self._marks[sheet_id]
+
+    def keep(self, sheet_id: str, analysis: Analysis, mark: object = None) -> None:
+        """Keeps what was found of a sheet, until it is forgotten or others need the room; not if its mark has gone."""
+        if mark is not None and self._marks.get(sheet_id) is not mark:
+            return
         self.forget(sheet_id)
         self._kept[sheet_id] = analysis
         self._kept_statements += analysis.statement_count
@@ -63,6 +76,7 @@ class Analyst:
 
     def forget(self, sheet_id: str) -> None:
         """Drops what is kept of a sheet."""
+        self._marks.pop(sheet_id, None)
         analysis = self._kept.pop(sheet_id, None)
         if analysis is not None:
             self._kept_statements -= analysis.statement_count

@@ -9,6 +9,8 @@ from sheetgrpc.clock import Draws
 from sheetgrpc.config import Settings
 from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.aside import decode
+from sheetgrpc.engine.lifetimes import Lifetimes
+from sheetgrpc.engine.presence import Presence
 from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.views import SessionView
 from sheetgrpc.engine.watching import Topics
@@ -29,6 +31,8 @@ class Context(msgspec.Struct, frozen=True):
     analyst: Analyst
     runs: Runs
     topics: Topics
+    presence: Presence
+    lifetimes: Lifetimes
 
     def view(self, row: SessionRow) -> SessionView:
         """A session as a caller sees it now; the progress of a running execution is live."""
@@ -37,21 +41,29 @@ class Context(msgspec.Struct, frozen=True):
         if session.state is State.EXECUTING:
             run = self.runs.get(session.execution_id)
             completed, total = (run.completed, run.total) if run is not None else (0, session_total(session))
-        return SessionView(row, allowed_actions(session, self.catalog.digest), completed, total)
+        actions = allowed_actions(session, self.catalog.digest)
+        return SessionView(row, actions, completed, total, self.lifetimes.deadline(row))
 
     async def analyse(self, sheet: SheetRow, session: Session) -> Analysis:
         """The analysis of a sheet with what was resolved so far: the kept one, or a fresh one."""
         kept = self.analyst.recall(sheet.id)
         if kept is not None:
             return kept
-        resolutions = await self.resolutions(sheet.id)
-        analysis = await self.analyst.analyse(await decode(sheet.source), resolutions, session.committed)
-        self.analyst.keep(sheet.id, analysis)
+        mark = self.analyst.mark(sheet.id)
+        try:
+            resolutions = await self.resolutions(sheet.id)
+            analysis = await self.analyst.analyse(await decode(sheet.source), resolutions, session.committed)
+            self.analyst.keep(sheet.id, analysis, mark)
+        finally:
+            self.analyst.unmark(sheet.id, mark)
         return analysis
 
     async def resolutions(self, sheet_id: str) -> Mapping[str, Key]:
         """ref_id -> key of earlier resolutions whose row still exists."""
-        chosen = await self.store.resolutions(sheet_id)
+        return await self.present(await self.store.resolutions(sheet_id))
+
+    async def present(self, chosen: Mapping[str, tuple[str, Key]]) -> dict[str, Key]:
+        """ref_id -> key of those of these (entity type, key) that a row has."""
         kept: dict[str, Key] = {}
         by_type: dict[str, dict[str, Key]] = {}
         for ref_id, (kind, key) in chosen.items():

@@ -76,7 +76,7 @@ def outcome(context: Context, session: Session, ended: ExecutionRow) -> Changes:
     events = decide(session, command, draw, catalog_digest=context.catalog.digest)
     for event in events:
         session = evolve(session, event)
-    return Changes(session=session, events=events, execution=ended)
+    return Changes(session=session, events=events, active_at=draw.now, execution=ended)
 
 
 async def committed_symbols(

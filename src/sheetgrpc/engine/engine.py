@@ -11,20 +11,31 @@ import structlog
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.config import Settings
-from sheetgrpc.engine import intents, sheet_steps, steps
+from sheetgrpc.engine import forking, intents, sheet_steps, steps, undoing
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.executor import Executor
+from sheetgrpc.engine.expiring import Expiry
 from sheetgrpc.engine.handling import Handler, Step
 from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.engine.names import Names
+from sheetgrpc.engine.pace import Pace
 from sheetgrpc.engine.reading import SheetReader
 from sheetgrpc.engine.runs import Run, Watcher, read_token
+from sheetgrpc.engine.sweeping import Sweeper
 from sheetgrpc.engine.views import Outcome, Reply, ResultView, SessionView
 from sheetgrpc.engine.watching import SessionWatcher
 from sheetgrpc.errors import invalid_field
 from sheetgrpc.session import commands
 from sheetgrpc.store.base import Store
-from sheetgrpc.store.records import Candidate, EventRow, ExecutionFilter, ExecutionRow, SessionFilter, SymbolRow
+from sheetgrpc.store.records import (
+    Candidate,
+    EventRow,
+    ExecutionFilter,
+    ExecutionRow,
+    SessionFilter,
+    SessionRow,
+    SymbolRow,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +45,23 @@ class Engine:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._expiry = Expiry(context.store, context.draws, context.lifetimes, context.topics.publish)
+        self.sweeper = Sweeper(
+            context.store,
+            context.draws,
+            context.lifetimes,
+            context.presence,
+            self._expiry,
+            interval=context.settings.sweep_interval,
+            max_events=context.settings.max_session_events,
+        )
         self._handler = Handler(
             context.store,
             context.draws,
             context.catalog.digest,
             context.settings.request_id_ttl_us,
             context.topics.publish,
+            self._expiry,
         )
         self._executor = Executor(context)
         self.sheets = SheetReader(context)
@@ -59,10 +81,16 @@ class Engine:
         """The settings in force."""
         return self._context.settings
 
+    @property
+    def pace(self) -> Pace:
+        """Who goes first on the loop."""
+        return self._context.topics.pace
+
     async def start(self) -> None:
         """Recovers what a crash left, then begins to run what is queued."""
         await self._executor.recover()
         self._executor.start()
+        self.sweeper.start()
         await self._context.analyst.warm()
 
     async def stop(self, grace: float | None = None) -> None:
@@ -70,13 +98,14 @@ class Engine:
 
         A run that has not ended after `grace` seconds is rolled back; without it there is no hurry.
         """
-        await asyncio.gather(self._handler.settle(), self._executor.stop(grace))
+        await asyncio.gather(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
         await self._context.analyst.close()
         await self._context.store.close()
 
     def drain(self) -> None:
-        """Begins no more runs: what is queued is for the next server."""
+        """Begins no more runs, which are for the next server, and no more sweeps."""
         self._executor.drain()
+        self.sweeper.drain()
 
     def hurry(self) -> None:
         """Rolls the run under way back, if it does not commit already."""
@@ -93,7 +122,7 @@ class Engine:
 
     async def get_session(self, ref: str) -> SessionView:
         """By id, unique prefix, or label."""
-        return self._context.view(await self._context.store.session(ref))
+        return self._context.view(await self._find(ref))
 
     async def list_sessions(
         self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None
@@ -106,13 +135,20 @@ class Engine:
         row = await self._context.store.session(session)
         return await self._context.store.events(row.session.id, after, limit, types)
 
-    async def watch_session(self, session: str, after: int) -> SessionWatcher:
-        """A stream's place in a session's log, after this sequence; InvalidRequest for one that is yet to come."""
-        row = await self._context.store.session(session)
-        if after > row.session.version:
-            raise invalid_field("after_sequence", f"{after} is beyond the last event, which is {row.session.version}")
+    async def watch_session(self, session: str, after: int, incarnation: str = "") -> SessionWatcher:
+        """A stream's place in a session's log, after this sequence of the store's `incarnation` ("": of any).
+
+        Begins with a reset where that is not in the log, or is of another store's.
+        """
+        row = await self._find(session)
         return SessionWatcher(
-            self._context.store, self._context.topics, row.session, after, heartbeat=self.settings.heartbeat_interval
+            self._context.store,
+            self._context.topics,
+            row,
+            after,
+            heartbeat=self.settings.heartbeat_interval,
+            view=self._context.view,
+            lost=incarnation not in ("", self._context.store.about.incarnation),
         )
 
     async def list_symbols(self, session: str, after: str, limit: int) -> list[SymbolRow]:
@@ -188,11 +224,16 @@ class Engine:
             return execution, None
         return execution, run
 
+    async def _find(self, ref: str) -> SessionRow:
+        """A session to be shown, expired if its time has run out."""
+        row = await self._context.store.session(ref)
+        return await self._handler.shielded(self._expiry.settle_if_possible(row)) if self._expiry.due(row) else row
+
     def _step(self, intent: Intent) -> Step:
         context = self._context
         match intent:
             case intents.CreateSession():
-                return steps.Simple(
+                return steps.CreateSession(
                     context,
                     commands.CreateSession(
                         name=intent.name,
@@ -201,6 +242,7 @@ class Engine:
                         task_id=intent.task_id,
                         metadata=dict(intent.metadata),
                         labels=intent.labels,
+                        lease=intent.lease,
                     ),
                 )
             case intents.SetScope():
@@ -223,10 +265,20 @@ class Engine:
                 return sheet_steps.SubmitSheet(context, intent)
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
+            case intents.UndoSession():
+                return undoing.UndoSession(context)
+            case intents.RedoSession():
+                return undoing.RedoSession(context)
+            case intents.ForkSession():
+                return forking.ForkSession(context, intent)
             case intents.CloseSession():
                 return steps.Simple(context, commands.CloseSession(outcome=intent.outcome))
+            case intents.RenewSession():
+                return steps.Simple(context, commands.RenewSession())
             case intents.LabelSession():
                 return steps.LabelSession(context, intent)
+            case intents.AppendSessionEvents():
+                return steps.AppendSessionEvents(context, intent)
             case intents.UpdateSession():
                 return steps.Simple(
                     context,

@@ -16,7 +16,7 @@ import structlog
 from sheetgrpc.engine import endings
 from sheetgrpc.engine.attempt import Attempt
 from sheetgrpc.engine.context import Context
-from sheetgrpc.errors import Reason, SheetError, Unavailable
+from sheetgrpc.errors import NotFound, Reason, SheetError, Unavailable
 from sheetgrpc.planning.model import ErrorCode, Plan, Results, Status
 from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.base import Transaction
@@ -135,7 +135,10 @@ class Executor:
 
     async def _claim(self, execution_id: str) -> ExecutionRow | None:
         async def claim(transaction: Transaction) -> ExecutionRow | None:
-            row = await self._context.store.execution(execution_id)
+            try:
+                row = await self._context.store.execution(execution_id)
+            except NotFound:  # its submit failed at the commit, and nothing of it is there
+                return None
             if row.state is not ExecutionState.QUEUED:
                 return None
             claimed = msgspec.structs.replace(

@@ -8,18 +8,20 @@ The work runs in a task of its own: a caller that goes away cancels nothing half
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from sheetgrpc.clock import Draw, Draws
+from sheetgrpc.engine.expiring import Expiry
 from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.errors import Conflict, InvalidRequest, Reason, SheetError
 from sheetgrpc.session.commands import Command
 from sheetgrpc.session.details import lose_label
 from sheetgrpc.session.machine import decide, evolve
-from sheetgrpc.session.model import Session
+from sheetgrpc.session.model import Lifecycle, Session
 from sheetgrpc.store.base import Store
 from sheetgrpc.store.records import Changes, Moved, RequestKey, SessionRow, StoredReply
 
@@ -32,6 +34,11 @@ class Step(Protocol):
 
     label: str
     """The label that the session is given, taken from whoever has it; "" for none."""
+    fresh: bool
+    """True for a session of its own: the one that the request names, if any, is read and left as it is."""
+
+    additive: bool
+    """Whether nothing was prepared from the session: a session that has moved is as good, and nobody need try again."""
 
     async def prepare(self, row: SessionRow | None) -> None:
         """Everything that needs reading, parsing or planning. Raises plain refusals."""
@@ -50,7 +57,7 @@ class Step(Protocol):
         ...
 
     def woken(self, changes: Changes) -> None:
-        """Called after the commit, and only then."""
+        """Called once the commit was tried: what it was to write is there, unless it failed."""
         ...
 
 
@@ -64,6 +71,7 @@ class Handler:
         catalog_digest: str,
         request_id_ttl: int,
         published: Callable[[Changes], None],
+        expiry: Expiry,
     ) -> None:
         """`request_id_ttl` in microseconds; `published` is told after each commit."""
         self._store = store
@@ -71,6 +79,7 @@ class Handler:
         self._catalog_digest = catalog_digest
         self._ttl = request_id_ttl
         self._published = published
+        self._expiry = expiry
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def handle(self, envelope: Envelope, step: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
@@ -117,14 +126,20 @@ class Handler:
         encode: Callable[[Outcome], bytes],
     ) -> Reply:
         for _ in range(_ATTEMPTS):
-            row = await self._store.session(envelope.session) if envelope.method != "CreateSession" else None
-            _check_version(envelope, row)
+            row = await self._find(envelope)
             step = make()
+            _check_version(envelope, row, step)
             await step.prepare(row)
             reply = await self._commit(envelope, key, row, step, encode)
             if reply is not None:
                 return reply
         raise Conflict(Reason.CONFLICT, "the session keeps changing under this command; read it and try again")
+
+    async def _find(self, envelope: Envelope) -> SessionRow | None:
+        """The session that is meant, expired if its time has run out."""
+        if not envelope.session:
+            return None
+        return await self._expiry.settle(await self._store.session(envelope.session))
 
     async def _commit(
         self,
@@ -134,14 +149,18 @@ class Handler:
         step: Step,
         encode: Callable[[Outcome], bytes],
     ) -> Reply | None:
-        """None if the session moved since it was prepared."""
-        async with self._store.begin() as transaction:
+        """None if the session moved since it was prepared, or its time ran out."""
+        async with AsyncExitStack() as waking, self._store.begin() as transaction:
             opened = await transaction.open(row.session.id if row is not None else None, key, step.label)
             if opened.reply is not None:
                 return _replay(opened.reply, envelope)
-            if row is not None and (opened.row is None or opened.row.session.version != row.session.version):
-                return None
+            if row is not None and not self._is_as_read(opened.row, row):
+                if opened.row is None or not step.additive or self._expiry.due(opened.row):
+                    return None
+                _check_version(envelope, opened.row, step)
+                row = opened.row
             draw = self._draws.draw()
+            row = None if step.fresh else row
             before = row.session if row is not None else None
             events = decide(before, step.command(draw), draw, catalog_digest=self._catalog_digest)
             session = before
@@ -149,22 +168,31 @@ class Handler:
                 session = evolve(session, event)
             if session is None:
                 raise RuntimeError("a command made no event")
-            changes = Changes(session=session, events=events, created=before is None)
+            changes = Changes(session=session, events=events, active_at=draw.now, created=before is None)
             changes.loser = _take_label(opened.holder, session, step.label, draw.now)
             step.changes(session, draw, changes)
-            after = SessionRow(session) if row is None else msgspec.structs.replace(row, session=session)
-            if changes.symbols is not None:
-                after = SessionRow(session, changes.symbols.count, changes.symbols.first)
-            body = encode(step.outcome(after, changes))
+            body = encode(step.outcome(_row_after(opened.row, changes, draw.now), changes))
             if key is not None:
                 execution = changes.execution.id if changes.execution is not None else ""
                 changes.reply = StoredReply(
                     key, envelope.fingerprint, body, session.id, draw.now + self._ttl, execution
                 )
+            # Also where the commit fails and may have taken effect all the same: who is woken looks for itself.
+            waking.callback(step.woken, changes)
             await transaction.commit(changes)
         self._published(changes)
-        step.woken(changes)
         return Reply(body, changes.reply, replayed=False)
+
+    def _is_as_read(self, current: SessionRow | None, row: SessionRow) -> bool:
+        return current is not None and current.session.version == row.session.version and not self._expiry.due(current)
+
+
+def _row_after(row: SessionRow | None, changes: Changes, now: int) -> SessionRow:
+    """The session's row as the changes leave it."""
+    after = msgspec.structs.replace(row or SessionRow(changes.session), session=changes.session, active_at=now)
+    if changes.symbols is None:
+        return after
+    return msgspec.structs.replace(after, symbol_count=changes.symbols.count, symbols=changes.symbols.first)
 
 
 def _take_label(holder: SessionRow | None, session: Session, label: str, at: int) -> Moved | None:
@@ -188,9 +216,11 @@ def _replay(stored: StoredReply, envelope: Envelope) -> Reply:
     return Reply(stored.reply, stored, replayed=True)
 
 
-def _check_version(envelope: Envelope, row: SessionRow | None) -> None:
+def _check_version(envelope: Envelope, row: SessionRow | None, step: Step) -> None:
     if row is None or envelope.expected_version is None:
         return
+    if row.session.lifecycle is Lifecycle.EXPIRED and not step.fresh:
+        return  # what has expired is refused as that, though its end has just moved the version
     actual = row.session.version
     if envelope.expected_version != actual:
         raise Conflict(

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sheetgrpc.session.model import Client, Lifecycle, Mode, State
+from sheetgrpc.session.model import Client, Entry, Lifecycle, Mode, State
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -36,6 +36,7 @@ class CreateSession(msgspec.Struct, frozen=True):
     task_id: str = ""
     metadata: Mapping[str, Any] = {}
     labels: tuple[str, ...] = ()
+    lease: int | None = None  # microseconds
 
 
 class SetScope(msgspec.Struct, frozen=True):
@@ -98,10 +99,29 @@ class ResetSession(msgspec.Struct, frozen=True):
     to: State
 
 
+class UndoSession(msgspec.Struct, frozen=True):
+    """Back to before the last step."""
+
+
+class RedoSession(msgspec.Struct, frozen=True):
+    """Back to before the last undo."""
+
+
+class ForkSession(msgspec.Struct, frozen=True):
+    """Another session with this one's layers as of `at_sequence`, 0 for now; "" for `name` means its name too."""
+
+    at_sequence: int = 0
+    name: str = ""
+
+
 class CloseSession(msgspec.Struct, frozen=True):
     """No more of this session; COMPLETED or FAILED."""
 
     outcome: Lifecycle
+
+
+class RenewSession(msgspec.Struct, frozen=True):
+    """Still here."""
 
 
 class LabelSession(msgspec.Struct, frozen=True):
@@ -119,6 +139,12 @@ class UpdateSession(msgspec.Struct, frozen=True):
     metadata: Mapping[str, Any] | None = None
 
 
+class AppendSessionEvents(msgspec.Struct, frozen=True):
+    """Lines of a terminal for the log, all or none."""
+
+    entries: tuple[Entry, ...]
+
+
 Intent = (
     CreateSession
     | SetScope
@@ -131,7 +157,12 @@ Intent = (
     | ResolveReference
     | SubmitSheet
     | ResetSession
+    | UndoSession
+    | RedoSession
+    | ForkSession
     | CloseSession
+    | RenewSession
     | LabelSession
     | UpdateSession
+    | AppendSessionEvents
 )

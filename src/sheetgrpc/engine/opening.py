@@ -1,40 +1,40 @@
 """Puts an engine together: settings, store, catalog held against the database, recovery still to come."""
 
+from collections.abc import Awaitable, Mapping
 from importlib import resources
 from pathlib import Path
+
+import structlog
 
 from sheetgrpc.catalog.database import check
 from sheetgrpc.catalog.loading import CatalogError, load
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.clock import Draws
-from sheetgrpc.config import Settings, StartError
+from sheetgrpc.config import Settings, StartError, redact
 from sheetgrpc.dsl.limits import Limits
 from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.engine import Engine
+from sheetgrpc.engine.lifetimes import Lifetimes
+from sheetgrpc.engine.presence import Presence
 from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.watching import Topics
 from sheetgrpc.errors import Unavailable
-from sheetgrpc.store.base import StoreRefused
-from sheetgrpc.store.opening import open_store
+from sheetgrpc.store.base import Store, StoreRefused
+from sheetgrpc.store.opening import MEMORY_URL, open_store
+
+log = structlog.get_logger(__name__)
+
+_SCHEMAS = {"sqlite": "schema.sql", "postgresql": "schema.postgres.sql"}  # of a bundled catalog
 
 
 async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     """An engine, not started. StartError, with a message for people, if it cannot be."""
     draws = draws or Draws()
-    catalog, schema = read_catalog(settings.catalog, settings.database)
+    catalog, schemas = read_catalog(settings.catalog)
+    store = await _open_store(settings, draws)
     try:
-        store = await open_store(
-            settings.database,
-            writer_timeout=settings.writer_timeout,
-            busy_timeout=settings.busy_timeout,
-            pool_size=settings.pool_size,
-            statement_timeout=settings.statement_timeout,
-            now=draws.now,
-        )
-    except (StoreRefused, Unavailable) as error:
-        raise StartError(str(error)) from error
-    try:
+        schema = schemas.get(store.about.kind, "")
         if schema:
             await store.run_script(schema)
         tables = {entity.table for entity in catalog.entities.values()} | {
@@ -42,29 +42,71 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
         }
         problems = check(catalog, await store.describe(sorted(tables)))
         if problems:
-            raise StartError("the database does not fit the catalog:\n" + "\n".join(f"  {line}" for line in problems))
+            kind = "database" if store.about.persistent else "empty database in memory"
+            raise StartError(f"the {kind} does not fit the catalog:\n" + "\n".join(f"  {line}" for line in problems))
         await store.prepare(catalog)
     except BaseException:
         await store.close()
         raise
     limits = Limits(nesting=settings.max_nesting, arguments=settings.max_arguments, statements=settings.max_statements)
-    return Engine(Context(store, catalog, settings, draws, Analyst(catalog, store, limits), Runs(), Topics()))
+    presence = Presence(draws.now)
+    lifetimes = Lifetimes(draws, presence, settings.retention_us)
+    analyst = Analyst(catalog, store, limits)
+    return Engine(Context(store, catalog, settings, draws, analyst, Runs(), Topics(presence), presence, lifetimes))
 
 
-def read_catalog(name: str, database: str = "sqlite:") -> tuple[Catalog, str]:
-    """A catalog by path, or a bundled one by name; a bundled one brings the SQL of its own tables for that database."""
+async def _open_store(settings: Settings, draws: Draws) -> Store:
+    """The database of the settings, or one in memory; whoever looks at the log learns which."""
+
+    async def opened(url: str) -> Store:
+        return await open_store(
+            url,
+            writer_timeout=settings.writer_timeout,
+            busy_timeout=settings.busy_timeout,
+            pool_size=settings.pool_size,
+            statement_timeout=settings.statement_timeout,
+            now=draws.now,
+        )
+
+    found, problem = (None, "") if settings.no_persist else await _try(opened(settings.database), settings)
+    if problem:
+        log.error("store.fallback", problem=problem)
+    store = found or await opened(MEMORY_URL)
+    if not store.about.persistent:
+        log.warning("store.in_memory", hint="everything is lost when the server ends")
+    return store
+
+
+async def _try(opening: Awaitable[Store], settings: Settings) -> tuple[Store | None, str]:
+    """The store, or None and why, if one in memory may take its place; else StartError."""
+    try:
+        return await opening, ""
+    except StoreRefused as error:
+        cause: Exception = error
+        problem = str(error)
+    except Unavailable as error:  # with what the database itself says: whoever starts a server may know
+        cause = error
+        problem = f'the database "{redact(settings.database)}" cannot be opened: {error.__cause__ or error}'
+    if settings.no_persist_fallback:
+        return None, problem
+    raise StartError(problem) from cause
+
+
+def read_catalog(name: str) -> tuple[Catalog, Mapping[str, str]]:
+    """A catalog by path, or a bundled one by name; a bundled one brings the SQL of its tables, by kind of database."""
     bundled = resources.files("sheetgrpc.examples") / name
+    schemas: dict[str, str] = {}
     if "/" not in name and not name.endswith((".yaml", ".yml")) and (bundled / "catalog.yaml").is_file():
-        tables = "schema.sql" if database.startswith("sqlite:") else "schema.postgres.sql"
-        text, schema = (bundled / "catalog.yaml").read_text("utf-8"), (bundled / tables).read_text("utf-8")
+        text = (bundled / "catalog.yaml").read_text("utf-8")
+        schemas = {kind: (bundled / file).read_text("utf-8") for kind, file in _SCHEMAS.items()}
         shown = f"{name}/catalog.yaml"
     else:
-        shown, schema = name, ""
+        shown = name
         try:
             text = Path(name).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise StartError(f'the catalog "{name}" cannot be read: {error}') from error
     try:
-        return load(text, shown), schema
+        return load(text, shown), schemas
     except CatalogError as error:
         raise StartError("the catalog is not sound:\n" + "\n".join(f"  {line}" for line in error.problems)) from error

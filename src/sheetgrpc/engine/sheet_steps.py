@@ -9,6 +9,7 @@ from sheetgrpc.dsl.diagnostics import Severity
 from sheetgrpc.dsl.source import Source
 from sheetgrpc.engine import intents
 from sheetgrpc.engine.aside import aside, decode
+from sheetgrpc.engine.choices import analyse_chosen, read_choices
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.names import Names
 from sheetgrpc.engine.sheets import Phases, count_analysis, view_diagnostics, view_references, view_sheet
@@ -18,7 +19,7 @@ from sheetgrpc.errors import NotAllowed, NotFound, Reason, limit_exceeded
 from sheetgrpc.planning.expand import Expansion, size
 from sheetgrpc.planning.model import Analysis, Key
 from sheetgrpc.session import commands
-from sheetgrpc.session.model import ExecutionState, Mode, Session, Sheet
+from sheetgrpc.session.model import Choice, ExecutionState, Mode, Session, Sheet
 from sheetgrpc.store.records import Changes, ExecutionRow, ReferenceRow, SessionRow, SheetRow
 
 
@@ -124,19 +125,19 @@ class ParseSheet(Simple):
             return
         session = row.session
         current = session.sheet
-        self.refuse_early(session, _parse_command(current.id if current is not None else "", None))
+        self.refuse_early(session, parse_command(current.id if current is not None else "", None))
         if current is None:
             return  # refused already
         self._sheet = await self.context.store.sheet(current.id)
         source = await decode(self._sheet.source)
         resolutions = await self.context.resolutions(current.id)
-        self._analysis = await self.context.analyst.analyse(source, resolutions, session.committed)
+        self._analysis = await analyse_chosen(self.context, source, session.committed, resolutions, current.choices)
         self._references = await Names(self.context).rank(self._analysis.references)
         self._view = view_parsed(self.context.catalog, self._sheet, source, self._analysis, self._references)
 
     def command(self, draw: Draw) -> commands.Command:  # noqa: ARG002  # the step's form
         """What was found, in counts."""
-        return _parse_command(self._sheet.id if self._sheet is not None else "", self._analysis)
+        return parse_command(self._sheet.id if self._sheet is not None else "", self._analysis)
 
     def changes(self, session: Session, draw: Draw, changes: Changes) -> None:  # noqa: ARG002  # the step's form
         """Findings and references replace the earlier ones."""
@@ -156,7 +157,8 @@ class ParseSheet(Simple):
             self.context.analyst.keep(self._sheet.id, self._analysis)
 
 
-def _parse_command(sheet_id: str, analysis: Analysis | None) -> commands.ParseSheet:
+def parse_command(sheet_id: str, analysis: Analysis | None) -> commands.ParseSheet:
+    """What an analysis of a sheet found, in counts; None for nothing at all."""
     return commands.ParseSheet(
         sheet_id=sheet_id,
         syntax_error_count=analysis.syntax_error_count if analysis is not None else 0,
@@ -226,16 +228,9 @@ class ResolveReference(ParseSheet):
         if key not in await self.context.store.existing(entity, [key]):
             message = f'no {entity.name} has the key "{key}"'
             raise NotFound(Reason.ENTITY_NOT_FOUND, message, resource=(entity.name, str(key)))
-        same = (
-            (
-                found.ref_id
-                for found in analysis.references
-                if (found.entity_type, found.text) == (meant.entity_type, meant.text)
-            )
-            if self._intent.apply_to_same_text
-            else [meant.ref_id]
-        )
-        self._resolved = dict.fromkeys(same, key)
+        choice = Choice(self._intent.ref_id, self._intent.entity_id, self._intent.apply_to_same_text)
+        chosen = read_choices(self.context.catalog, analysis.references, [choice])
+        self._resolved = {ref_id: key for ref_id, (_, key) in chosen.items()}
 
     def command(self, draw: Draw) -> commands.Command:  # noqa: ARG002  # the step's form
         """The choice, and how many names are still open."""

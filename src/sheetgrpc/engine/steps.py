@@ -14,7 +14,7 @@ from sheetgrpc.planning.values import is_uuid
 from sheetgrpc.session import commands
 from sheetgrpc.session.machine import decide
 from sheetgrpc.session.model import Scope, Session
-from sheetgrpc.store.records import Changes, ScopeRow, SessionRow, SymbolChange
+from sheetgrpc.store.records import Changes, EventRow, ScopeRow, SessionRow, SymbolChange
 
 _NO_DRAW = Draw(now=0, id="", seed=0)
 
@@ -23,6 +23,8 @@ class Simple:
     """A step with nothing to prepare: the machine's command is known at once."""
 
     label = ""
+    fresh = False
+    additive = False
 
     def __init__(self, context: Context, command: commands.Command) -> None:
         self.context = context
@@ -50,6 +52,12 @@ class Simple:
     def refuse_early(self, session: Session, command: commands.Command) -> None:
         """Raises what the machine would raise, if the session stays as it is."""
         decide(session, command, _NO_DRAW, catalog_digest=self.context.catalog.digest)
+
+
+class CreateSession(Simple):
+    """Makes a session."""
+
+    fresh = True
 
 
 class SetScope(Simple):
@@ -150,9 +158,26 @@ class SetTemplate(Simple):
 class LabelSession(Simple):
     """Gives the session a label; the handler takes it from whoever has it."""
 
+    additive = True
+
     def __init__(self, context: Context, intent: intents.LabelSession) -> None:
         super().__init__(context, commands.LabelSession(label=intent.label))
         self.label = intent.label
+
+
+class AppendSessionEvents(Simple):
+    """Records lines, and answers with their places in the log: after whatever was first, however many record."""
+
+    additive = True
+
+    def __init__(self, context: Context, intent: intents.AppendSessionEvents) -> None:
+        super().__init__(context, commands.AppendSessionEvents(entries=intent.entries))
+
+    def outcome(self, row: SessionRow, changes: Changes) -> Outcome:
+        """The session and what was recorded."""
+        first = row.session.version - len(changes.events) + 1
+        events = tuple(EventRow(sequence, event) for sequence, event in enumerate(changes.events, first))
+        return Outcome(self.context.view(row), events=events)
 
 
 class ResetSession(Simple):

@@ -7,7 +7,7 @@ import msgspec
 
 from sheetgrpc.dsl.diagnostics import Diagnostic, Span
 from sheetgrpc.planning.model import Key
-from sheetgrpc.store.records import ExecutionRow, ReferenceRow, ResultRow, SessionRow, StoredReply
+from sheetgrpc.store.records import EventRow, ExecutionRow, ReferenceRow, ResultRow, SessionRow, StoredReply
 
 EMBEDDED = 1000
 
@@ -19,6 +19,7 @@ class SessionView(msgspec.Struct, frozen=True):
     allowed_actions: tuple[str, ...]
     progress_completed: int
     progress_total: int
+    expires_at: int | None = None  # or is purged, once it has ended; None while nothing makes it
 
 
 class PhaseView(msgspec.Struct, frozen=True):
@@ -95,11 +96,12 @@ class ResultView(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a command led to; `sheet` and `execution` where the RPC answers with them."""
+    """What a command led to; `sheet`, `execution` and `events` where the RPC answers with them."""
 
     session: SessionView
     sheet: SheetView | None = None
     execution: ExecutionRow | None = None
+    events: tuple[EventRow, ...] = ()
 
 
 class Reply(msgspec.Struct, frozen=True):

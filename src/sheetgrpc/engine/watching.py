@@ -1,21 +1,26 @@
 """Who watches a session: a place in its log, and a hint that the log has grown.
 
-There is no queue a watcher. Each reads the log from where it stands, so a slow one reads later and holds nothing, and
-what the database has not committed nobody is told. The hint only says when to look; a lost one costs a heartbeat.
+There is no queue a watcher: each has a position and nothing else, so a stalled one holds nothing. The last events of a
+session are kept for all who watch it, as they were committed or as one of them read them; who is further behind reads
+the log. What the database has not committed nobody is told. The hint only says when to look; a lost one costs a
+heartbeat. When each may send is the pace's to say.
 """
 
 import asyncio
-from collections import deque
+from collections.abc import Callable, Sequence
 
 import msgspec
 
+from sheetgrpc.engine.pace import Pace, Turn
+from sheetgrpc.engine.presence import Presence
+from sheetgrpc.engine.views import SessionView
 from sheetgrpc.session.events import ENDINGS, Event
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import Store
-from sheetgrpc.store.records import Changes
+from sheetgrpc.store.records import Changes, EventRow, SessionRow
 
-_PAGE = 16  # events a read while there are more: the most that a stalled watcher holds
-_NEWEST = 4  # events a read once there are no more
+_KEPT = 64  # events kept a session that is watched
+_PAGE = 4  # events a read: the next few watchers at this place are spared theirs
 
 
 class Logged(msgspec.Struct):
@@ -32,63 +37,84 @@ class Bookmark(msgspec.Struct, frozen=True):
     sequence: int
 
 
+class Reset(msgspec.Struct, frozen=True):
+    """The log does not go on where the watcher stands: this is the session now, the log goes on after `sequence`."""
+
+    view: SessionView
+    sequence: int
+
+
 class Topic:
-    """The watchers of one session, waiting for its next commit."""
+    """The watchers of one session: those that wait for its next commit, and what it told last."""
 
-    def __init__(self) -> None:
-        self.commits = 0
+    def __init__(self, pace: Pace) -> None:
         self.watchers = 0
-        self._waiting: set[asyncio.Future[None]] = set()
-        self._read: tuple[int, int, list[Logged]] = (-1, 0, [])
+        self.head = 0  # sequence of the last event that anybody here knows of
+        self._pace = pace
+        self._waiting: dict[Turn, None] = {}  # in the order in which they came
+        self._kept: dict[int, Logged] = {}
 
-    def wake(self) -> None:
-        """The log has grown."""
-        self.commits += 1
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
-        self._waiting.clear()
+    def wake(self, session: Session, events: Sequence[Event]) -> None:
+        """The log has grown by these events, which led to this session: those who wait get their turns."""
+        first = session.version - len(events) + 1
+        for sequence, event in enumerate(events, first):
+            self._keep(sequence, event)
+        self.head = max(self.head, session.version)
+        waiting, self._waiting = self._waiting, {}
+        self._pace.give(waiting)
 
-    async def changed(self, seen: int, seconds: float) -> bool:
-        """Waits until there are more commits than `seen`; False if there were none for so long."""
-        if self.commits != seen:
-            return True
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
+    async def changed(self, seconds: float) -> bool:
+        """Waits for a turn after the next commit; False if there was none for so long."""
+        loop = asyncio.get_running_loop()
+        turn: Turn = loop.create_future()
+        self._waiting[turn] = None
+        timer = loop.call_later(seconds, _give_up, turn)
         try:
-            async with asyncio.timeout(seconds):
-                await future
-        except TimeoutError:
-            return self.commits != seen
+            return await turn
         finally:
-            self._waiting.discard(future)
-        return True
+            timer.cancel()
+            self._waiting.pop(turn, None)
 
-    def recall(self, seen: int, after: int) -> list[Logged] | None:
-        """What another watcher at the same place has just read: a thousand that are woken together read once."""
-        commits, position, found = self._read
-        return found if (commits, position) == (seen, after) else None
+    def recall(self, after: int) -> Logged | None:
+        """The event after this sequence, if it is kept."""
+        return self._kept.get(after + 1)
 
-    def keep(self, seen: int, after: int, found: list[Logged]) -> None:
-        """Keeps what was read for those who come right after."""
-        self._read = seen, after, found
+    def keep(self, after: int, head: int, rows: Sequence[EventRow]) -> Logged | None:
+        """Keeps what a read found after this sequence and answers the first; `head` is what it was before the read."""
+        found = [self._keep(row.sequence, row.event) for row in rows]
+        if not found and self.head == head:
+            self.head = after  # what there was is purged
+        return found[0] if found else None
+
+    def _keep(self, sequence: int, event: Event) -> Logged:
+        logged = self._kept.setdefault(sequence, Logged(sequence, event))
+        if len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
+        return logged
 
 
 class Topics:
     """The sessions that are watched."""
 
-    def __init__(self) -> None:
+    def __init__(self, presence: Presence) -> None:
+        """`presence` is told who is watched."""
+        self.pace = Pace()
+        self._presence = presence
         self._topics: dict[str, Topic] = {}
 
     def publish(self, changes: Changes) -> None:
         """Wakes the watchers of every session that a commit has changed. Called after the commit, and only then."""
-        self._wake(changes.session)
+        if changes.events:
+            self._wake(changes.session, changes.events)
         if changes.loser is not None:
-            self._wake(changes.loser.session)
+            self._wake(changes.loser.session, changes.loser.events)
 
     def join(self, session_id: str) -> Topic:
         """The session's topic, with one watcher more."""
-        topic = self._topics.setdefault(session_id, Topic())
+        topic = self._topics.get(session_id)
+        if topic is None:
+            topic = self._topics[session_id] = Topic(self.pace)
+            self._presence.enter(session_id)
         topic.watchers += 1
         return topic
 
@@ -98,44 +124,67 @@ class Topics:
         topic.watchers -= 1
         if not topic.watchers:
             del self._topics[session_id]
+            self._presence.leave(session_id)
 
-    def _wake(self, session: Session) -> None:
+    def _wake(self, session: Session, events: Sequence[Event]) -> None:
         topic = self._topics.get(session.id)
         if topic is not None:
-            topic.wake()
+            topic.wake(session, events)
 
 
 class SessionWatcher:
     """One stream's place in a session's log."""
 
-    def __init__(self, store: Store, topics: Topics, session: Session, after: int, *, heartbeat: float) -> None:
-        """Begins after the sequence `after`; `heartbeat` is in seconds. `session` was read no later than now."""
+    def __init__(
+        self,
+        store: Store,
+        topics: Topics,
+        row: SessionRow,
+        after: int,
+        *,
+        heartbeat: float,
+        view: Callable[[SessionRow], SessionView],
+        lost: bool = False,
+    ) -> None:
+        """Begins after the sequence `after`, or with a Reset if that is `lost` or not in the log.
+
+        `heartbeat` is in seconds; `row` was read no later than now.
+        """
+        session = row.session
         self._store = store
         self._topics = topics
         self._topic = topics.join(session.id)
         self._session_id = session.id
         self._position = after
         self._heartbeat = heartbeat
+        self._view = view
+        self._lost = lost or not row.oldest_sequence - 1 <= after <= session.version
         self._ended = session.lifecycle.terminal
-        self._behind = True
-        self._unsent: deque[Logged] = deque()
+        self._looked = False  # in the log, to its end: what was committed before it joined the topic did not tell
+        self._sending = False
         self._closed = False
 
-    async def next(self) -> Logged | Bookmark | None:
-        """The next event, a bookmark where none came for a heartbeat, None once the session's last event was told."""
+    async def next(self) -> Logged | Bookmark | Reset | None:
+        """The next event, a bookmark where none came for a heartbeat, None once the session's last event was told.
+
+        A reset where events between were trimmed, or the log is not the one that the watcher knew.
+        """
         while not self._closed:
-            if self._unsent:
-                return self._advance(self._unsent.popleft())
-            seen = self._topic.commits
-            self._unsent.extend(await self._read_on(seen))
-            if self._unsent:
-                continue
-            if self._ended:
+            self._end_turn()
+            hinted = self._lost or not self._looked or self._position < self._topic.head
+            if self._ended and not hinted:
                 break
-            if await self._topic.changed(seen, self._heartbeat):
-                continue
-            self._unsent.extend(await self._read(_NEWEST))  # in case a hint was lost
-            if not self._unsent:
+            told = hinted or await self._topic.changed(self._heartbeat)
+            if hinted or not told:
+                await self._topics.pace.turn()
+            self._sending = True
+            found = await self._find()
+            if self._lost:
+                return await self._begin_anew()
+            if found is not None:
+                return found
+            self._looked = True
+            if not told:
                 return Bookmark(self._position)
         return None
 
@@ -143,26 +192,39 @@ class SessionWatcher:
         """The stream is gone."""
         if not self._closed:
             self._closed = True
-            self._unsent.clear()
+            self._end_turn()
             self._topics.leave(self._session_id)
 
-    def _advance(self, logged: Logged) -> Logged:
-        self._position = logged.sequence
-        self._ended = self._ended or isinstance(logged.event, ENDINGS)
-        return logged
+    def _end_turn(self) -> None:
+        if self._sending:
+            self._sending = False
+            self._topics.pace.sent()
 
-    async def _read_on(self, seen: int) -> list[Logged]:
-        if self._behind:
-            found = await self._read(_PAGE)
-            self._behind = len(found) == _PAGE
-            return found
-        kept = self._topic.recall(seen, self._position)
-        if kept is None:
-            kept = await self._read(_NEWEST)
-            self._topic.keep(seen, self._position, kept)
-        self._behind = len(kept) == _NEWEST
-        return kept
+    async def _begin_anew(self) -> Reset:
+        row = await self._store.session(self._session_id)
+        self._lost = False
+        self._position = row.session.version
+        self._ended = row.session.lifecycle.terminal
+        return Reset(self._view(row), self._position)
 
-    async def _read(self, limit: int) -> list[Logged]:
-        rows = await self._store.events(self._session_id, self._position, limit)
-        return [Logged(row.sequence, row.event) for row in rows]
+    async def _find(self) -> Logged | None:
+        """The event after its position, which it then stands at; where that is trimmed, it is lost."""
+        if self._lost:
+            return None
+        found = self._topic.recall(self._position)
+        if found is None:
+            head = self._topic.head
+            rows = await self._store.events(self._session_id, self._position, _PAGE)
+            self._lost = bool(rows) and rows[0].sequence != self._position + 1
+            if self._lost:
+                return None
+            found = self._topic.keep(self._position, head, rows)
+        if found is not None:
+            self._position = found.sequence
+            self._ended = self._ended or isinstance(found.event, ENDINGS)
+        return found
+
+
+def _give_up(turn: Turn) -> None:
+    if not turn.done():
+        turn.set_result(False)

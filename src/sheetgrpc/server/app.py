@@ -80,8 +80,12 @@ class Server:
         self.address = ""
         self._engine = engine
         self._settings = engine.settings
-        self._calls = Calls(self._settings.max_send_bytes)
-        self._health = Health(service.full_name for service in SERVICES)
+        self._calls = Calls(self._settings.max_send_bytes, engine.pace)
+        self._health = Health(
+            (service.full_name for service in SERVICES),
+            engine.store.check,
+            every=self._settings.heartbeat_interval,
+        )
         self._grpc: grpc.aio.Server | None = None
 
     async def start(self) -> None:
@@ -96,7 +100,10 @@ class Server:
         gc.collect()
         gc.freeze()
         sys.setswitchinterval(_SWITCH_SECONDS)
-        _log.info("server.started", address=self.address, database=redact(self._settings.database))
+        kept = self._engine.store.about.persistent
+        _log.info(
+            "server.started", address=self.address, database=redact(self._settings.database) if kept else "in memory"
+        )
 
     def drain(self) -> None:
         """Takes no more calls: health says so, new ones are refused, streams end with SHUTTING_DOWN; no run begins."""

@@ -21,6 +21,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from sheetgrpc.clock import monotonic
 from sheetgrpc.engine.aside import aside
+from sheetgrpc.engine.pace import Pace
 from sheetgrpc.errors import Reason, SheetError, Unavailable, invalid_field, limit_exceeded
 from sheetgrpc.server.status import internal_error, refuse
 
@@ -88,8 +89,10 @@ class _Rpc:
 class Calls:
     """Every call of the server, from its first byte to its log line."""
 
-    def __init__(self, max_send_bytes: int) -> None:
+    def __init__(self, max_send_bytes: int, pace: Pace | None = None) -> None:
+        """Calls with one answer go first in `pace`."""
         self._max_send_bytes = max_send_bytes
+        self._pace = pace or Pace()
         self._open: set[Call] = set()
         self._draining = False
 
@@ -121,7 +124,8 @@ class Calls:
     def _handler(self, rpc: _Rpc) -> "grpc.RpcMethodHandler[Any, Any]":  # Any: bytes or a stream of them
         # gRPC tells an asynchronous handler by its function: these must stay `async def` and nothing around them.
         async def answer(request: bytes, context: Context) -> bytes:
-            return await self._take(rpc, request, context) or b""
+            with self._pace.first():
+                return await self._take(rpc, request, context) or b""
 
         async def stream(request: bytes, context: Context) -> None:
             await self._take(rpc, request, context)

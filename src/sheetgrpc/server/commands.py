@@ -67,7 +67,8 @@ def tell_reply(call: Call, reply: Reply) -> None:
 
 
 def _fingerprint(request: Message) -> bytes:
-    """SHA-256 of the request's content."""
+    """SHA-256 of the request's content, as far as this server understands it."""
+    request.DiscardUnknownFields()  # a newer client's, which change nothing here; their order would be theirs, too
     request.ClearField("request_id")
     if "expected_version" in request.DESCRIPTOR.fields_by_name:
         request.ClearField("expected_version")

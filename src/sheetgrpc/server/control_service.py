@@ -29,6 +29,7 @@ class ControlService:
             incarnation=about.incarnation,
             start_time=write_time(wall_clock()),
             limits=_write_limits(engine.settings),
+            persistent=about.persistent,
         )
 
     async def get_server_info(self, _request: pb.GetServerInfoRequest, _call: Call) -> pb.GetServerInfoResponse:
@@ -47,4 +48,5 @@ def _write_limits(settings: Settings) -> pb.Limits:
         max_arguments=settings.max_arguments,
         max_page_size=PAGE_LIMIT,
         request_id_retention=write_duration(settings.request_id_ttl_us),
+        session_retention=write_duration(settings.retention_us),
     )

@@ -39,7 +39,8 @@ M = TypeVar("M", bound=Message)
 _VERSION = 1
 _DIGEST_BYTES = 8
 _MAX_TOKEN = 128 * 1024
-_RESERVED_BYTES = 64 * 1024  # of an answer, for all that is not the list
+RESERVED_BYTES = 64 * 1024
+"""Of an answer, for all that is not the list."""
 
 
 class Tokens(Generic[K]):
@@ -95,7 +96,7 @@ class Page(Generic[K]):
         `key(n, item)` is where to go on after the item, the n-th of the page from 0. Raises LimitExceeded for an item
         that alone is too large to be sent.
         """
-        budget = self.max_bytes - _RESERVED_BYTES
+        budget = self.max_bytes - RESERVED_BYTES
         messages = list(fit(map(write, found[: self.size]), budget))
         if len(messages) == len(found):
             return messages, ""

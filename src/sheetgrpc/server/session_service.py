@@ -4,11 +4,13 @@ from sheetgrpc.engine import intents
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.server.calls import Call
 from sheetgrpc.server.commands import run_command
-from sheetgrpc.server.convert import requests
+from sheetgrpc.server.convert import lines, requests
 from sheetgrpc.server.convert.events import encode_news, write_event
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.sessions import write_session
-from sheetgrpc.server.paging import MOMENTS, POSITIONS, read_page
+from sheetgrpc.server.paging import MOMENTS, POSITIONS, RESERVED_BYTES, read_page
+from sheetgrpc.server.recent import read_recent
+from sheetgrpc.session.details import find_drift
 from sheetgrpc.v1 import session_service_pb2 as pb
 
 
@@ -20,21 +22,29 @@ class SessionService:
 
     async def create_session(self, request: pb.CreateSessionRequest, call: Call) -> bytes:
         """Creates a session."""
+        retention = self._engine.settings.retention_us
         return await run_command(
             self._engine,
             call,
             request,
-            requests.read_create_session,
+            lambda form, request: requests.read_create_session(form, request, retention),
             lambda outcome: pb.CreateSessionResponse(session=write_session(outcome.session)),
         )
 
-    async def get_session(self, request: pb.GetSessionRequest, _call: Call) -> pb.GetSessionResponse:
+    async def get_session(self, request: pb.GetSessionRequest, call: Call) -> pb.GetSessionResponse:
         """Gets a session."""
         form = Form()
         session = form.name("session", request.session)
+        recent, client = lines.read_recent(form, request)
         form.done()
         view = await self._engine.get_session(session)
-        return pb.GetSessionResponse(session=write_session(view))
+        answer = pb.GetSessionResponse(session=write_session(view))
+        if client is not None:
+            answer.warnings.extend(find_drift(view.row.session.client, client))
+        if recent:
+            budget = call.max_send_bytes - RESERVED_BYTES - answer.ByteSize()
+            answer.recent_events.extend(await read_recent(self._engine, view.row.session, recent, budget))
+        return answer
 
     async def list_sessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
         """Lists sessions."""
@@ -58,6 +68,16 @@ class SessionService:
             request,
             requests.read_close_session,
             lambda outcome: pb.CloseSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def renew_session(self, request: pb.RenewSessionRequest, call: Call) -> bytes:
+        """Renews a session."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lambda _form, _request: intents.RenewSession(),
+            lambda outcome: pb.RenewSessionResponse(session=write_session(outcome.session)),
         )
 
     async def set_scope(self, request: pb.SetScopeRequest, call: Call) -> bytes:
@@ -111,6 +131,36 @@ class SessionService:
             lambda outcome: pb.ResetSessionResponse(session=write_session(outcome.session)),
         )
 
+    async def undo_session(self, request: pb.UndoSessionRequest, call: Call) -> bytes:
+        """Takes the last step back."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lambda _form, _request: intents.UndoSession(),
+            lambda outcome: pb.UndoSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def redo_session(self, request: pb.RedoSessionRequest, call: Call) -> bytes:
+        """Takes the last undo back."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lambda _form, _request: intents.RedoSession(),
+            lambda outcome: pb.RedoSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def fork_session(self, request: pb.ForkSessionRequest, call: Call) -> bytes:
+        """Forks a session."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            requests.read_fork_session,
+            lambda outcome: pb.ForkSessionResponse(session=write_session(outcome.session)),
+        )
+
     async def label_session(self, request: pb.LabelSessionRequest, call: Call) -> bytes:
         """Gives a session a label."""
         return await run_command(
@@ -129,6 +179,18 @@ class SessionService:
             request,
             requests.read_update_session,
             lambda outcome: pb.UpdateSessionResponse(session=write_session(outcome.session)),
+        )
+
+    async def append_session_events(self, request: pb.AppendSessionEventsRequest, call: Call) -> bytes:
+        """Records lines of a terminal."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            lines.read_append_session_events,
+            lambda outcome: pb.AppendSessionEventsResponse(
+                session=write_session(outcome.session), events=map(write_event, outcome.events)
+            ),
         )
 
     async def list_session_events(
@@ -151,8 +213,9 @@ class SessionService:
         form = Form()
         session = form.name("session", request.session)
         after = requests.read_after_sequence(form, request.after_sequence)
+        incarnation = form.name("incarnation", request.incarnation, required=False)
         form.done()
-        watcher = await self._engine.watch_session(session, after)
+        watcher = await self._engine.watch_session(session, after, incarnation)
         try:
             await call.open()
             while (news := await watcher.next()) is not None:

@@ -4,11 +4,11 @@ The machine is pure, so a command brings what text, catalog and database have to
 how many entities a selector matched. Nothing here decides whether the command is legal: see table.py and machine.py.
 """
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, Scope, Sheet, State
+from sheetgrpc.session.model import Client, Entry, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
 
 
 class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +20,21 @@ class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str = ""
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     labels: tuple[str, ...] = ()
+    lease: int | None = None  # microseconds
+
+
+class ForkSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Open a session with the layers that another had at a sequence of its log; its id is the draw's."""
+
+    parent_id: str
+    parent_sequence: int
+    layers: Layers
+    committed: tuple[str, ...]
+    name: str = ""
+    client: Client = Client()
+    role: str = ""
+    task_id: str = ""
+    metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
 
 
 class SetScope(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,10 +120,34 @@ class ResetSession(msgspec.Struct, frozen=True, kw_only=True):
     to: State
 
 
+class UndoSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Go back to the layers of `sequence`, the last of the session's `undo`; `layers` are what they are now."""
+
+    sequence: int
+    layers: Layers
+
+
+class RedoSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Take an UndoSession back: `sequence` is the last of the session's `redo`."""
+
+    sequence: int
+    layers: Layers
+
+
 class CloseSession(msgspec.Struct, frozen=True, kw_only=True):
     """End the session as COMPLETED or FAILED."""
 
     outcome: Lifecycle
+
+
+class RenewSession(msgspec.Struct, frozen=True):
+    """Show a sign of life and nothing else: no event, the same version."""
+
+
+class ExpireSession(msgspec.Struct, frozen=True, kw_only=True):
+    """End the session because nothing happened for too long; no caller sends this, the server does."""
+
+    by: Literal["lease", "retention"]
 
 
 class LabelSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,8 +168,15 @@ class UpdateSession(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None  # JSON values
 
 
+class AppendSessionEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """Record these lines of a terminal, an event each."""
+
+    entries: tuple[Entry, ...]
+
+
 Command: TypeAlias = (
     CreateSession
+    | ForkSession
     | SetScope
     | ClearScope
     | SetTemplate
@@ -142,7 +188,12 @@ Command: TypeAlias = (
     | SubmitSheet
     | FinishExecution
     | ResetSession
+    | UndoSession
+    | RedoSession
     | CloseSession
+    | RenewSession
+    | ExpireSession
     | LabelSession
     | UpdateSession
+    | AppendSessionEvents
 )

@@ -1,6 +1,6 @@
-"""What a session says of itself: labels, name, role, task, metadata. No layers, so no state allows or forbids a change.
+"""What a session says of itself: labels, name, role, task, metadata, and the client that made it.
 
-Pure, like machine.py, whose rows let these commands through.
+No layers, so no state allows or forbids a change. Pure, like machine.py, whose rows let these commands through.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 from sheetgrpc.errors import limit_exceeded
 from sheetgrpc.session.commands import UpdateSession
 from sheetgrpc.session.events import LabelGiven, LabelLost, SessionUpdated
-from sheetgrpc.session.model import MAX_LABELS, MAX_METADATA_BYTES, Session
+from sheetgrpc.session.model import MAX_LABELS, MAX_METADATA_BYTES, Client, Session
 
 
 def label_session(session: Session, label: str, at: int) -> LabelGiven:
@@ -51,3 +51,21 @@ def merge(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:  # A
         else:
             merged[key] = value
     return merged
+
+
+def find_drift(recorded: Client, now: Client) -> tuple[str, ...]:
+    """What a caller that goes on with a session should know, a line each: it is not what its creator was.
+
+    What it does not tell of itself is not compared; what was not recorded cannot be, and is told in one line.
+    """
+    told = {"target": (recorded.target, now.target), "version": (recorded.version, now.version)}
+    lines = [
+        f'the client\'s {what} is "{new}"; it was "{old}" when the session was created'
+        for what, (old, new) in told.items()
+        if old and new and old != new
+    ]
+    unknown = [what for what, (old, new) in told.items() if new and not old]
+    if unknown:
+        told_none = " and no ".join(unknown)
+        lines.append(f"the session was created by a client that told no {told_none}; what has changed is unknown")
+    return tuple(lines)

@@ -32,15 +32,17 @@ _HEAD = """\
 
 A session stands in one of nine states. A command is accepted where the table below has a row for it whose guards hold;
 any other is refused with FAILED_PRECONDITION, changes nothing and does not move the version. Every accepted command is
-one event in the session's log, and the session is the fold of that log.
+one event in the session's log (RenewSession alone is none), and the session is the fold of that log.
 
 `allowed_actions` in every session, and `allowedActions` in the `ErrorInfo.metadata` of every refusal, names the RPCs
 that the table lets through now: what it lists is not refused for reasons of state, what it does not list always is.
+ForkSession is not among them: it makes another session and may be asked of any, ended ones too.
 """
 
 _TABLE_HEAD = """\
 Of the rows of one command, the first whose outcome fits counts. FinishExecution is no RPC: the executor sends it when
-the run has ended, and recovery when the run was interrupted.
+the run has ended, and recovery when the run was interrupted. Nor is ExpireSession: the server sends it when a session's
+time has run out.
 """
 
 _LIFECYCLE = """\
@@ -49,6 +51,11 @@ _LIFECYCLE = """\
 Beside its state a session is PENDING (created), ACTIVE (from the first accepted command), COMPLETED or FAILED (closed
 with that outcome) or EXPIRED. The last three are final: every change is refused with SESSION_CLOSED or SESSION_EXPIRED,
 and `allowed_actions` is empty.
+
+A session expires when nothing has happened to it for as long as its lease (CreateSession.lease), or, if it has none,
+as long as the server keeps sessions (`retention_days`). An accepted command, RenewSession, an open WatchSession and the
+end of an execution count as happening; a session that is EXECUTING or watched does not expire. One that has ended stays
+readable for `retention_days` and is then gone: SESSION_NOT_FOUND.
 
 ## Layers
 
@@ -60,7 +67,27 @@ it has committed anything (SUCCEEDED, PARTIAL).
 
 Labels, name, role, task and metadata are no layers either: LabelSession and UpdateSession are accepted in every state
 of a live session and leave the state alone. A label moves from whoever has it, which loses it by an event of its own
-(LabelLost), even after its end.
+(LabelLost), even after its end. Nor are the lines of a terminal that AppendSessionEvents records, an event each: they
+are in the log and nowhere else.
+"""
+
+_UNDO = """\
+## Undo, redo, fork
+
+Every event that changes a layer notes the sequence before it: UndoSession restores the layers of that sequence, and of
+the one before when it is called again, 50 deep. RedoSession goes the same way back, until another such event forgets
+what could be redone. Both are events (SessionUndone, SessionRedone) that state the layers they restored. Labels, name,
+role, task, metadata and the symbols of committed executions are not undone, nor is anything that was committed: an
+execution that committed anything forgets all that could be undone or redone. One that committed nothing is undone to
+where its sheet was READY.
+
+A sheet that was parsed is analysed again when it is restored, with exactly what ResolveReference had chosen by then, so
+the state can be another than it was: the tables may have changed. Where the catalog is another than that of its parse,
+the sheet is GENERATED again. An applied sheet is never analysed again.
+
+ForkSession opens a session with the layers of another as of any event that is kept (SessionForked), with copies of
+scope and sheet, nothing to undo, and no execution: EXECUTING, and EXECUTED with nothing committed, become READY; an
+applied sheet stays EXECUTED. Forked from before its commit it is a sheet like any other, and can be applied again.
 """
 
 _DIAGRAM_HEAD = """\
@@ -72,7 +99,7 @@ A box that begins with "any" stands for all those states; a diamond is one comma
 
 def render() -> str:
     """The whole page."""
-    parts = (_HEAD, _states(), _table(), _guards(), _grid(), _DIAGRAM_HEAD, _diagram(), _LIFECYCLE)
+    parts = (_HEAD, _states(), _table(), _guards(), _grid(), _DIAGRAM_HEAD, _diagram(), _LIFECYCLE, _UNDO)
     return "\n".join(parts)
 
 
@@ -89,7 +116,7 @@ def _table() -> str:
             " or ".join(row.actions) or row.command.__name__,
             row.when.name,
             ", ".join(guard.name for guard in row.guards),
-            row.to or ("the session ends" if row.ends else "the same state"),
+            row.to or row.leads or ("the session ends" if row.ends else "the same state"),
         ]
         for row in TABLE
     )

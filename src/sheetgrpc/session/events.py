@@ -5,11 +5,11 @@ new comes as a field with a default, and tests/session/events_v1.jsonl keeps one
 event states its outcome (the state a parse led to), so that a changed rule never changes what an old log means.
 """
 
-from typing import Any, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
-from sheetgrpc.session.model import Client, ExecutionState, Lifecycle, Mode, Scope, Sheet, State
+from sheetgrpc.session.model import Client, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
@@ -19,7 +19,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="typ
 
 
 class SessionCreated(_Event, frozen=True, kw_only=True):
-    """The first event of every log, and only that."""
+    """The first event of a log, and only that."""
 
     id: str
     name: str = ""
@@ -28,6 +28,25 @@ class SessionCreated(_Event, frozen=True, kw_only=True):
     task_id: str = ""
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     labels: tuple[str, ...] = ()
+    lease: int | None = None  # microseconds
+
+
+class SessionForked(_Event, frozen=True, kw_only=True):
+    """The first event of the log of a session that began with what another had at a sequence of its own log.
+
+    `layers` are the new session's: scope and sheet are copies, with ids of their own.
+    """
+
+    id: str
+    parent_id: str
+    parent_sequence: int
+    name: str = ""
+    client: Client = Client()
+    role: str = ""
+    task_id: str = ""
+    metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
+    layers: Layers = Layers()
+    committed: tuple[str, ...] = ()  # executions of the parent and its parents
 
 
 class ScopeSet(_Event, frozen=True, kw_only=True):
@@ -111,10 +130,30 @@ class SessionReset(_Event, frozen=True, kw_only=True):
     to: State
 
 
+class SessionUndone(_Event, frozen=True, kw_only=True):
+    """The layers are those of `sequence` again, as far as catalog and tables still bear them out: `layers`."""
+
+    sequence: int
+    layers: Layers
+
+
+class SessionRedone(_Event, frozen=True, kw_only=True):
+    """An undo was taken back: the layers are those of `sequence` again, told as in SessionUndone."""
+
+    sequence: int
+    layers: Layers
+
+
 class SessionClosed(_Event, frozen=True, kw_only=True):
     """The session ended as `outcome`."""
 
     outcome: Lifecycle
+
+
+class SessionExpired(_Event, frozen=True, kw_only=True):
+    """Nothing happened for too long: the session's own lease ran out, or the time that any session is kept."""
+
+    by: Literal["lease", "retention"]
 
 
 class LabelGiven(_Event, frozen=True, kw_only=True):
@@ -139,8 +178,37 @@ class SessionUpdated(_Event, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None  # JSON values
 
 
+class _Line(_Event, frozen=True, kw_only=True):
+    """A terminal showed `text`; `data` is what the program that recorded it put beside it."""
+
+    text: str
+    data: dict[str, Any] = {}  # JSON values; msgspec copies the default
+
+
+class PromptLine(_Line, frozen=True, kw_only=True, tag="Prompt"):
+    """Input was waited for."""
+
+
+class SystemLine(_Line, frozen=True, kw_only=True, tag="System"):
+    """The program said something."""
+
+
+class CommandLine(_Line, frozen=True, kw_only=True, tag="Command"):
+    """A command was typed, or answered."""
+
+
+class WarnLine(_Line, frozen=True, kw_only=True, tag="Warn"):
+    """The program warned."""
+
+
+class AlertLine(_Line, frozen=True, kw_only=True, tag="Alert"):
+    """The program reported an error or gave an alarm."""
+
+
+Line: TypeAlias = PromptLine | SystemLine | CommandLine | WarnLine | AlertLine
 Event: TypeAlias = (
     SessionCreated
+    | SessionForked
     | ScopeSet
     | ScopeCleared
     | TemplateSet
@@ -152,15 +220,36 @@ Event: TypeAlias = (
     | SheetSubmitted
     | ExecutionFinished
     | SessionReset
+    | SessionUndone
+    | SessionRedone
     | SessionClosed
+    | SessionExpired
     | LabelGiven
     | LabelLost
     | SessionUpdated
+    | PromptLine
+    | SystemLine
+    | CommandLine
+    | WarnLine
+    | AlertLine
 )
 
-ENDINGS = (SessionClosed,)
+LAYERED = (
+    ScopeSet,
+    ScopeCleared,
+    TemplateSet,
+    IntentConfirmed,
+    SheetGenerated,
+    SheetImported,
+    SheetParsed,
+    ReferenceResolved,
+    SheetSubmitted,
+    SessionReset,
+)
+"""The events that UndoSession undoes."""
+ENDINGS = (SessionClosed, SessionExpired)
 """The events after which a session is terminal."""
-TYPES = frozenset(kind.__name__ for kind in get_args(Event))
+TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Event))
 """Every `event_type`."""
 
 _encoder = msgspec.json.Encoder()
@@ -179,4 +268,4 @@ def decode(data: bytes | str) -> Event:
 
 def event_type(event: Event) -> str:
     """The kind of event as the log and the wire name it, such as "ScopeSet"."""
-    return type(event).__name__
+    return str(event.__struct_config__.tag)

@@ -9,43 +9,71 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from sheetgrpc.session.commands import ParseSheet
 from sheetgrpc.session.events import (
+    LAYERED,
+    AlertLine,
+    CommandLine,
     Event,
     ExecutionFinished,
     IntentConfirmed,
     LabelGiven,
     LabelLost,
+    PromptLine,
     ReferenceResolved,
     ScopeCleared,
     ScopeSet,
     SessionClosed,
     SessionCreated,
+    SessionExpired,
+    SessionForked,
+    SessionRedone,
     SessionReset,
+    SessionUndone,
     SessionUpdated,
     SheetGenerated,
     SheetImported,
     SheetParsed,
     SheetSubmitted,
+    SystemLine,
     TemplateSet,
+    WarnLine,
 )
-from sheetgrpc.session.model import ExecutionState, Lifecycle, Scope, Session, Sheet, State, Template
+from sheetgrpc.session.model import (
+    MAX_UNDO,
+    Choice,
+    ExecutionState,
+    Layers,
+    Lifecycle,
+    Scope,
+    Session,
+    Sheet,
+    State,
+    Template,
+)
 
 
 def evolve(session: Session | None, event: Event) -> Session:
     """The session after the event, one version later; ValueError only for a log that opens with another event."""
-    if isinstance(event, SessionCreated):
+    if isinstance(event, SessionCreated | SessionForked):
         return _created(event, 1 if session is None else session.version + 1)
     if session is None:
-        raise ValueError(f"a session's log begins with SessionCreated, not with {type(event).__name__}")
-    # A label is lost by what another session does: that is no sign of life.
-    wakes = session.lifecycle is Lifecycle.PENDING and not isinstance(event, LabelLost)
+        raise ValueError(f"no session's log begins with {type(event).__name__}")
+    # A label is lost by what another session does, and a lease by nobody's doing: those are no signs of life.
+    wakes = session.lifecycle is Lifecycle.PENDING and not isinstance(event, LabelLost | SessionExpired)
     active = Lifecycle.ACTIVE if wakes else session.lifecycle
-    return _applied(replace(session, version=session.version + 1, updated_at=event.at, lifecycle=active), event)
+    after = replace(session, version=session.version + 1, updated_at=event.at, lifecycle=active)
+    if isinstance(event, LAYERED):
+        after = replace(after, undo=_pushed(session.undo, session.version), redo=())
+    return _applied(after, event)
 
 
-def fold(events: Iterable[Event]) -> Session:
-    """The session that a whole log amounts to; ValueError if the log is empty or opens with another event."""
-    session: Session | None = None
+def fold(events: Iterable[Event], base: Session | None = None) -> Session:
+    """The session that a log amounts to; `base` is what the events before it did, where the log was trimmed.
+
+    ValueError if there is neither, or a whole log opens with another event than SessionCreated.
+    """
+    session = base
     for event in events:
         session = evolve(session, event)
     if session is None:
@@ -53,8 +81,30 @@ def fold(events: Iterable[Event]) -> Session:
     return session
 
 
-def _created(event: SessionCreated, version: int) -> Session:
-    return Session(
+def count_sheet(sheet: Sheet, found: SheetParsed | ParseSheet) -> Sheet:
+    """The sheet with what an analysis of it found."""
+    return replace(
+        sheet,
+        statement_count=found.statement_count,
+        phase_count=found.phase_count,
+        error_count=found.error_count,
+        warning_count=found.warning_count,
+        unresolved_count=found.unresolved_count,
+        catalog_digest=found.catalog_digest,
+    )
+
+
+def _pushed(stack: tuple[int, ...], sequence: int) -> tuple[int, ...]:
+    return (*stack, sequence)[-MAX_UNDO:]
+
+
+def _popped(stack: tuple[int, ...], sequence: int) -> tuple[int, ...]:
+    """The stack without what is on top of it: stacks rise."""
+    return tuple(one for one in stack if one < sequence)
+
+
+def _created(event: SessionCreated | SessionForked, version: int) -> Session:
+    session = Session(
         id=event.id,
         version=version,
         name=event.name,
@@ -62,10 +112,12 @@ def _created(event: SessionCreated, version: int) -> Session:
         role=event.role,
         task_id=event.task_id,
         metadata=event.metadata,
-        labels=event.labels,
         created_at=event.at,
         updated_at=event.at,
     )
+    if isinstance(event, SessionCreated):
+        return replace(session, labels=event.labels, lease=event.lease)
+    return _restored(replace(session, parent_id=event.parent_id, committed=event.committed), event.layers)
 
 
 def _applied(session: Session, event: Event) -> Session:
@@ -84,7 +136,7 @@ def _applied(session: Session, event: Event) -> Session:
         case SheetImported(sheet=sheet):
             return _layered(session, State.GENERATED, scope=session.scope, sheet=sheet)
         case SheetParsed():
-            return replace(session, state=event.state, sheet=_parsed(session.sheet, event))
+            return replace(session, state=event.state, sheet=session.sheet and count_sheet(session.sheet, event))
         case ReferenceResolved():
             return replace(session, state=event.state, sheet=_resolved(session.sheet, event))
         case SheetSubmitted(execution_id=execution_id):
@@ -93,15 +145,25 @@ def _applied(session: Session, event: Event) -> Session:
             return _finished(session, event)
         case SessionReset(to=to):
             return _reset(session, to)
+        case SessionUndone(sequence=sequence, layers=layers):
+            undo, redo = _popped(session.undo, sequence), _pushed(session.redo, session.version - 1)
+            return replace(_restored(session, layers), undo=undo, redo=redo)
+        case SessionRedone(sequence=sequence, layers=layers):
+            undo, redo = _pushed(session.undo, session.version - 1), _popped(session.redo, sequence)
+            return replace(_restored(session, layers), undo=undo, redo=redo)
         case SessionClosed(outcome=outcome, at=at):
             return replace(session, lifecycle=outcome, ended_at=at)
+        case SessionExpired(at=at):
+            return replace(session, lifecycle=Lifecycle.EXPIRED, ended_at=at)
         case LabelGiven(label=label):
             return replace(session, labels=(*_without(session.labels, label), label))
         case LabelLost(label=label):
             return replace(session, labels=_without(session.labels, label))
         case SessionUpdated():
             return _updated(session, event)
-        case SessionCreated():
+        case PromptLine() | SystemLine() | CommandLine() | WarnLine() | AlertLine():
+            return session  # what a terminal showed is in the log and nowhere else
+        case SessionCreated() | SessionForked():
             raise AssertionError("evolve opens the log itself")
         case _:
             assert_never(event)
@@ -121,6 +183,22 @@ def _updated(session: Session, event: SessionUpdated) -> Session:
     )
 
 
+def _restored(session: Session, layers: Layers) -> Session:
+    """The session with these layers and no other."""
+    return replace(
+        session,
+        state=layers.state,
+        scope=layers.scope,
+        template=layers.template,
+        sheet=layers.sheet,
+        execution_id="",
+        last_execution_id=layers.last_execution_id,
+        last_execution_succeeded=layers.last_execution_succeeded,
+        progress_completed=layers.progress_completed,
+        progress_total=layers.progress_total,
+    )
+
+
 def _layered(
     session: Session,
     state: State,
@@ -130,37 +208,25 @@ def _layered(
     sheet: Sheet | None = None,
 ) -> Session:
     """The session with exactly these layers: what stood above the lowest that changed, the execution too, is gone."""
-    return replace(
-        session,
-        state=state,
-        scope=scope,
-        template=template,
-        sheet=sheet,
-        execution_id="",
-        last_execution_id="",
-        last_execution_succeeded=False,
-        progress_completed=0,
-        progress_total=0,
-    )
-
-
-def _parsed(sheet: Sheet | None, event: SheetParsed) -> Sheet | None:
-    return sheet and replace(
-        sheet,
-        statement_count=event.statement_count,
-        phase_count=event.phase_count,
-        error_count=event.error_count,
-        warning_count=event.warning_count,
-        unresolved_count=event.unresolved_count,
-        catalog_digest=event.catalog_digest,
-    )
+    return _restored(session, Layers(state, scope, template, sheet))
 
 
 def _resolved(sheet: Sheet | None, event: ReferenceResolved) -> Sheet | None:
     if sheet is None:
         return None
     phases = sheet.phase_count if event.phase_count is None else event.phase_count
-    return replace(sheet, unresolved_count=event.unresolved_count, phase_count=phases)
+    choice = Choice(event.ref_id, event.entity_id, event.apply_to_same_text)
+    return replace(
+        sheet,
+        unresolved_count=event.unresolved_count,
+        phase_count=phases,
+        choices=(*(one for one in sheet.choices if not _covers(choice, one)), choice),
+    )
+
+
+def _covers(later: Choice, earlier: Choice) -> bool:
+    """True if nothing of an earlier choice is left once the later one is made."""
+    return later.ref_id == earlier.ref_id and (later.same_text or not earlier.same_text)
 
 
 def _finished(session: Session, event: ExecutionFinished) -> Session:
@@ -179,6 +245,8 @@ def _finished(session: Session, event: ExecutionFinished) -> Session:
     return replace(
         ended,
         committed=(*session.committed, event.execution_id),
+        undo=(),
+        redo=(),
         sheet=session.sheet and replace(session.sheet, spent=True),
     )
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import assert_never
 
+import msgspec
+
 from sheetgrpc.clock import Draw
 from sheetgrpc.errors import (
     Conflict,
@@ -21,21 +23,27 @@ from sheetgrpc.errors import (
     invalid_field,
 )
 from sheetgrpc.session.commands import (
+    AppendSessionEvents,
     ClearScope,
     CloseSession,
     Command,
     ConfirmIntent,
     CreateSession,
+    ExpireSession,
     FinishExecution,
+    ForkSession,
     GenerateSheet,
     ImportSheet,
     LabelSession,
     ParseSheet,
+    RedoSession,
+    RenewSession,
     ResetSession,
     ResolveReference,
     SetScope,
     SetTemplate,
     SubmitSheet,
+    UndoSession,
     UpdateSession,
 )
 from sheetgrpc.session.details import label_session, update_session
@@ -48,7 +56,11 @@ from sheetgrpc.session.events import (
     ScopeSet,
     SessionClosed,
     SessionCreated,
+    SessionExpired,
+    SessionForked,
+    SessionRedone,
     SessionReset,
+    SessionUndone,
     SheetGenerated,
     SheetImported,
     SheetParsed,
@@ -56,6 +68,7 @@ from sheetgrpc.session.events import (
     TemplateSet,
 )
 from sheetgrpc.session.evolution import evolve, fold
+from sheetgrpc.session.lines import record_lines
 from sheetgrpc.session.model import Lifecycle, Session, State
 from sheetgrpc.session.table import TABLE, Guard, Row
 
@@ -65,7 +78,7 @@ __all__ = ["TABLE", "allowed_actions", "decide", "evolve", "fold"]
 def decide(
     session: Session | None, command: Command, draw: Draw, *, catalog_digest: str | None = None
 ) -> tuple[Event, ...]:
-    """The events that the command makes happen, all at `draw.now`.
+    """The events that the command makes happen, all at `draw.now`; none for RenewSession.
 
     `catalog_digest`, of the server's catalog, only makes the allowed_actions of a refusal exact; without it a parsed
     sheet is taken as parsed with that catalog. Raises NotFound without a session, NotAllowed where state or guard
@@ -76,7 +89,11 @@ def decide(
     row = _legal_row(session, command, _digest_or_own(session, known))
     if session is None:
         return (_created(command, draw),)
+    if isinstance(command, AppendSessionEvents):
+        return record_lines(command.entries, draw.now)
     _check_subject(session, command)
+    if isinstance(command, RenewSession):
+        return ()
     return (_event(session, command, session.state if row.to is None else row.to, draw.now),)
 
 
@@ -109,7 +126,7 @@ def _legal_row(session: Session | None, command: Command, digest: str) -> Row:
     """The row that lets the command through; raises what `decide` raises where there is none."""
     rows = [row for row in TABLE if row.command is type(command)]
     if session is None:
-        if not isinstance(command, CreateSession):
+        if rows[0].sources != (None,):
             raise NotFound(Reason.SESSION_NOT_FOUND, f"{_name(command)} needs a session; call CreateSession first")
         return rows[0]
     _check_alive(session)
@@ -200,6 +217,10 @@ def _check_subject(session: Session, command: Command) -> None:
         case FinishExecution(execution_id=execution_id) if execution_id != session.execution_id:
             text = f'execution "{execution_id}" is not the one that runs in this session'
             raise Conflict(Reason.CONFLICT, text, metadata={"execution": session.execution_id})
+        case UndoSession(sequence=sequence) if sequence != session.undo[-1]:
+            raise _outdated(sequence, session.undo[-1])
+        case RedoSession(sequence=sequence) if sequence != session.redo[-1]:
+            raise _outdated(sequence, session.redo[-1])
         case SetTemplate(target_entity_type=target) if session.scope and target != session.scope.entity_type:
             text = f'template is for "{target}", the scope holds "{session.scope.entity_type}"; set another scope first'
             raise InvalidRequest(
@@ -209,13 +230,20 @@ def _check_subject(session: Session, command: Command) -> None:
             pass
 
 
+def _outdated(sequence: int, actual: int) -> Conflict:
+    text = f"the layers of event {sequence} are not the ones to go to; those of {actual} are"
+    return Conflict(Reason.CONFLICT, text, metadata={"sequence": str(actual)})
+
+
 def _sheet_id(session: Session) -> str:
     """The current sheet's id, or ""."""
     return "" if session.sheet is None else session.sheet.id
 
 
-def _created(command: Command, draw: Draw) -> SessionCreated:
+def _created(command: Command, draw: Draw) -> SessionCreated | SessionForked:
     """The event that opens a log."""
+    if isinstance(command, ForkSession):
+        return SessionForked(at=draw.now, id=draw.id, **msgspec.structs.asdict(command))
     assert isinstance(command, CreateSession)  # the table has no other row without a session
     return SessionCreated(
         at=draw.now,
@@ -226,6 +254,7 @@ def _created(command: Command, draw: Draw) -> SessionCreated:
         task_id=command.task_id,
         metadata=command.metadata,
         labels=command.labels,
+        lease=command.lease,
     )
 
 
@@ -254,14 +283,20 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return ExecutionFinished(at=at, execution_id=execution_id, state=state, completed=completed, total=total)
         case ResetSession():
             return SessionReset(at=at, to=to)
+        case UndoSession(sequence=sequence, layers=layers):
+            return SessionUndone(at=at, sequence=sequence, layers=layers)
+        case RedoSession(sequence=sequence, layers=layers):
+            return SessionRedone(at=at, sequence=sequence, layers=layers)
         case CloseSession(outcome=outcome):
             return SessionClosed(at=at, outcome=outcome)
+        case ExpireSession(by=by):
+            return SessionExpired(at=at, by=by)
         case LabelSession(label=label):
             return label_session(session, label, at)
         case UpdateSession():
             return update_session(session, command, at)
-        case CreateSession():
-            raise AssertionError("the table has no row that creates a session twice")
+        case CreateSession() | ForkSession() | AppendSessionEvents() | RenewSession():
+            raise AssertionError("decide itself says what these make happen")
         case _:
             assert_never(command)
 

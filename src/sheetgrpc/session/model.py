@@ -13,6 +13,10 @@ MAX_LABELS = 100
 """Labels a session may have at one time."""
 MAX_METADATA_BYTES = 64 * 1024
 """Bytes that a session's metadata may take."""
+MAX_UNDO = 50
+"""Steps that can be undone; the oldest is forgotten."""
+MAX_ENTRIES = 100
+"""Lines of a terminal that one command records."""
 
 
 class State(StrEnum):
@@ -83,6 +87,24 @@ class Mode(StrEnum):
     BEST_EFFORT = "BEST_EFFORT"
 
 
+class EntryKind(StrEnum):
+    """What a line of a terminal is."""
+
+    PROMPT = "PROMPT"
+    SYSTEM = "SYSTEM"
+    COMMAND = "COMMAND"
+    WARN = "WARN"
+    ALERT = "ALERT"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A line of a terminal, or several that belong together."""
+
+    kind: EntryKind
+    text: str
+    data: dict[str, Any] = {}  # JSON values; msgspec copies the default
+
+
 class Client(msgspec.Struct, frozen=True):
     """What the caller said of itself when it created the session."""
 
@@ -108,6 +130,14 @@ class Template(msgspec.Struct, frozen=True):
     confirmed: bool = False
 
 
+class Choice(msgspec.Struct, frozen=True, gc=False):
+    """What a person said that a reference means; of every reference of the same type and text, if asked."""
+
+    ref_id: str
+    entity_id: str
+    same_text: bool = False
+
+
 class Sheet(msgspec.Struct, frozen=True):
     """The current sheet and what its last parse found; counts are zero before ParseSheet."""
 
@@ -120,6 +150,20 @@ class Sheet(msgspec.Struct, frozen=True):
     unresolved_count: int = 0
     catalog_digest: str = ""  # of the catalog it was parsed with; "" before
     spent: bool = False
+    choices: tuple[Choice, ...] = ()  # made by ResolveReference, oldest first
+
+
+class Layers(msgspec.Struct, frozen=True):
+    """What can be undone of a session. Committed symbols, labels, names, lifecycle and leases cannot."""
+
+    state: State = State.EMPTY
+    scope: Scope | None = None
+    template: Template | None = None
+    sheet: Sheet | None = None
+    last_execution_id: str = ""
+    last_execution_succeeded: bool = False
+    progress_completed: int = 0
+    progress_total: int = 0
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -148,3 +192,6 @@ class Session(msgspec.Struct, frozen=True):
     created_at: int = 0
     updated_at: int = 0
     ended_at: int | None = None
+    undo: tuple[int, ...] = ()  # sequences of the log whose layers UndoSession restores, the last first
+    redo: tuple[int, ...] = ()  # as `undo`, for RedoSession
+    lease: int | None = None  # microseconds without a sign of life after which it expires; None: retention alone

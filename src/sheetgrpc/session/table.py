@@ -10,21 +10,27 @@ from dataclasses import dataclass
 
 from sheetgrpc.errors import Reason
 from sheetgrpc.session.commands import (
+    AppendSessionEvents,
     ClearScope,
     CloseSession,
     Command,
     ConfirmIntent,
     CreateSession,
+    ExpireSession,
     FinishExecution,
+    ForkSession,
     GenerateSheet,
     ImportSheet,
     LabelSession,
     ParseSheet,
+    RedoSession,
+    RenewSession,
     ResetSession,
     ResolveReference,
     SetScope,
     SetTemplate,
     SubmitSheet,
+    UndoSession,
     UpdateSession,
 )
 from sheetgrpc.session.model import Lifecycle, Session, State
@@ -59,8 +65,9 @@ ALWAYS = When("", lambda _: True)
 class Row:
     """One line of the table.
 
-    A source of None is "no session yet"; `to` of None leaves the state as it is; `actions` are the RPCs on a session
-    that send the command, none where only the server itself does; `ends` tells that the session's lifecycle ends.
+    A source of None is "no session yet"; `to` of None leaves the state as it is, unless `leads` says where the command
+    itself tells; `actions` are the RPCs on a session that send the command, none where only the server itself does;
+    `ends` tells that the session's lifecycle ends.
     """
 
     command: type[Command]
@@ -70,6 +77,7 @@ class Row:
     guards: tuple[Guard, ...] = ()
     actions: tuple[str, ...] = ()
     ends: bool = False
+    leads: str = ""
 
 
 SCOPE_SET = Guard("scope set", lambda s, _: s.scope is not None, "a scope: call SetScope")
@@ -92,6 +100,8 @@ SAME_CATALOG = Guard(
     lambda s, digest: s.sheet is not None and s.sheet.catalog_digest == digest,
     "a sheet parsed with the current catalog: call ParseSheet again",
 )
+UNDOABLE = Guard("something to undo", lambda s, _: bool(s.undo), "a step that can be undone")
+REDOABLE = Guard("something to redo", lambda s, _: bool(s.redo), "an UndoSession just before it")
 
 _SOME = When("at least one entity", lambda c: isinstance(c, SetScope) and c.scope.entity_count > 0)
 _SYNTAX = When("syntax errors", lambda c: isinstance(c, ParseSheet) and c.syntax_error_count > 0)
@@ -124,9 +134,10 @@ def _row(
     when: When = ALWAYS,
     actions: tuple[str, ...] | None = None,
     ends: bool = False,
+    leads: str = "",
 ) -> Row:
     """A row whose RPC is named as the command is, unless it says otherwise."""
-    return Row(command, sources, to, when, guards, (command.__name__,) if actions is None else actions, ends)
+    return Row(command, sources, to, when, guards, (command.__name__,) if actions is None else actions, ends, leads)
 
 
 _SUBMITS = ("SubmitSheet", "ExecuteSheet")
@@ -135,6 +146,7 @@ _SUBMITS = ("SubmitSheet", "ExecuteSheet")
 TABLE: tuple[Row, ...] = (
     #    command           from                 to         guards                   outcome
     _row(CreateSession,    (None,),             EMPTY,                              actions=()),
+    _row(ForkSession,      (None,),             None,                               actions=(), leads="the parent's"),
     _row(SetScope,         IDLE,                SCOPED,                             when=_SOME),
     _row(ClearScope,       BEGUN,               EMPTY),
     _row(SetTemplate,      (SCOPED, TEMPLATED), TEMPLATED),
@@ -152,9 +164,14 @@ TABLE: tuple[Row, ...] = (
     _row(FinishExecution,  (EXECUTING,),        EXECUTED,                           when=_ENDED, actions=()),
     _row(ResetSession,     IDLE,                SCOPED,    SCOPE_SET,               when=_TO_SCOPED),
     _row(ResetSession,     IDLE,                EMPTY,                              when=_TO_EMPTY),
+    _row(UndoSession,      IDLE,                None,      UNDOABLE,                leads="as it was"),
+    _row(RedoSession,      IDLE,                None,      REDOABLE,                leads="as it was"),
     _row(CloseSession,     IDLE,                None,                               when=_OUTCOME, ends=True),
+    _row(ExpireSession,    IDLE,                None,                               actions=(), ends=True),
     # What is no layer may change at any time.
+    _row(RenewSession,     ANY,                 None),
     _row(LabelSession,     ANY,                 None),
     _row(UpdateSession,    ANY,                 None),
+    _row(AppendSessionEvents, ANY,              None),
 )
 # fmt: on

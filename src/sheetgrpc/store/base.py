@@ -1,9 +1,10 @@
 """What the engine asks of a database: a few coarse calls, each one trip.
 
-`Store` reads without waiting for writers. `Transaction` is the one writer's: `open` begins and reads, `apply` writes
-batches of a plan, `commit` writes a command's changes and commits. Everything a command writes is in one transaction,
-or nothing is. Errors raised by all of them: Unavailable(STORE_BUSY | STORE_UNAVAILABLE | SHUTTING_DOWN). A caller that
-is cancelled gets its CancelledError once the database is done with the call, never before.
+`Store` reads without waiting for writers. `Transaction` is the one writer's: `open` reads what no other writer changes
+meanwhile, `apply` writes batches of a plan, `commit` writes a command's changes and commits. Everything a command
+writes is in one transaction, or nothing is. Errors raised by all of them: Unavailable(STORE_BUSY | STORE_UNAVAILABLE |
+SHUTTING_DOWN). A caller that is cancelled gets its CancelledError once the database is done with the call, never
+before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from sheetgrpc.catalog.database import Table
 from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.model import Key, Plan, Results
+from sheetgrpc.session.model import Session
 from sheetgrpc.store.records import (
     AnalysisRow,
     Candidate,
@@ -34,6 +36,7 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
+from sheetgrpc.store.upkeep import Upkeep
 
 
 class StoreRefused(Exception):  # reads as what it is
@@ -57,7 +60,7 @@ class Transaction(Protocol):
     """The writer, for as long as one command or one run needs it. Leaving the context without commit rolls back."""
 
     async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
-        """Begins; reads the session (None: none is meant), the reply of `key` and who has `label`, as they are now."""
+        """The session (None: none is meant), the reply of `key`, who has `label`: as they are, and stay till commit."""
         ...
 
     async def claim(self, execution: ExecutionRow) -> bool:
@@ -96,12 +99,18 @@ class About(msgspec.Struct, frozen=True):
     version: str  # of the database's own program
     schema_version: int  # number of the last migration of our tables
     incarnation: str  # of what is in it: stays over restarts, another after a restore
+    persistent: bool = True  # False: it goes when the store is closed
 
 
 class Store(Protocol):
     """A database with our tables and the user's."""
 
     about: About
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What a sweeper asks of it."""
+        ...
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """The writer; waits for it at most the writer timeout, then Unavailable(STORE_BUSY)."""
@@ -121,6 +130,10 @@ class Store(Protocol):
 
     async def events(self, session_id: str, after: int, limit: int, types: Sequence[str] = ()) -> list[EventRow]:
         """A session's events with a sequence beyond `after`, in order; of these types, if any are given."""
+        ...
+
+    async def base(self, session_id: str) -> Session | None:
+        """What the session was before the first event that is kept; None where the log is whole."""
         ...
 
     async def scope(self, scope_id: str) -> ScopeRow:
@@ -197,6 +210,10 @@ class Store(Protocol):
 
     async def describe(self, tables: Sequence[str]) -> Mapping[str, Table]:
         """The live shape of these tables; missing ones are left out."""
+        ...
+
+    async def check(self) -> None:
+        """Raises Unavailable while the database does not answer, or has lost what it was given to write."""
         ...
 
     async def prepare(self, catalog: Catalog) -> None:

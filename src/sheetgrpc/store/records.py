@@ -24,11 +24,13 @@ class SymbolRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """A session with what is kept beside its fold: its committed symbols (all counted, the first 100 by name here)."""
+    """A session with what is kept beside its fold; of its committed symbols the first 100 by name, and how many."""
 
     session: Session
     symbol_count: int = 0
     symbols: tuple[SymbolRow, ...] = ()
+    active_at: int = 0  # the last sign of life
+    oldest_sequence: int = 1  # of the events that are kept
 
 
 class ScopeRow(msgspec.Struct, frozen=True):
@@ -157,10 +159,16 @@ class StoredReply(msgspec.Struct, frozen=True):
 
 
 class Changes(msgspec.Struct, kw_only=True):
-    """All that one command writes, in one transaction. `session` is the state after `events`."""
+    """All that one command writes, in one transaction. `session` is the state after `events`.
+
+    `active_at` is the sign of life that the command is, None if it is none. With `seen_active_at` the session must
+    have no later sign of life than that, else Conflict.
+    """
 
     session: Session
     events: tuple[Event, ...]
+    active_at: int | None = None
+    seen_active_at: int | None = None
     created: bool = False  # the session row is new
     reply: StoredReply | None = None
     scope: ScopeRow | None = None
@@ -168,6 +176,7 @@ class Changes(msgspec.Struct, kw_only=True):
     analysis: AnalysisRow | None = None
     diagnostics: Sequence[Diagnostic] | None = None  # with `analysis`: replaces the sheet's
     references: Sequence[ReferenceRow] | None = None  # with `analysis`: replaces the sheet's
+    unparsed: str = ""  # a sheet of which nothing is known any more, as before its first parse
     resolved: dict[str, Key] | None = None  # ref_id -> key, of `session.sheet`
     execution: ExecutionRow | None = None  # inserted (number 0) or updated
     symbols: "SymbolChange | None" = None
@@ -204,7 +213,10 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 class SessionFilter(msgspec.Struct, frozen=True):
-    """Which sessions to list; empty means all. Newest created first."""
+    """Which sessions to list; empty means all. Newest created first.
+
+    Created at `created_after` or later, and before `created_before`; None: at any time.
+    """
 
     states: tuple[str, ...] = ()
     lifecycles: tuple[str, ...] = ()
@@ -212,6 +224,10 @@ class SessionFilter(msgspec.Struct, frozen=True):
     role: str = ""
     task_id: str = ""
     parent_id: str = ""
+    client_name: str = ""
+    client_target: str = ""
+    created_after: int | None = None
+    created_before: int | None = None
 
 
 class ExecutionFilter(msgspec.Struct, frozen=True):

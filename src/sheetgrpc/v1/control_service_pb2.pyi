@@ -75,6 +75,7 @@ class ServerInfo(_message.Message):
     INCARNATION_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    PERSISTENT_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of sheetgrpc, such as "0.1.0"."""
     python_version: _builtins.str
@@ -90,7 +91,11 @@ class ServerInfo(_message.Message):
     catalog_digest: _builtins.str
     """Digest of the catalog: SHA-256 of its YAML text, 64 lower-case hex digits."""
     incarnation: _builtins.str
-    """Id of the store's life. Stays over restarts; another one means another store, of which nothing is known."""
+    """Id of the store's life. Stays over restarts; another one means another store, of which nothing is known. A restore
+    of a snapshot makes another one: sessions of the one before are closed, or not there.
+    """
+    persistent: _builtins.bool
+    """False: everything is in memory, and lost when the server ends."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When this process began to accept calls."""
@@ -112,10 +117,11 @@ class ServerInfo(_message.Message):
         incarnation: _builtins.str = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         limits: Global___Limits | None = ...,
+        persistent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "python_version", b"python_version", "schema_version", b"schema_version", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "persistent", b"persistent", "python_version", b"python_version", "schema_version", b"schema_version", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,6 +142,7 @@ class Limits(_message.Message):
     MAX_ARGUMENTS_FIELD_NUMBER: _builtins.int
     MAX_PAGE_SIZE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_RETENTION_FIELD_NUMBER: _builtins.int
+    SESSION_RETENTION_FIELD_NUMBER: _builtins.int
     max_received_bytes: _builtins.int
     """Size of a request in bytes; refused by gRPC itself."""
     max_sent_bytes: _builtins.int
@@ -156,6 +163,10 @@ class Limits(_message.Message):
     def request_id_retention(self) -> _duration_pb2.Duration:
         """How long a request id is remembered."""
 
+    @_builtins.property
+    def session_retention(self) -> _duration_pb2.Duration:
+        """How long a session is kept without a sign of life, and again after its end; the longest lease."""
+
     def __init__(
         self,
         *,
@@ -168,10 +179,11 @@ class Limits(_message.Message):
         max_arguments: _builtins.int = ...,
         max_page_size: _builtins.int = ...,
         request_id_retention: _duration_pb2.Duration | None = ...,
+        session_retention: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["request_id_retention", b"request_id_retention"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request_id_retention", b"request_id_retention", "session_retention", b"session_retention"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arguments", b"max_arguments", "max_nesting", b"max_nesting", "max_page_size", b"max_page_size", "max_received_bytes", b"max_received_bytes", "max_scope_entities", b"max_scope_entities", "max_sent_bytes", b"max_sent_bytes", "max_source_bytes", b"max_source_bytes", "max_statements", b"max_statements", "request_id_retention", b"request_id_retention"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arguments", b"max_arguments", "max_nesting", b"max_nesting", "max_page_size", b"max_page_size", "max_received_bytes", b"max_received_bytes", "max_scope_entities", b"max_scope_entities", "max_sent_bytes", b"max_sent_bytes", "max_source_bytes", b"max_source_bytes", "max_statements", b"max_statements", "request_id_retention", b"request_id_retention", "session_retention", b"session_retention"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

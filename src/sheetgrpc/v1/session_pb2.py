@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from sheetgrpc.v1 import progress_pb2 as sheetgrpc_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asheetgrpc/v1/session.proto\x12\x0csheetgrpc.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsheetgrpc/v1/progress.proto\"\xa4\x07\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.sheetgrpc.v1.SessionState\x12\x31\n\tlifecycle\x18\x04 \x01(\x0e\x32\x1e.sheetgrpc.v1.SessionLifecycle\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x18\n\x10intent_confirmed\x18\x06 \x01(\x08\x12\x18\n\x10unresolved_count\x18\x07 \x01(\x05\x12(\n\x08progress\x18\x08 \x01(\x0b\x32\x16.sheetgrpc.v1.Progress\x12\"\n\x05scope\x18\t \x01(\x0b\x32\x13.sheetgrpc.v1.Scope\x12\x10\n\x08template\x18\n \x01(\t\x12\x1a\n\x12target_entity_type\x18\x0b \x01(\t\x12\x10\n\x08sheet_id\x18\x0c \x01(\t\x12\x14\n\x0csheet_digest\x18\r \x01(\t\x12\x19\n\x11last_execution_id\x18\x0e \x01(\t\x12 \n\x18last_execution_succeeded\x18\x0f \x01(\x08\x12\x14\n\x0csymbol_count\x18\x10 \x01(\x05\x12\x33\n\x07symbols\x18\x11 \x03(\x0b\x32\".sheetgrpc.v1.Session.SymbolsEntry\x12\x0e\n\x06labels\x18\x12 \x03(\t\x12\x11\n\tparent_id\x18\x13 \x01(\t\x12\x17\n\x0f\x61llowed_actions\x18\x14 \x03(\t\x12$\n\x06\x63lient\x18\x15 \x01(\x0b\x32\x14.sheetgrpc.v1.Client\x12\x0c\n\x04role\x18\x16 \x01(\t\x12\x0f\n\x07task_id\x18\x17 \x01(\t\x12)\n\x08metadata\x18\x18 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x13\n\x0b\x65vent_count\x18\x19 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x1a \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x1b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x1d \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cSymbolsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x05Scope\x12\x13\n\x0b\x65ntity_type\x18\x01 \x01(\t\x12\x14\n\x0c\x65ntity_count\x18\x02 \x01(\x05\x12\x0e\n\x06source\x18\x03 \x01(\t\"7\n\x06\x43lient\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t*\xa3\x02\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13SESSION_STATE_EMPTY\x10\x01\x12\x18\n\x14SESSION_STATE_SCOPED\x10\x02\x12\x1b\n\x17SESSION_STATE_TEMPLATED\x10\x03\x12\x1b\n\x17SESSION_STATE_GENERATED\x10\x04\x12\x18\n\x14SESSION_STATE_PARSED\x10\x05\x12\x1b\n\x17SESSION_STATE_RESOLVING\x10\x06\x12\x17\n\x13SESSION_STATE_READY\x10\x07\x12\x1b\n\x17SESSION_STATE_EXECUTING\x10\x08\x12\x1a\n\x16SESSION_STATE_EXECUTED\x10\t*\xd0\x01\n\x10SessionLifecycle\x12!\n\x1dSESSION_LIFECYCLE_UNSPECIFIED\x10\x00\x12\x1d\n\x19SESSION_LIFECYCLE_PENDING\x10\x01\x12\x1c\n\x18SESSION_LIFECYCLE_ACTIVE\x10\x02\x12\x1f\n\x1bSESSION_LIFECYCLE_COMPLETED\x10\x03\x12\x1c\n\x18SESSION_LIFECYCLE_FAILED\x10\x04\x12\x1d\n\x19SESSION_LIFECYCLE_EXPIRED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asheetgrpc/v1/session.proto\x12\x0csheetgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsheetgrpc/v1/progress.proto\"\xe7\x07\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.sheetgrpc.v1.SessionState\x12\x31\n\tlifecycle\x18\x04 \x01(\x0e\x32\x1e.sheetgrpc.v1.SessionLifecycle\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x18\n\x10intent_confirmed\x18\x06 \x01(\x08\x12\x18\n\x10unresolved_count\x18\x07 \x01(\x05\x12(\n\x08progress\x18\x08 \x01(\x0b\x32\x16.sheetgrpc.v1.Progress\x12\"\n\x05scope\x18\t \x01(\x0b\x32\x13.sheetgrpc.v1.Scope\x12\x10\n\x08template\x18\n \x01(\t\x12\x1a\n\x12target_entity_type\x18\x0b \x01(\t\x12\x10\n\x08sheet_id\x18\x0c \x01(\t\x12\x14\n\x0csheet_digest\x18\r \x01(\t\x12\x19\n\x11last_execution_id\x18\x0e \x01(\t\x12 \n\x18last_execution_succeeded\x18\x0f \x01(\x08\x12\x14\n\x0csymbol_count\x18\x10 \x01(\x05\x12\x33\n\x07symbols\x18\x11 \x03(\x0b\x32\".sheetgrpc.v1.Session.SymbolsEntry\x12\x0e\n\x06labels\x18\x12 \x03(\t\x12\x11\n\tparent_id\x18\x13 \x01(\t\x12\x17\n\x0f\x61llowed_actions\x18\x14 \x03(\t\x12$\n\x06\x63lient\x18\x15 \x01(\x0b\x32\x14.sheetgrpc.v1.Client\x12\x0c\n\x04role\x18\x16 \x01(\t\x12\x0f\n\x07task_id\x18\x17 \x01(\t\x12)\n\x08metadata\x18\x18 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x13\n\x0b\x65vent_count\x18\x19 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x1a \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x1b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x1d \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0foldest_sequence\x18\x1e \x01(\x03\x12(\n\x05lease\x18\x1f \x01(\x0b\x32\x19.google.protobuf.Duration\x1a.\n\x0cSymbolsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x05Scope\x12\x13\n\x0b\x65ntity_type\x18\x01 \x01(\t\x12\x14\n\x0c\x65ntity_count\x18\x02 \x01(\x05\x12\x0e\n\x06source\x18\x03 \x01(\t\"7\n\x06\x43lient\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t*\xa3\x02\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13SESSION_STATE_EMPTY\x10\x01\x12\x18\n\x14SESSION_STATE_SCOPED\x10\x02\x12\x1b\n\x17SESSION_STATE_TEMPLATED\x10\x03\x12\x1b\n\x17SESSION_STATE_GENERATED\x10\x04\x12\x18\n\x14SESSION_STATE_PARSED\x10\x05\x12\x1b\n\x17SESSION_STATE_RESOLVING\x10\x06\x12\x17\n\x13SESSION_STATE_READY\x10\x07\x12\x1b\n\x17SESSION_STATE_EXECUTING\x10\x08\x12\x1a\n\x16SESSION_STATE_EXECUTED\x10\t*\xd0\x01\n\x10SessionLifecycle\x12!\n\x1dSESSION_LIFECYCLE_UNSPECIFIED\x10\x00\x12\x1d\n\x19SESSION_LIFECYCLE_PENDING\x10\x01\x12\x1c\n\x18SESSION_LIFECYCLE_ACTIVE\x10\x02\x12\x1f\n\x1bSESSION_LIFECYCLE_COMPLETED\x10\x03\x12\x1c\n\x18SESSION_LIFECYCLE_FAILED\x10\x04\x12\x1d\n\x19SESSION_LIFECYCLE_EXPIRED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,16 +37,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SESSION_SYMBOLSENTRY']._loaded_options = None
   _globals['_SESSION_SYMBOLSENTRY']._serialized_options = b'8\001'
-  _globals['_SESSIONSTATE']._serialized_start=1197
-  _globals['_SESSIONSTATE']._serialized_end=1488
-  _globals['_SESSIONLIFECYCLE']._serialized_start=1491
-  _globals['_SESSIONLIFECYCLE']._serialized_end=1699
-  _globals['_SESSION']._serialized_start=137
-  _globals['_SESSION']._serialized_end=1069
-  _globals['_SESSION_SYMBOLSENTRY']._serialized_start=1023
-  _globals['_SESSION_SYMBOLSENTRY']._serialized_end=1069
-  _globals['_SCOPE']._serialized_start=1071
-  _globals['_SCOPE']._serialized_end=1137
-  _globals['_CLIENT']._serialized_start=1139
-  _globals['_CLIENT']._serialized_end=1194
+  _globals['_SESSIONSTATE']._serialized_start=1296
+  _globals['_SESSIONSTATE']._serialized_end=1587
+  _globals['_SESSIONLIFECYCLE']._serialized_start=1590
+  _globals['_SESSIONLIFECYCLE']._serialized_end=1798
+  _globals['_SESSION']._serialized_start=169
+  _globals['_SESSION']._serialized_end=1168
+  _globals['_SESSION_SYMBOLSENTRY']._serialized_start=1122
+  _globals['_SESSION_SYMBOLSENTRY']._serialized_end=1168
+  _globals['_SCOPE']._serialized_start=1170
+  _globals['_SCOPE']._serialized_end=1236
+  _globals['_CLIENT']._serialized_start=1238
+  _globals['_CLIENT']._serialized_end=1293
 # @@protoc_insertion_point(module_scope)

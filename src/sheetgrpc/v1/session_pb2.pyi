@@ -5,6 +5,7 @@ A session as callers see it. The rules by which it changes are those of session_
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -91,7 +92,7 @@ class _SessionLifecycleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sess
     SESSION_LIFECYCLE_FAILED: _SessionLifecycle.ValueType  # 4
     """Closed as failed."""
     SESSION_LIFECYCLE_EXPIRED: _SessionLifecycle.ValueType  # 5
-    """Ended by its lease or by retention."""
+    """Ended by its lease or by retention, because nothing happened for too long."""
 
 class SessionLifecycle(_SessionLifecycle, metaclass=_SessionLifecycleEnumTypeWrapper):
     """Whether a session is alive."""
@@ -107,7 +108,7 @@ SESSION_LIFECYCLE_COMPLETED: SessionLifecycle.ValueType  # 3
 SESSION_LIFECYCLE_FAILED: SessionLifecycle.ValueType  # 4
 """Closed as failed."""
 SESSION_LIFECYCLE_EXPIRED: SessionLifecycle.ValueType  # 5
-"""Ended by its lease or by retention."""
+"""Ended by its lease or by retention, because nothing happened for too long."""
 Global___SessionLifecycle: _TypeAlias = SessionLifecycle  # noqa: Y015
 
 @_typing.final
@@ -165,6 +166,8 @@ class Session(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    OLDEST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id: a ULID, 26 upper-case characters."""
     name: _builtins.str
@@ -200,7 +203,9 @@ class Session(_message.Message):
     task_id: _builtins.str
     """Id of the task that this session serves."""
     event_count: _builtins.int
-    """Number of events in the session's log."""
+    """Number of events in the session's log, those that were trimmed from its front not counted."""
+    oldest_sequence: _builtins.int
+    """Sequence of the first event that is kept; 1 unless the front of a long log was trimmed."""
     @_builtins.property
     def progress(self) -> _progress_pb2.Progress:
         """How far the current or else the last execution came, in statements."""
@@ -241,11 +246,19 @@ class Session(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When it expires unless something happens before; absent where nothing makes it expire."""
+        """When it expires unless something happens before; of a session that has ended, when it is deleted. Absent in
+        EXECUTING, where nothing makes it expire.
+        """
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When it ended; absent while it is alive, or where that is not known."""
+
+    @_builtins.property
+    def lease(self) -> _duration_pb2.Duration:
+        """How long the session lives without a sign of life; absent where it has no lease, and lives as long as the server
+        keeps sessions (Limits.session_retention).
+        """
 
     def __init__(
         self,
@@ -279,10 +292,12 @@ class Session(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        oldest_sequence: _builtins.int = ...,
+        lease: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "metadata", b"metadata", "progress", b"progress", "scope", b"scope", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "lease", b"lease", "metadata", b"metadata", "progress", b"progress", "scope", b"scope", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_actions", b"allowed_actions", "client", b"client", "create_time", b"create_time", "end_time", b"end_time", "event_count", b"event_count", "expire_time", b"expire_time", "id", b"id", "intent_confirmed", b"intent_confirmed", "labels", b"labels", "last_execution_id", b"last_execution_id", "last_execution_succeeded", b"last_execution_succeeded", "lifecycle", b"lifecycle", "metadata", b"metadata", "name", b"name", "parent_id", b"parent_id", "progress", b"progress", "role", b"role", "scope", b"scope", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "state", b"state", "symbol_count", b"symbol_count", "symbols", b"symbols", "target_entity_type", b"target_entity_type", "task_id", b"task_id", "template", b"template", "unresolved_count", b"unresolved_count", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_actions", b"allowed_actions", "client", b"client", "create_time", b"create_time", "end_time", b"end_time", "event_count", b"event_count", "expire_time", b"expire_time", "id", b"id", "intent_confirmed", b"intent_confirmed", "labels", b"labels", "last_execution_id", b"last_execution_id", "last_execution_succeeded", b"last_execution_succeeded", "lease", b"lease", "lifecycle", b"lifecycle", "metadata", b"metadata", "name", b"name", "oldest_sequence", b"oldest_sequence", "parent_id", b"parent_id", "progress", b"progress", "role", b"role", "scope", b"scope", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "state", b"state", "symbol_count", b"symbol_count", "symbols", b"symbols", "target_entity_type", b"target_entity_type", "task_id", b"task_id", "template", b"template", "unresolved_count", b"unresolved_count", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

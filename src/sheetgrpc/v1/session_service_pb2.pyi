@@ -7,11 +7,13 @@ sheet_service.proto and execution_service.proto; nothing here knows the user's t
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from sheetgrpc.v1 import session_pb2 as _session_pb2
 import builtins as _builtins
 import sys
@@ -23,6 +25,42 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _SessionEntryKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SessionEntryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionEntryKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SESSION_ENTRY_KIND_UNSPECIFIED: _SessionEntryKind.ValueType  # 0
+    """Never sent; refused with ERROR_REASON_INVALID_FIELD."""
+    SESSION_ENTRY_KIND_PROMPT: _SessionEntryKind.ValueType  # 1
+    """A question, or a sign that input is waited for: an event of type "Prompt"."""
+    SESSION_ENTRY_KIND_SYSTEM: _SessionEntryKind.ValueType  # 2
+    """What the program says: an event of type "System"."""
+    SESSION_ENTRY_KIND_COMMAND: _SessionEntryKind.ValueType  # 3
+    """What was typed, or what came of it: an event of type "Command"."""
+    SESSION_ENTRY_KIND_WARN: _SessionEntryKind.ValueType  # 4
+    """A warning: an event of type "Warn"."""
+    SESSION_ENTRY_KIND_ALERT: _SessionEntryKind.ValueType  # 5
+    """An error or an alarm: an event of type "Alert"."""
+
+class SessionEntryKind(_SessionEntryKind, metaclass=_SessionEntryKindEnumTypeWrapper):
+    """What a line of a terminal is."""
+
+SESSION_ENTRY_KIND_UNSPECIFIED: SessionEntryKind.ValueType  # 0
+"""Never sent; refused with ERROR_REASON_INVALID_FIELD."""
+SESSION_ENTRY_KIND_PROMPT: SessionEntryKind.ValueType  # 1
+"""A question, or a sign that input is waited for: an event of type "Prompt"."""
+SESSION_ENTRY_KIND_SYSTEM: SessionEntryKind.ValueType  # 2
+"""What the program says: an event of type "System"."""
+SESSION_ENTRY_KIND_COMMAND: SessionEntryKind.ValueType  # 3
+"""What was typed, or what came of it: an event of type "Command"."""
+SESSION_ENTRY_KIND_WARN: SessionEntryKind.ValueType  # 4
+"""A warning: an event of type "Warn"."""
+SESSION_ENTRY_KIND_ALERT: SessionEntryKind.ValueType  # 5
+"""An error or an alarm: an event of type "Alert"."""
+Global___SessionEntryKind: _TypeAlias = SessionEntryKind  # noqa: Y015
 
 @_typing.final
 class CreateSessionRequest(_message.Message):
@@ -37,6 +75,7 @@ class CreateSessionRequest(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name for people: free text, not unique, may be empty."""
     role: _builtins.str
@@ -56,7 +95,14 @@ class CreateSessionRequest(_message.Message):
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Labels, each of which names one session at a time. One in use is ERROR_REASON_LABEL_TAKEN; one that could be the
-        prefix of an id (6 to 26 Crockford characters, the first a digit from 0 to 7) is ERROR_REASON_LABEL_RESERVED.
+        prefix of an id (6 to 26 Crockford characters, the first a digit from 0 to 7) is ERROR_REASON_LABEL_RESERVED. Spaces
+        around a label are dropped; one in which nothing is to be seen is ERROR_REASON_INVALID_FIELD.
+        """
+
+    @_builtins.property
+    def lease(self) -> _duration_pb2.Duration:
+        """How long the session lives without a sign of life: more than 0, at most Limits.session_retention. Absent = as long
+        as the server keeps sessions.
         """
 
     def __init__(
@@ -69,10 +115,11 @@ class CreateSessionRequest(_message.Message):
         metadata: _struct_pb2.Struct | None = ...,
         labels: _abc.Iterable[_builtins.str] | None = ...,
         request_id: _builtins.str = ...,
+        lease: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "lease", b"lease", "metadata", b"metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "labels", b"labels", "metadata", b"metadata", "name", b"name", "request_id", b"request_id", "role", b"role", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "labels", b"labels", "lease", b"lease", "metadata", b"metadata", "name", b"name", "request_id", b"request_id", "role", b"role", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -109,16 +156,28 @@ class GetSessionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_FIELD_NUMBER: _builtins.int
+    RECENT_EVENTS_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     """Required. Session id, unique prefix or label."""
+    recent_events: _builtins.int
+    """How many of the last events to answer with: none unless given, 1000 at most (more is coerced), negative is
+    ERROR_REASON_INVALID_FIELD.
+    """
+    @_builtins.property
+    def client(self) -> _session_pb2.Client:
+        """What the caller is now; compared with what it said of itself when the session was created. Absent = no warnings."""
+
     def __init__(
         self,
         *,
         session: _builtins.str = ...,
+        recent_events: _builtins.int = ...,
+        client: _session_pb2.Client | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "recent_events", b"recent_events", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -131,18 +190,34 @@ class GetSessionResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_FIELD_NUMBER: _builtins.int
+    RECENT_EVENTS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def session(self) -> _session_pb2.Session:
         """The session as it is now."""
+
+    @_builtins.property
+    def recent_events(self) -> _containers.RepeatedCompositeFieldContainer[Global___SessionEvent]:
+        """The last events that were asked for, by sequence; the last of them is the one that led to `session`. Fewer where the
+        log has fewer, or where they would not fit into one message. `session.event_count` tells how many there are in all.
+        """
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is not as it was when the session was created, a line each: the caller's target, its version, or that one of
+        them was not recorded and cannot be compared.
+        """
 
     def __init__(
         self,
         *,
         session: _session_pb2.Session | None = ...,
+        recent_events: _abc.Iterable[Global___SessionEvent] | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recent_events", b"recent_events", "session", b"session", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -162,6 +237,10 @@ class ListSessionsRequest(_message.Message):
     PARENT_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CLIENT_NAME_FIELD_NUMBER: _builtins.int
+    CLIENT_TARGET_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     label: _builtins.str
     """Lets through the session that has this label."""
     role: _builtins.str
@@ -174,6 +253,10 @@ class ListSessionsRequest(_message.Message):
     """Sessions a page (see SessionService)."""
     page_token: _builtins.str
     """Where to go on (see SessionService)."""
+    client_name: _builtins.str
+    """Lets through sessions whose creator had exactly this name (Client.name)."""
+    client_target: _builtins.str
+    """Lets through sessions whose creator had exactly this target (Client.target)."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_session_pb2.SessionState.ValueType]:
         """Lets through sessions in one of these states."""
@@ -181,6 +264,14 @@ class ListSessionsRequest(_message.Message):
     @_builtins.property
     def lifecycles(self) -> _containers.RepeatedScalarFieldContainer[_session_pb2.SessionLifecycle.ValueType]:
         """Lets through sessions in one of these lifecycles."""
+
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Lets through sessions created at this time or later."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Lets through sessions created before this time."""
 
     def __init__(
         self,
@@ -193,10 +284,14 @@ class ListSessionsRequest(_message.Message):
         parent_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        client_name: _builtins.str = ...,
+        client_target: _builtins.str = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "lifecycles", b"lifecycles", "page_size", b"page_size", "page_token", b"page_token", "parent_id", b"parent_id", "role", b"role", "states", b"states", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_name", b"client_name", "client_target", b"client_target", "created_after", b"created_after", "created_before", b"created_before", "label", b"label", "lifecycles", b"lifecycles", "page_size", b"page_size", "page_token", b"page_token", "parent_id", b"parent_id", "role", b"role", "states", b"states", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -289,6 +384,62 @@ class CloseSessionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CloseSessionResponse: _TypeAlias = CloseSessionResponse  # noqa: Y015
+
+@_typing.final
+class RenewSessionRequest(_message.Message):
+    """Asks to renew a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """Required. Session id, unique prefix or label."""
+    request_id: _builtins.str
+    """Makes a repeat safe (see SessionService)."""
+    expected_version: _builtins.int
+    """Version that the session must have; absent = any."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "request_id", b"request_id", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___RenewSessionRequest: _TypeAlias = RenewSessionRequest  # noqa: Y015
+
+@_typing.final
+class RenewSessionResponse(_message.Message):
+    """Answers RenewSession."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session after the command."""
+
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewSessionResponse: _TypeAlias = RenewSessionResponse  # noqa: Y015
 
 @_typing.final
 class SetScopeRequest(_message.Message):
@@ -608,6 +759,182 @@ class ResetSessionResponse(_message.Message):
 Global___ResetSessionResponse: _TypeAlias = ResetSessionResponse  # noqa: Y015
 
 @_typing.final
+class UndoSessionRequest(_message.Message):
+    """Asks to take the last step back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """Required. Session id, unique prefix or label."""
+    request_id: _builtins.str
+    """Makes a repeat safe (see SessionService)."""
+    expected_version: _builtins.int
+    """Version that the session must have; absent = any."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "request_id", b"request_id", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___UndoSessionRequest: _TypeAlias = UndoSessionRequest  # noqa: Y015
+
+@_typing.final
+class UndoSessionResponse(_message.Message):
+    """Answers UndoSession."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session after the command."""
+
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoSessionResponse: _TypeAlias = UndoSessionResponse  # noqa: Y015
+
+@_typing.final
+class RedoSessionRequest(_message.Message):
+    """Asks to take the last UndoSession back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """Required. Session id, unique prefix or label."""
+    request_id: _builtins.str
+    """Makes a repeat safe (see SessionService)."""
+    expected_version: _builtins.int
+    """Version that the session must have; absent = any."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "request_id", b"request_id", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___RedoSessionRequest: _TypeAlias = RedoSessionRequest  # noqa: Y015
+
+@_typing.final
+class RedoSessionResponse(_message.Message):
+    """Answers RedoSession."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session after the command."""
+
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedoSessionResponse: _TypeAlias = RedoSessionResponse  # noqa: Y015
+
+@_typing.final
+class ForkSessionRequest(_message.Message):
+    """Asks for a session that begins with the layers of another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    AT_SEQUENCE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """Required. Id, unique prefix or label of the session to fork."""
+    at_sequence: _builtins.int
+    """Sequence of the event whose layers are wanted; 0 = the last."""
+    name: _builtins.str
+    """Name of the new session; empty = the parent's."""
+    request_id: _builtins.str
+    """Makes a repeat safe (see SessionService)."""
+    expected_version: _builtins.int
+    """Version that the session to fork must have; absent = any."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        at_sequence: _builtins.int = ...,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "at_sequence", b"at_sequence", "expected_version", b"expected_version", "name", b"name", "request_id", b"request_id", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___ForkSessionRequest: _TypeAlias = ForkSessionRequest  # noqa: Y015
+
+@_typing.final
+class ForkSessionResponse(_message.Message):
+    """Answers ForkSession."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The new session."""
+
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForkSessionResponse: _TypeAlias = ForkSessionResponse  # noqa: Y015
+
+@_typing.final
 class LabelSessionRequest(_message.Message):
     """Asks to give a session a label."""
 
@@ -755,6 +1082,106 @@ class UpdateSessionResponse(_message.Message):
 Global___UpdateSessionResponse: _TypeAlias = UpdateSessionResponse  # noqa: Y015
 
 @_typing.final
+class AppendSessionEventsRequest(_message.Message):
+    """Asks to record lines of a terminal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """Required. Session id, unique prefix or label."""
+    request_id: _builtins.str
+    """Makes a repeat safe (see SessionService)."""
+    expected_version: _builtins.int
+    """Version that the session must have; absent = any."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___SessionEntry]:
+        """Required. The lines in order: 1 to 100, together 1 MiB at most, else ERROR_REASON_LIMIT_EXCEEDED."""
+
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        entries: _abc.Iterable[Global___SessionEntry] | None = ...,
+        request_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "entries", b"entries", "expected_version", b"expected_version", "request_id", b"request_id", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___AppendSessionEventsRequest: _TypeAlias = AppendSessionEventsRequest  # noqa: Y015
+
+@_typing.final
+class SessionEntry(_message.Message):
+    """One line of a terminal, or several that belong together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    kind: Global___SessionEntryKind.ValueType
+    """Required. What the line is."""
+    text: _builtins.str
+    """The line as it was shown, line breaks and all; 16,384 characters at most."""
+    @_builtins.property
+    def data(self) -> _struct_pb2.Struct:
+        """What a program wants to find beside it; handed back as it came, 16 KiB at most."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___SessionEntryKind.ValueType = ...,
+        text: _builtins.str = ...,
+        data: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "kind", b"kind", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionEntry: _TypeAlias = SessionEntry  # noqa: Y015
+
+@_typing.final
+class AppendSessionEventsResponse(_message.Message):
+    """Answers AppendSessionEvents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session after the command."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___SessionEvent]:
+        """The lines as events, with their places in the log."""
+
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+        events: _abc.Iterable[Global___SessionEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppendSessionEventsResponse: _TypeAlias = AppendSessionEventsResponse  # noqa: Y015
+
+@_typing.final
 class ListSessionEventsRequest(_message.Message):
     """Asks for a page of a session's events."""
 
@@ -832,19 +1259,23 @@ class WatchSessionRequest(_message.Message):
 
     SESSION_FIELD_NUMBER: _builtins.int
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     """Required. Session id, unique prefix or label; looked up once, so a label that moves does not move the watch."""
     after_sequence: _builtins.int
-    """Sequence after which to begin: that of the last event or bookmark received; 0 = from the first event."""
+    """Sequence after which to begin: that of the last event, bookmark or reset received; 0 = from the first event."""
+    incarnation: _builtins.str
+    """Incarnation of the store (ServerInfo.incarnation) that `after_sequence` is from; empty = that of this store."""
     def __init__(
         self,
         *,
         session: _builtins.str = ...,
         after_sequence: _builtins.int = ...,
+        incarnation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "incarnation", b"incarnation", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -858,6 +1289,7 @@ class WatchSessionResponse(_message.Message):
 
     EVENT_FIELD_NUMBER: _builtins.int
     BOOKMARK_FIELD_NUMBER: _builtins.int
+    RESET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def event(self) -> Global___SessionEvent:
         """The next event."""
@@ -866,17 +1298,22 @@ class WatchSessionResponse(_message.Message):
     def bookmark(self) -> Global___Bookmark:
         """Nothing happened for a while."""
 
+    @_builtins.property
+    def reset(self) -> Global___Reset:
+        """What the client knows of the session is not what the log goes on from."""
+
     def __init__(
         self,
         *,
         event: Global___SessionEvent | None = ...,
         bookmark: Global___Bookmark | None = ...,
+        reset: Global___Reset | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "event", b"event", "update", b"update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "event", b"event", "reset", b"reset", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "event", b"event", "update", b"update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "event", b"event", "reset", b"reset", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["event", "bookmark"]  # noqa: Y015
+    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["event", "bookmark", "reset"]  # noqa: Y015
     _WhichOneofArgType_update: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_update) -> _WhichOneofReturnType_update | None: ...
 
@@ -897,7 +1334,8 @@ class SessionEvent(_message.Message):
     type: _builtins.str
     """What happened: "SessionCreated", "ScopeSet", "ScopeCleared", "TemplateSet", "IntentConfirmed", "SheetGenerated",
     "SheetImported", "SheetParsed", "ReferenceResolved", "SheetSubmitted", "ExecutionFinished", "SessionReset",
-    "SessionClosed", "LabelGiven", "LabelLost", "SessionUpdated"; later versions have more.
+    "SessionClosed", "SessionExpired", "LabelGiven", "LabelLost", "SessionUpdated", and for lines that
+    AppendSessionEvents recorded "Prompt", "System", "Command", "Warn", "Alert"; later versions have more.
     """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
@@ -946,6 +1384,34 @@ class Bookmark(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Bookmark: _TypeAlias = Bookmark  # noqa: Y015
+
+@_typing.final
+class Reset(_message.Message):
+    """Takes the place of events that cannot be told any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Sequence after which the stream goes on: the version of that session."""
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session as it is."""
+
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+        sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sequence", b"sequence", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reset: _TypeAlias = Reset  # noqa: Y015
 
 @_typing.final
 class EntityIds(_message.Message):

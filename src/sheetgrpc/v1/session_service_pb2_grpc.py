@@ -52,6 +52,13 @@ class SessionServiceStub:
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
 
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
+
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
     ERROR_REASON_INVALID_FIELD. `next_page_token` is empty on the last page.
@@ -83,6 +90,11 @@ class SessionServiceStub:
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionResponse.FromString,
                 _registered_method=True)
+        self.RenewSession = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/RenewSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionResponse.FromString,
+                _registered_method=True)
         self.SetScope = channel.unary_unary(
                 '/sheetgrpc.v1.SessionService/SetScope',
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.SetScopeRequest.SerializeToString,
@@ -108,6 +120,21 @@ class SessionServiceStub:
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionResponse.FromString,
                 _registered_method=True)
+        self.UndoSession = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/UndoSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionResponse.FromString,
+                _registered_method=True)
+        self.RedoSession = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/RedoSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionResponse.FromString,
+                _registered_method=True)
+        self.ForkSession = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/ForkSession',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionResponse.FromString,
+                _registered_method=True)
         self.LabelSession = channel.unary_unary(
                 '/sheetgrpc.v1.SessionService/LabelSession',
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.LabelSessionRequest.SerializeToString,
@@ -117,6 +144,11 @@ class SessionServiceStub:
                 '/sheetgrpc.v1.SessionService/UpdateSession',
                 request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionResponse.FromString,
+                _registered_method=True)
+        self.AppendSessionEvents = channel.unary_unary(
+                '/sheetgrpc.v1.SessionService/AppendSessionEvents',
+                request_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsResponse.FromString,
                 _registered_method=True)
         self.ListSessionEvents = channel.unary_unary(
                 '/sheetgrpc.v1.SessionService/ListSessionEvents',
@@ -157,6 +189,13 @@ class SessionServiceServicer:
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
 
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
+
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
     ERROR_REASON_INVALID_FIELD. `next_page_token` is empty on the last page.
@@ -166,14 +205,14 @@ class SessionServiceServicer:
         """Creates a session: EMPTY, PENDING, version 1.
 
         A repeat with the same request_id gets the session as it was created. Refused with ERROR_REASON_LABEL_TAKEN or
-        ERROR_REASON_LABEL_RESERVED.
+        ERROR_REASON_LABEL_RESERVED, and for a lease out of bounds with ERROR_REASON_INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSession(self, request, context):
-        """Gets a session as it is now.
+        """Gets a session as it is now, and if asked, the last of its events: what it takes to go on with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -191,6 +230,18 @@ class SessionServiceServicer:
 
         Legal in every state but EXECUTING, while the session is PENDING or ACTIVE. A repeat with the same request_id gets
         the first reply; without one, a closed session is ERROR_REASON_SESSION_CLOSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewSession(self, request, context):
+        """Shows a sign of life, and does nothing else: the session's time begins again (see SessionService).
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE. Writes no event, moves no version,
+        and does not make a PENDING session ACTIVE. A repeat with the same request_id gets the first reply and renews
+        nothing: give each renewal an id of its own, or none. Of a renewal and an expiry at the same instant one is first;
+        an expired session is not revived, but ERROR_REASON_SESSION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -248,6 +299,45 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UndoSession(self, request, context):
+        """Takes the last step back: the layers (scope, template, sheet, execution) are what they were before it.
+
+        Legal in every state but EXECUTING, where there is a step to undo; the last 50 can be. Steps are SetScope,
+        ClearScope, SetTemplate, ConfirmIntent, GenerateSheet, ImportSheet, ParseSheet, ResolveReference, SubmitSheet and
+        ResetSession. Committed data is never undone, and nothing from before a commit can be; labels, name, role, task,
+        metadata and the symbols of committed executions stay. A restored sheet is analysed again, with what was chosen for
+        its references then, and the session is in the state that this leads to; where the catalog has changed since its
+        parse, that is GENERATED. A repeat with the same request_id gets the first reply and undoes nothing more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedoSession(self, request, context):
+        """Takes the last UndoSession back, in the same way.
+
+        Legal in every state but EXECUTING, where the last step was an UndoSession that is not yet taken back: any other step
+        forgets what could be redone. A repeat with the same request_id gets the first reply and redoes nothing more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForkSession(self, request, context):
+        """Makes a session that begins with the layers that another has, or had at an earlier event. The other is its parent
+        and stays as it is, to the byte.
+
+        Legal in every state, EXECUTING included, and of a session that has ended. The new session is PENDING, version 1, with
+        copies of scope and sheet under ids of their own and no execution: a parent that executes, or whose execution
+        committed nothing, is forked as READY; an applied sheet stays applied, in EXECUTED. Symbols of executions that the
+        parent had committed by then may be used. Name, role, task and metadata are the parent's; labels are not copied, nor
+        is anything to undo. A restored sheet is analysed as UndoSession does. A repeat with the same request_id gets the
+        first reply and makes no other session. Refused with ERROR_REASON_INVALID_FIELD where the parent has no such event.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def LabelSession(self, request, context):
         """Gives a session a label. It names this session from now on: another that has it loses it in the same transaction,
         by an event of its own (LabelLost), even where that session has ended.
@@ -270,8 +360,19 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AppendSessionEvents(self, request, context):
+        """Records lines of a terminal in the session's log, as events in the order given and in one transaction: all or none.
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with the
+        same request_id gets the first reply and records nothing again, so that what is shown anew is not there twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSessionEvents(self, request, context):
-        """Lists the events of a session by sequence: every change it went through, from its creation on.
+        """Lists the events of a session by sequence: every change it went through, from its creation on, or from
+        Session.oldest_sequence on where the front of a long log was trimmed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -285,8 +386,11 @@ class SessionServiceServicer:
         of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
         interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
         with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
-        nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
-        event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
+        nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. A stream that cannot go on where it
+        was asked to (the events there were trimmed, the sequence is beyond the last event, or the store is another than the
+        `incarnation` given) begins with a reset: the session as it is, and the sequence after which it goes on; so may one
+        that falls behind the trimming. A negative `after_sequence` is ERROR_REASON_INVALID_FIELD. Headers are sent at once:
+        they tell that the watch is open. A session does not expire while it is watched.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -315,6 +419,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionResponse.SerializeToString,
             ),
+            'RenewSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionResponse.SerializeToString,
+            ),
             'SetScope': grpc.unary_unary_rpc_method_handler(
                     servicer.SetScope,
                     request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.SetScopeRequest.FromString,
@@ -340,6 +449,21 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ResetSessionResponse.SerializeToString,
             ),
+            'UndoSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionResponse.SerializeToString,
+            ),
+            'RedoSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedoSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionResponse.SerializeToString,
+            ),
+            'ForkSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForkSession,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionResponse.SerializeToString,
+            ),
             'LabelSession': grpc.unary_unary_rpc_method_handler(
                     servicer.LabelSession,
                     request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.LabelSessionRequest.FromString,
@@ -349,6 +473,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.UpdateSession,
                     request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionResponse.SerializeToString,
+            ),
+            'AppendSessionEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.AppendSessionEvents,
+                    request_deserializer=sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsResponse.SerializeToString,
             ),
             'ListSessionEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSessionEvents,
@@ -394,6 +523,13 @@ class SessionService:
     any changing one of a session also ERROR_REASON_ACTION_NOT_ALLOWED (with the allowed actions),
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
+
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
 
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
@@ -498,6 +634,33 @@ class SessionService:
             '/sheetgrpc.v1.SessionService/CloseSession',
             sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionRequest.SerializeToString,
             sheetgrpc_dot_v1_dot_session__service__pb2.CloseSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/RenewSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.RenewSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -644,6 +807,87 @@ class SessionService:
             _registered_method=True)
 
     @staticmethod
+    def UndoSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/UndoSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.UndoSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedoSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/RedoSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.RedoSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForkSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/ForkSession',
+            sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.ForkSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def LabelSession(request,
             target,
             options=(),
@@ -687,6 +931,33 @@ class SessionService:
             '/sheetgrpc.v1.SessionService/UpdateSession',
             sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionRequest.SerializeToString,
             sheetgrpc_dot_v1_dot_session__service__pb2.UpdateSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AppendSessionEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.SessionService/AppendSessionEvents',
+            sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_session__service__pb2.AppendSessionEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

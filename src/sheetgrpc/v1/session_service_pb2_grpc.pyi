@@ -55,6 +55,13 @@ class SessionServiceStub:
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
 
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
+
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
     ERROR_REASON_INVALID_FIELD. `next_page_token` is empty on the last page.
@@ -68,10 +75,10 @@ class SessionServiceStub:
     """Creates a session: EMPTY, PENDING, version 1.
 
     A repeat with the same request_id gets the session as it was created. Refused with ERROR_REASON_LABEL_TAKEN or
-    ERROR_REASON_LABEL_RESERVED.
+    ERROR_REASON_LABEL_RESERVED, and for a lease out of bounds with ERROR_REASON_INVALID_FIELD.
     """
     GetSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.GetSessionResponse]
-    """Gets a session as it is now."""
+    """Gets a session as it is now, and if asked, the last of its events: what it takes to go on with it."""
     ListSessions: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]
     """Lists the caller's sessions, newest created first, ids as tie-break."""
     CloseSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.CloseSessionRequest, _session_service_pb2.CloseSessionResponse]
@@ -79,6 +86,14 @@ class SessionServiceStub:
 
     Legal in every state but EXECUTING, while the session is PENDING or ACTIVE. A repeat with the same request_id gets
     the first reply; without one, a closed session is ERROR_REASON_SESSION_CLOSED.
+    """
+    RenewSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.RenewSessionRequest, _session_service_pb2.RenewSessionResponse]
+    """Shows a sign of life, and does nothing else: the session's time begins again (see SessionService).
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE. Writes no event, moves no version,
+    and does not make a PENDING session ACTIVE. A repeat with the same request_id gets the first reply and renews
+    nothing: give each renewal an id of its own, or none. Of a renewal and an expiry at the same instant one is first;
+    an expired session is not revived, but ERROR_REASON_SESSION_EXPIRED.
     """
     SetScope: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.SetScopeRequest, _session_service_pb2.SetScopeResponse]
     """Sets the scope: a snapshot of the entities to work on. The session is SCOPED afterwards.
@@ -112,6 +127,33 @@ class SessionServiceStub:
     Legal in every state but EXECUTING. EMPTY also forgets the symbols of committed executions. A repeat with the same
     request_id gets the first reply.
     """
+    UndoSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.UndoSessionRequest, _session_service_pb2.UndoSessionResponse]
+    """Takes the last step back: the layers (scope, template, sheet, execution) are what they were before it.
+
+    Legal in every state but EXECUTING, where there is a step to undo; the last 50 can be. Steps are SetScope,
+    ClearScope, SetTemplate, ConfirmIntent, GenerateSheet, ImportSheet, ParseSheet, ResolveReference, SubmitSheet and
+    ResetSession. Committed data is never undone, and nothing from before a commit can be; labels, name, role, task,
+    metadata and the symbols of committed executions stay. A restored sheet is analysed again, with what was chosen for
+    its references then, and the session is in the state that this leads to; where the catalog has changed since its
+    parse, that is GENERATED. A repeat with the same request_id gets the first reply and undoes nothing more.
+    """
+    RedoSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.RedoSessionRequest, _session_service_pb2.RedoSessionResponse]
+    """Takes the last UndoSession back, in the same way.
+
+    Legal in every state but EXECUTING, where the last step was an UndoSession that is not yet taken back: any other step
+    forgets what could be redone. A repeat with the same request_id gets the first reply and redoes nothing more.
+    """
+    ForkSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ForkSessionRequest, _session_service_pb2.ForkSessionResponse]
+    """Makes a session that begins with the layers that another has, or had at an earlier event. The other is its parent
+    and stays as it is, to the byte.
+
+    Legal in every state, EXECUTING included, and of a session that has ended. The new session is PENDING, version 1, with
+    copies of scope and sheet under ids of their own and no execution: a parent that executes, or whose execution
+    committed nothing, is forked as READY; an applied sheet stays applied, in EXECUTED. Symbols of executions that the
+    parent had committed by then may be used. Name, role, task and metadata are the parent's; labels are not copied, nor
+    is anything to undo. A restored sheet is analysed as UndoSession does. A repeat with the same request_id gets the
+    first reply and makes no other session. Refused with ERROR_REASON_INVALID_FIELD where the parent has no such event.
+    """
     LabelSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.LabelSessionRequest, _session_service_pb2.LabelSessionResponse]
     """Gives a session a label. It names this session from now on: another that has it loses it in the same transaction,
     by an event of its own (LabelLost), even where that session has ended.
@@ -126,8 +168,16 @@ class SessionServiceStub:
     Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with
     the same request_id gets the first reply.
     """
+    AppendSessionEvents: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.AppendSessionEventsRequest, _session_service_pb2.AppendSessionEventsResponse]
+    """Records lines of a terminal in the session's log, as events in the order given and in one transaction: all or none.
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with the
+    same request_id gets the first reply and records nothing again, so that what is shown anew is not there twice.
+    """
     ListSessionEvents: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionEventsRequest, _session_service_pb2.ListSessionEventsResponse]
-    """Lists the events of a session by sequence: every change it went through, from its creation on."""
+    """Lists the events of a session by sequence: every change it went through, from its creation on, or from
+    Session.oldest_sequence on where the front of a long log was trimmed.
+    """
     WatchSession: _grpc.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]
     """Streams the events of a session: those that are there, then each as it happens.
 
@@ -136,8 +186,11 @@ class SessionServiceStub:
     of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
     interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
     with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
-    nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
-    event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
+    nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. A stream that cannot go on where it
+    was asked to (the events there were trimmed, the sequence is beyond the last event, or the store is another than the
+    `incarnation` given) begins with a reset: the session as it is, and the sequence after which it goes on; so may one
+    that falls behind the trimming. A negative `after_sequence` is ERROR_REASON_INVALID_FIELD. Headers are sent at once:
+    they tell that the watch is open. A session does not expire while it is watched.
     """
 
 @_typing.type_check_only
@@ -168,6 +221,13 @@ class SessionServiceAsyncStub(SessionServiceStub):
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
 
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
+
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
     ERROR_REASON_INVALID_FIELD. `next_page_token` is empty on the last page.
@@ -178,10 +238,10 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Creates a session: EMPTY, PENDING, version 1.
 
     A repeat with the same request_id gets the session as it was created. Refused with ERROR_REASON_LABEL_TAKEN or
-    ERROR_REASON_LABEL_RESERVED.
+    ERROR_REASON_LABEL_RESERVED, and for a lease out of bounds with ERROR_REASON_INVALID_FIELD.
     """
     GetSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.GetSessionResponse]  # type: ignore[assignment]
-    """Gets a session as it is now."""
+    """Gets a session as it is now, and if asked, the last of its events: what it takes to go on with it."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
     """Lists the caller's sessions, newest created first, ids as tie-break."""
     CloseSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.CloseSessionRequest, _session_service_pb2.CloseSessionResponse]  # type: ignore[assignment]
@@ -189,6 +249,14 @@ class SessionServiceAsyncStub(SessionServiceStub):
 
     Legal in every state but EXECUTING, while the session is PENDING or ACTIVE. A repeat with the same request_id gets
     the first reply; without one, a closed session is ERROR_REASON_SESSION_CLOSED.
+    """
+    RenewSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RenewSessionRequest, _session_service_pb2.RenewSessionResponse]  # type: ignore[assignment]
+    """Shows a sign of life, and does nothing else: the session's time begins again (see SessionService).
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE. Writes no event, moves no version,
+    and does not make a PENDING session ACTIVE. A repeat with the same request_id gets the first reply and renews
+    nothing: give each renewal an id of its own, or none. Of a renewal and an expiry at the same instant one is first;
+    an expired session is not revived, but ERROR_REASON_SESSION_EXPIRED.
     """
     SetScope: _aio.UnaryUnaryMultiCallable[_session_service_pb2.SetScopeRequest, _session_service_pb2.SetScopeResponse]  # type: ignore[assignment]
     """Sets the scope: a snapshot of the entities to work on. The session is SCOPED afterwards.
@@ -222,6 +290,33 @@ class SessionServiceAsyncStub(SessionServiceStub):
     Legal in every state but EXECUTING. EMPTY also forgets the symbols of committed executions. A repeat with the same
     request_id gets the first reply.
     """
+    UndoSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.UndoSessionRequest, _session_service_pb2.UndoSessionResponse]  # type: ignore[assignment]
+    """Takes the last step back: the layers (scope, template, sheet, execution) are what they were before it.
+
+    Legal in every state but EXECUTING, where there is a step to undo; the last 50 can be. Steps are SetScope,
+    ClearScope, SetTemplate, ConfirmIntent, GenerateSheet, ImportSheet, ParseSheet, ResolveReference, SubmitSheet and
+    ResetSession. Committed data is never undone, and nothing from before a commit can be; labels, name, role, task,
+    metadata and the symbols of committed executions stay. A restored sheet is analysed again, with what was chosen for
+    its references then, and the session is in the state that this leads to; where the catalog has changed since its
+    parse, that is GENERATED. A repeat with the same request_id gets the first reply and undoes nothing more.
+    """
+    RedoSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RedoSessionRequest, _session_service_pb2.RedoSessionResponse]  # type: ignore[assignment]
+    """Takes the last UndoSession back, in the same way.
+
+    Legal in every state but EXECUTING, where the last step was an UndoSession that is not yet taken back: any other step
+    forgets what could be redone. A repeat with the same request_id gets the first reply and redoes nothing more.
+    """
+    ForkSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ForkSessionRequest, _session_service_pb2.ForkSessionResponse]  # type: ignore[assignment]
+    """Makes a session that begins with the layers that another has, or had at an earlier event. The other is its parent
+    and stays as it is, to the byte.
+
+    Legal in every state, EXECUTING included, and of a session that has ended. The new session is PENDING, version 1, with
+    copies of scope and sheet under ids of their own and no execution: a parent that executes, or whose execution
+    committed nothing, is forked as READY; an applied sheet stays applied, in EXECUTED. Symbols of executions that the
+    parent had committed by then may be used. Name, role, task and metadata are the parent's; labels are not copied, nor
+    is anything to undo. A restored sheet is analysed as UndoSession does. A repeat with the same request_id gets the
+    first reply and makes no other session. Refused with ERROR_REASON_INVALID_FIELD where the parent has no such event.
+    """
     LabelSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.LabelSessionRequest, _session_service_pb2.LabelSessionResponse]  # type: ignore[assignment]
     """Gives a session a label. It names this session from now on: another that has it loses it in the same transaction,
     by an event of its own (LabelLost), even where that session has ended.
@@ -236,8 +331,16 @@ class SessionServiceAsyncStub(SessionServiceStub):
     Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with
     the same request_id gets the first reply.
     """
+    AppendSessionEvents: _aio.UnaryUnaryMultiCallable[_session_service_pb2.AppendSessionEventsRequest, _session_service_pb2.AppendSessionEventsResponse]  # type: ignore[assignment]
+    """Records lines of a terminal in the session's log, as events in the order given and in one transaction: all or none.
+
+    Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with the
+    same request_id gets the first reply and records nothing again, so that what is shown anew is not there twice.
+    """
     ListSessionEvents: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionEventsRequest, _session_service_pb2.ListSessionEventsResponse]  # type: ignore[assignment]
-    """Lists the events of a session by sequence: every change it went through, from its creation on."""
+    """Lists the events of a session by sequence: every change it went through, from its creation on, or from
+    Session.oldest_sequence on where the front of a long log was trimmed.
+    """
     WatchSession: _aio.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]  # type: ignore[assignment]
     """Streams the events of a session: those that are there, then each as it happens.
 
@@ -246,8 +349,11 @@ class SessionServiceAsyncStub(SessionServiceStub):
     of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
     interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
     with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
-    nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
-    event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
+    nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. A stream that cannot go on where it
+    was asked to (the events there were trimmed, the sequence is beyond the last event, or the store is another than the
+    `incarnation` given) begins with a reset: the session as it is, and the sequence after which it goes on; so may one
+    that falls behind the trimming. A negative `after_sequence` is ERROR_REASON_INVALID_FIELD. Headers are sent at once:
+    they tell that the watch is open. A session does not expire while it is watched.
     """
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -277,6 +383,13 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ERROR_REASON_SESSION_CLOSED, ERROR_REASON_SESSION_EXPIRED, ERROR_REASON_CONFLICT or ERROR_REASON_OUTCOME_UNKNOWN.
     A refused command has changed nothing (OUTCOME_UNKNOWN alone leaves that open; repeat it with its request_id).
 
+    Life. A session without a sign of life expires: after its lease, if CreateSession asked for one, else after as long as
+    the server keeps sessions (Limits.session_retention, 7 days unless set otherwise). Signs of life are an accepted
+    command (RenewSession does nothing else), an open WatchSession, the end of an execution; in EXECUTING a session does
+    not expire. A server that was started anew, or whose clock has jumped, gives every lease its whole time again. A
+    session that has ended, however that was, stays readable as long as the server keeps sessions, refuses every change,
+    and is then deleted with all that was in it: ERROR_REASON_SESSION_NOT_FOUND.
+
     Lists. `page_size` is 20 unless given, 1000 at most (more is coerced), negative is ERROR_REASON_INVALID_FIELD.
     `page_token` is the `next_page_token` of the page before and belongs to the same query: with other filters it is
     ERROR_REASON_INVALID_FIELD. `next_page_token` is empty on the last page.
@@ -291,7 +404,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates a session: EMPTY, PENDING, version 1.
 
         A repeat with the same request_id gets the session as it was created. Refused with ERROR_REASON_LABEL_TAKEN or
-        ERROR_REASON_LABEL_RESERVED.
+        ERROR_REASON_LABEL_RESERVED, and for a lease out of bounds with ERROR_REASON_INVALID_FIELD.
         """
 
     @_abc_1.abstractmethod
@@ -300,7 +413,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.GetSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.GetSessionResponse, _abc.Awaitable[_session_service_pb2.GetSessionResponse]]:
-        """Gets a session as it is now."""
+        """Gets a session as it is now, and if asked, the last of its events: what it takes to go on with it."""
 
     @_abc_1.abstractmethod
     def ListSessions(
@@ -320,6 +433,20 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Legal in every state but EXECUTING, while the session is PENDING or ACTIVE. A repeat with the same request_id gets
         the first reply; without one, a closed session is ERROR_REASON_SESSION_CLOSED.
+        """
+
+    @_abc_1.abstractmethod
+    def RenewSession(
+        self,
+        request: _session_service_pb2.RenewSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.RenewSessionResponse, _abc.Awaitable[_session_service_pb2.RenewSessionResponse]]:
+        """Shows a sign of life, and does nothing else: the session's time begins again (see SessionService).
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE. Writes no event, moves no version,
+        and does not make a PENDING session ACTIVE. A repeat with the same request_id gets the first reply and renews
+        nothing: give each renewal an id of its own, or none. Of a renewal and an expiry at the same instant one is first;
+        an expired session is not revived, but ERROR_REASON_SESSION_EXPIRED.
         """
 
     @_abc_1.abstractmethod
@@ -385,6 +512,51 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def UndoSession(
+        self,
+        request: _session_service_pb2.UndoSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.UndoSessionResponse, _abc.Awaitable[_session_service_pb2.UndoSessionResponse]]:
+        """Takes the last step back: the layers (scope, template, sheet, execution) are what they were before it.
+
+        Legal in every state but EXECUTING, where there is a step to undo; the last 50 can be. Steps are SetScope,
+        ClearScope, SetTemplate, ConfirmIntent, GenerateSheet, ImportSheet, ParseSheet, ResolveReference, SubmitSheet and
+        ResetSession. Committed data is never undone, and nothing from before a commit can be; labels, name, role, task,
+        metadata and the symbols of committed executions stay. A restored sheet is analysed again, with what was chosen for
+        its references then, and the session is in the state that this leads to; where the catalog has changed since its
+        parse, that is GENERATED. A repeat with the same request_id gets the first reply and undoes nothing more.
+        """
+
+    @_abc_1.abstractmethod
+    def RedoSession(
+        self,
+        request: _session_service_pb2.RedoSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.RedoSessionResponse, _abc.Awaitable[_session_service_pb2.RedoSessionResponse]]:
+        """Takes the last UndoSession back, in the same way.
+
+        Legal in every state but EXECUTING, where the last step was an UndoSession that is not yet taken back: any other step
+        forgets what could be redone. A repeat with the same request_id gets the first reply and redoes nothing more.
+        """
+
+    @_abc_1.abstractmethod
+    def ForkSession(
+        self,
+        request: _session_service_pb2.ForkSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.ForkSessionResponse, _abc.Awaitable[_session_service_pb2.ForkSessionResponse]]:
+        """Makes a session that begins with the layers that another has, or had at an earlier event. The other is its parent
+        and stays as it is, to the byte.
+
+        Legal in every state, EXECUTING included, and of a session that has ended. The new session is PENDING, version 1, with
+        copies of scope and sheet under ids of their own and no execution: a parent that executes, or whose execution
+        committed nothing, is forked as READY; an applied sheet stays applied, in EXECUTED. Symbols of executions that the
+        parent had committed by then may be used. Name, role, task and metadata are the parent's; labels are not copied, nor
+        is anything to undo. A restored sheet is analysed as UndoSession does. A repeat with the same request_id gets the
+        first reply and makes no other session. Refused with ERROR_REASON_INVALID_FIELD where the parent has no such event.
+        """
+
+    @_abc_1.abstractmethod
     def LabelSession(
         self,
         request: _session_service_pb2.LabelSessionRequest,
@@ -411,12 +583,26 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def AppendSessionEvents(
+        self,
+        request: _session_service_pb2.AppendSessionEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.AppendSessionEventsResponse, _abc.Awaitable[_session_service_pb2.AppendSessionEventsResponse]]:
+        """Records lines of a terminal in the session's log, as events in the order given and in one transaction: all or none.
+
+        Legal in every state, EXECUTING included, while the session is PENDING or ACTIVE; changes no layer. A repeat with the
+        same request_id gets the first reply and records nothing again, so that what is shown anew is not there twice.
+        """
+
+    @_abc_1.abstractmethod
     def ListSessionEvents(
         self,
         request: _session_service_pb2.ListSessionEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.ListSessionEventsResponse, _abc.Awaitable[_session_service_pb2.ListSessionEventsResponse]]:
-        """Lists the events of a session by sequence: every change it went through, from its creation on."""
+        """Lists the events of a session by sequence: every change it went through, from its creation on, or from
+        Session.oldest_sequence on where the front of a long log was trimmed.
+        """
 
     @_abc_1.abstractmethod
     def WatchSession(
@@ -431,8 +617,11 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         of the last event or bookmark received as `after_sequence`. While nothing happens, a bookmark comes every heartbeat
         interval (15 s unless set otherwise). The stream ends with OK after the last event of a session that has ended, and
         with ERROR_REASON_SHUTTING_DOWN when the server does. Whoever reads slowly gets everything later; whoever takes
-        nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. An `after_sequence` beyond the last
-        event is ERROR_REASON_INVALID_FIELD. Headers are sent at once: they tell that the watch is open.
+        nothing for 30 s is refused with ERROR_REASON_LIMIT_EXCEEDED and may come back. A stream that cannot go on where it
+        was asked to (the events there were trimmed, the sequence is beyond the last event, or the store is another than the
+        `incarnation` given) begins with a reset: the session as it is, and the sequence after which it goes on; so may one
+        that falls behind the trimming. A negative `after_sequence` is ERROR_REASON_INVALID_FIELD. Headers are sent at once:
+        they tell that the watch is open. A session does not expire while it is watched.
         """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -10,8 +10,15 @@ from typing import Generic, Protocol, TypeVar
 from sheetgrpc.dsl.diagnostics import DiagnosticCode, Severity
 from sheetgrpc.planning.model import Effect, ErrorCode, Status
 from sheetgrpc.server.convert.form import Form
-from sheetgrpc.session.model import ExecutionState, Lifecycle, Mode, State
-from sheetgrpc.v1 import diagnostic_pb2, execution_pb2, session_pb2, statement_pb2, statement_result_pb2
+from sheetgrpc.session.model import EntryKind, ExecutionState, Lifecycle, Mode, State
+from sheetgrpc.v1 import (
+    diagnostic_pb2,
+    execution_pb2,
+    session_pb2,
+    session_service_pb2,
+    statement_pb2,
+    statement_result_pb2,
+)
 
 _MAX_LISTED = 100  # more than any enum has
 
@@ -57,6 +64,7 @@ class Twins(Generic[E, V]):
 
 STATES = Twins(State, session_pb2.SessionState, "SESSION_STATE_")
 LIFECYCLES = Twins(Lifecycle, session_pb2.SessionLifecycle, "SESSION_LIFECYCLE_")
+ENTRY_KINDS = Twins(EntryKind, session_service_pb2.SessionEntryKind, "SESSION_ENTRY_KIND_")
 EXECUTION_STATES = Twins(ExecutionState, execution_pb2.ExecutionState, "EXECUTION_STATE_")
 MODES = Twins(Mode, execution_pb2.ExecutionMode, "EXECUTION_MODE_")
 SEVERITIES = Twins(Severity, diagnostic_pb2.DiagnosticSeverity, "DIAGNOSTIC_SEVERITY_")

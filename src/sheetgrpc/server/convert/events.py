@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from sheetgrpc.engine.watching import Bookmark, Logged
+from sheetgrpc.engine.watching import Bookmark, Logged, Reset
+from sheetgrpc.server.convert.sessions import write_session
 from sheetgrpc.server.convert.values import write_struct, write_time
 from sheetgrpc.session.events import Event, event_type
 from sheetgrpc.store.records import EventRow
@@ -24,11 +25,14 @@ def write_event(row: EventRow | Logged) -> session_service_pb2.SessionEvent:
     )
 
 
-def encode_news(news: Logged | Bookmark) -> bytes:
+def encode_news(news: Logged | Bookmark | Reset) -> bytes:
     """The bytes of a message of WatchSession; those of an event are made once for all who read it together."""
     if isinstance(news, Bookmark):
         bookmark = session_service_pb2.Bookmark(sequence=news.sequence)
         return session_service_pb2.WatchSessionResponse(bookmark=bookmark).SerializeToString()
+    if isinstance(news, Reset):
+        reset = session_service_pb2.Reset(session=write_session(news.view), sequence=news.sequence)
+        return session_service_pb2.WatchSessionResponse(reset=reset).SerializeToString()
     if news.encoded is None:
         news.encoded = session_service_pb2.WatchSessionResponse(event=write_event(news)).SerializeToString()
     return news.encoded

@@ -4,6 +4,7 @@ Knows texts, numbers and violations; nothing of messages.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from sheetgrpc.errors import FieldViolation, InvalidRequest, Reason
@@ -14,6 +15,7 @@ TEXT_LENGTH = 1000  # of what people write in a line: names, roles, texts to loo
 
 _MAX_VIOLATIONS = 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_VISIBLE = frozenset("LMNPS")  # letters, marks, numbers, punctuation, symbols
 # ASCII, because without it IGNORECASE takes the Kelvin sign for a K.
 _ID_PREFIX = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{5,25}", re.ASCII | re.IGNORECASE)
 
@@ -52,8 +54,10 @@ class Form:
         return tuple(dict.fromkeys(self.label(f"{field}[{index}]", label) for index, label in enumerate(labels)))
 
     def label(self, field: str, label: str) -> str:
-        """A label of a session."""
-        self.name(field, label)
+        """A label of a session, without the spaces around it."""
+        label = self.name(field, label.strip())
+        if 0 < len(label) <= NAME_LENGTH and not _CONTROL.search(label) and not _is_visible(label):
+            self.refuse(field, "must have something to see")
         if _ID_PREFIX.fullmatch(label):
             self._reserved.append(
                 FieldViolation(
@@ -93,3 +97,7 @@ class Form:
         elif _CONTROL.search(text):
             self.refuse(field, "must not have control characters")
         return text
+
+
+def _is_visible(text: str) -> bool:
+    return any(unicodedata.category(one)[0] in _VISIBLE for one in text)

@@ -14,7 +14,7 @@ from sheetgrpc.engine import intents
 from sheetgrpc.errors import limit_exceeded
 from sheetgrpc.server.convert.enums import EXECUTION_STATES, LIFECYCLES, MODES, STATES, STATUSES
 from sheetgrpc.server.convert.form import TEXT_LENGTH, Form
-from sheetgrpc.server.convert.values import read_struct, read_timeout
+from sheetgrpc.server.convert.values import read_struct, read_time, read_timeout
 from sheetgrpc.session.events import TYPES
 from sheetgrpc.session.model import MAX_METADATA_BYTES, Client, Lifecycle, Mode, State
 from sheetgrpc.store.records import ExecutionFilter, SessionFilter
@@ -22,6 +22,7 @@ from sheetgrpc.v1 import (
     catalog_service_pb2,
     execution_pb2,
     execution_service_pb2,
+    session_pb2,
     session_service_pb2,
     sheet_service_pb2,
 )
@@ -42,20 +43,44 @@ _SHOWN = 20  # bad values of one field that are told
 _RESETS = {STATES.write(state): state for state in (State.SCOPED, State.EMPTY)}
 
 
-def read_create_session(form: Form, request: session_service_pb2.CreateSessionRequest) -> intents.CreateSession:
-    """CreateSession."""
+def read_create_session(
+    form: Form, request: session_service_pb2.CreateSessionRequest, max_lease: int
+) -> intents.CreateSession:
+    """CreateSession; `max_lease` in microseconds."""
     return intents.CreateSession(
         name=form.text("name", request.name),
-        client=Client(
-            name=form.text("client.name", request.client.name),
-            version=form.text("client.version", request.client.version),
-            target=form.text("client.target", request.client.target),
-        ),
+        client=read_client(form, request.client),
         role=form.text("role", request.role),
         task_id=form.text("task_id", request.task_id),
         metadata=_read_metadata(form, request.metadata),
         labels=form.labels("labels", list(request.labels)),
+        lease=_read_lease(form, request, max_lease),
     )
+
+
+def read_fork_session(form: Form, request: session_service_pb2.ForkSessionRequest) -> intents.ForkSession:
+    """ForkSession."""
+    if request.at_sequence < 0:
+        form.refuse("at_sequence", "must not be negative")
+    return intents.ForkSession(at_sequence=request.at_sequence, name=form.text("name", request.name))
+
+
+def read_client(form: Form, client: session_pb2.Client) -> Client:
+    """What a caller says of itself."""
+    return Client(
+        name=form.text("client.name", client.name),
+        version=form.text("client.version", client.version),
+        target=form.text("client.target", client.target),
+    )
+
+
+def _read_lease(form: Form, request: session_service_pb2.CreateSessionRequest, longest: int) -> int | None:
+    if not request.HasField("lease"):
+        return None
+    lease = read_timeout(form, "lease", request.lease)
+    if lease > longest:
+        form.refuse("lease", f"must be at most {longest / 1_000_000:g} seconds, as long as sessions are kept")
+    return lease
 
 
 def read_label_session(form: Form, request: session_service_pb2.LabelSessionRequest) -> intents.LabelSession:
@@ -188,10 +213,18 @@ def read_session_filter(form: Form, request: session_service_pb2.ListSessionsReq
     return SessionFilter(
         states=STATES.read_all(form, "states", request.states),
         lifecycles=LIFECYCLES.read_all(form, "lifecycles", request.lifecycles),
-        label=form.name("label", request.label, required=False),
+        label=form.name("label", request.label.strip(), required=False),
         role=form.text("role", request.role),
         task_id=form.text("task_id", request.task_id),
         parent_id=form.name("parent_id", request.parent_id, required=False).upper(),
+        client_name=form.text("client_name", request.client_name),
+        client_target=form.text("client_target", request.client_target),
+        created_after=(
+            read_time(form, "created_after", request.created_after) if request.HasField("created_after") else None
+        ),
+        created_before=(
+            read_time(form, "created_before", request.created_before) if request.HasField("created_before") else None
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from sheetgrpc.engine.views import SessionView
 from sheetgrpc.server.convert.enums import LIFECYCLES, STATES
-from sheetgrpc.server.convert.values import write_key, write_struct, write_time
+from sheetgrpc.server.convert.values import write_duration, write_key, write_struct, write_time
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.records import SymbolRow
 from sheetgrpc.v1 import progress_pb2, session_pb2, sheet_pb2
@@ -37,10 +37,13 @@ def write_session(view: SessionView, *, listed: bool = False) -> session_pb2.Ses
         role=session.role,
         task_id=session.task_id,
         metadata=write_struct(session.metadata) if session.metadata else None,
-        event_count=session.version,  # sequences have no gaps
+        event_count=session.version - view.row.oldest_sequence + 1,  # sequences have no gaps
         create_time=write_time(session.created_at),
         update_time=write_time(session.updated_at),
+        expire_time=write_time(view.expires_at),
         end_time=write_time(session.ended_at),
+        oldest_sequence=view.row.oldest_sequence,
+        lease=None if session.lease is None else write_duration(session.lease),
     )
     if not listed:
         message.template = template.source if template is not None else ""

@@ -17,6 +17,7 @@ from sheetgrpc.v1 import span_pb2
 _MICROS = 1_000_000
 _NANOS = 1_000_000_000
 _DURATION_SECONDS = 315_576_000_000  # what google.protobuf.Duration itself allows: 10,000 years
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of google.protobuf.Timestamp: years 1 to 9999
 _EXACT = 2**53
 
 
@@ -25,9 +26,16 @@ def write_time(micros: int | None) -> Timestamp | None:
     return None if micros is None else Timestamp(seconds=micros // _MICROS, nanos=micros % _MICROS * 1000)
 
 
+def read_time(form: Form, field: str, time: Timestamp) -> int:
+    """Microseconds since 1970 UTC; a part of one counts as one."""
+    if not (_FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < _NANOS):
+        form.refuse(field, "is no valid time")
+    return time.seconds * _MICROS + -(-time.nanos // 1000)
+
+
 def write_rfc3339(micros: int) -> str:
     """A time as text, in UTC."""
-    return datetime.fromtimestamp(micros // _MICROS, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{micros % _MICROS:06}Z"
+    return f"{datetime.fromtimestamp(micros // _MICROS, UTC).isoformat()[:19]}.{micros % _MICROS:06}Z"
 
 
 def write_duration(micros: int) -> Duration:

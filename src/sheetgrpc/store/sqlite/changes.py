@@ -14,6 +14,7 @@ from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import Changes, ExecutionRow, StoredReply
 
 _SQL = load_queries("sqlite")
+_EXPIRED_REPLIES = 4  # that go with a new one: the table stays small even where nobody sweeps
 _ITEMS = 2000  # records in one JSON array: what a statement reads at once
 _STEPS = 20_000_000  # of SQLite's machine: about a second for finding which foreign key it was
 _LOST = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_ERROR})
@@ -25,8 +26,8 @@ def write_changes(connection: sqlite3.Connection, changes: Changes, now: int) ->
     """Everything but the COMMIT. Raises Conflict, AlreadyExists(LABEL_TAKEN)."""
     session = changes.session
     if changes.loser is not None:  # first: a label has one session at a time
-        _write_state(connection, changes.loser.session, changes.loser.events, created=False)
-    _write_state(connection, session, changes.events, created=changes.created)
+        _write_state(connection, Changes(session=changes.loser.session, events=changes.loser.events))
+    _write_state(connection, changes)
     _write_layers(connection, changes)
     if changes.symbols is not None:
         kept = {"id": session.id, "count": changes.symbols.count, "first": _encode(changes.symbols.first)}
@@ -53,18 +54,18 @@ def commit(connection: sqlite3.Connection) -> None:
         ) from error
 
 
-def _write_state(
-    connection: sqlite3.Connection, session: Session, events: Sequence[log.Event], *, created: bool
-) -> None:
+def _write_state(connection: sqlite3.Connection, changes: Changes) -> None:
     """The session's row, its labels, and the events that led there."""
-    before = session.version - len(events)
-    _write_session(connection, session, before, created=created)
-    _write_labels(connection, session, created=created)
-    rows = [(session.id, before + at, log.encode(event)) for at, event in enumerate(events, start=1)]
+    session = changes.session
+    before = session.version - len(changes.events)
+    _write_session(connection, changes, before)
+    _write_labels(connection, session, created=changes.created)
+    rows = [(session.id, before + at, log.encode(event)) for at, event in enumerate(changes.events, start=1)]
     connection.executemany(_SQL["add_event"], rows)
 
 
-def _write_session(connection: sqlite3.Connection, session: Session, before: int, *, created: bool) -> None:
+def _write_session(connection: sqlite3.Connection, changes: Changes, before: int) -> None:
+    session = changes.session
     row = {
         "id": session.id,
         "created_at": session.created_at,
@@ -74,10 +75,16 @@ def _write_session(connection: sqlite3.Connection, session: Session, before: int
         "role": session.role,
         "task_id": session.task_id,
         "parent_id": session.parent_id,
+        "active_at": changes.active_at,
+        "lease": session.lease,
+        "ended_at": session.ended_at,
+        "client_name": session.client.name,
+        "client_target": session.client.target,
         "body": _encode(session),
         "before": before,
+        "seen_active_at": changes.seen_active_at,
     }
-    done = connection.execute(_SQL["add_session" if created else "change_session"], row)
+    done = connection.execute(_SQL["add_session" if changes.created else "change_session"], row)
     if done.rowcount != 1:
         raise _conflict(f'session "{session.id}" was changed by another command; read it again')
 
@@ -107,6 +114,9 @@ def _write_layers(connection: sqlite3.Connection, changes: Changes) -> None:
         connection.execute(_SQL["add_scope"], scope | {"keys": _encode(changes.scope.keys)})
     if changes.sheet is not None:
         connection.execute(_SQL["add_sheet"], msgspec.structs.asdict(changes.sheet))
+    if changes.unparsed:
+        for query in ("drop_analysis", "drop_diagnostics", "drop_references"):
+            connection.execute(_SQL[query], {"sheet_id": changes.unparsed})
     if changes.analysis is not None:
         _write_analysis(connection, changes)
     if changes.resolved:
@@ -153,7 +163,7 @@ def _write_execution(connection: sqlite3.Connection, execution: ExecutionRow) ->
 
 
 def _write_reply(connection: sqlite3.Connection, reply: StoredReply, now: int) -> None:
-    connection.execute(_SQL["drop_expired_replies"], {"now": now})
+    connection.execute(_SQL["drop_expired_replies"], {"now": now, "limit": _EXPIRED_REPLIES})
     row = msgspec.structs.asdict(reply) | msgspec.structs.asdict(reply.key) | {"now": now}
     del row["key"]
     if connection.execute(_SQL["add_reply"], row).rowcount != 1:

@@ -20,6 +20,8 @@ from sheetgrpc.store.base import StoreRefused
 
 _MINIMUM = (3, 38, 0)  # the first with RETURNING and with JSON always built in
 _OWNER_ONLY = 0o600
+IN_MEMORY = ":memory:"
+"""The path of a database that goes with its store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,19 +33,38 @@ class Place:
 
 
 def claim(path: str, released: ExitStack) -> Place:
-    """Locks the database at `path` (":memory:": a fresh one) and makes it if it is not there; `released` undoes it.
+    """Locks the database at `path` (IN_MEMORY: a fresh one) and makes it if it is not there; `released` undoes it.
 
     Raises StoreRefused if there is no such directory, or another process has the lock.
     """
-    if path == ":memory:":
+    if path == IN_MEMORY:
         folder = tempfile.mkdtemp(prefix="sheetgrpc-")
         released.callback(shutil.rmtree, folder, ignore_errors=True)
         return Place(path=_create(Path(folder, "memory.db")), temporary=True)
-    place = Path(path).resolve()  # one lock, whatever link leads there
+    return Place(path=_create(lock(path, released)))
+
+
+def lock(path: str, released: ExitStack) -> Path:
+    """Locks the place of a database, whether there is one or not; where it really is. `released` undoes it.
+
+    Raises StoreRefused as `claim` does.
+    """
+    place = Path(
+        os.path.realpath(path)
+    )  # one lock, whatever link leads there; Path.resolve raises in a circle of links
     if not place.parent.is_dir():
         raise StoreRefused(f'there is no directory "{place.parent}" for the database; make it first')
     released.callback(_lock(place.with_name(place.name + ".lock")).close)
-    return Place(path=_create(place))
+    return place
+
+
+def identify(place: Place) -> tuple[int, int] | None:
+    """Which file lies there; None for none."""
+    try:
+        found = place.path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def connect_writer(place: Place, *, busy_timeout: float) -> sqlite3.Connection:
@@ -92,7 +113,10 @@ def _connect(place: Place, mode: str, busy_timeout: float) -> sqlite3.Connection
 
 def _lock(path: Path) -> TextIO:
     # The file stays when the lock goes: removing it would let two processes lock two files of one name.
-    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY), "r+")
+    try:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY), "r+")
+    except OSError as error:
+        raise StoreRefused(f'"{path}" cannot be opened to lock the database: {error.strerror}') from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.truncate()

@@ -38,6 +38,16 @@ _BEYOND_IDS = "~"  # sorts after every character of an id
 _CANDIDATES = 10
 _SHOWN = 80  # characters of a caller's text in a message
 _END_OF_TIME = (2**63 - 1, "")
+_BEGINNING_OF_TIME = -(2**63)
+# A list is read from the index of the first of these that is asked for: the one that leaves the fewest, as a rule.
+_NARROWED = {
+    "label": "sessions_by_label",
+    "parent_id": "sessions_by_parent",
+    "task_id": "sessions_by_task",
+    "client_target": "sessions_by_client_target",
+    "client_name": "sessions_by_client_name",
+    "role": "sessions_by_role",
+}
 _UNFINISHED = frozenset(state for state in ExecutionState if not state.terminal)
 
 _session = msgspec.json.Decoder(Session)
@@ -84,6 +94,12 @@ def find_session(connection: sqlite3.Connection, session_id: str) -> SessionRow 
     return _session_row(row) if row is not None else None
 
 
+def read_meta(connection: sqlite3.Connection, name: str) -> str | None:
+    """A fact about the database."""
+    row = connection.execute(_SQL["meta"], {"name": name}).fetchone()
+    return None if row is None else str(row[0])
+
+
 def read_session(connection: sqlite3.Connection, ref: str) -> SessionRow:
     """By id, prefix or label (`Store.session`)."""
     found = _session_by_prefix(connection, ref.upper()) if _ID_PREFIX.fullmatch(ref) else None
@@ -99,7 +115,11 @@ def read_sessions(
 ) -> list[SessionRow]:
     """A page of sessions, without their symbols."""
     created_at, session_id = before or _END_OF_TIME
+    if wanted.created_before is not None and wanted.created_before <= created_at:
+        created_at, session_id = wanted.created_before, ""  # no id sorts before it: only what is older is left
+    name = next((query for field, query in _NARROWED.items() if getattr(wanted, field)), "sessions")
     parameters = {
+        "created_after": _BEGINNING_OF_TIME if wanted.created_after is None else wanted.created_after,
         "created_at": created_at,
         "id": session_id,
         "states": _json(wanted.states),
@@ -108,9 +128,11 @@ def read_sessions(
         "role": wanted.role,
         "task_id": wanted.task_id,
         "parent_id": wanted.parent_id,
+        "client_name": wanted.client_name,
+        "client_target": wanted.client_target,
         "limit": limit,
     }
-    return [_session_row(row) for row in connection.execute(_SQL["sessions"], parameters).fetchall()]
+    return [_session_row(row) for row in connection.execute(_SQL[name], parameters).fetchall()]
 
 
 def read_events(
@@ -123,6 +145,12 @@ def read_events(
     else:
         rows = connection.execute(_SQL["events"], parameters).fetchall()
     return [EventRow(sequence, log.decode(body)) for sequence, body in rows]
+
+
+def read_base(connection: sqlite3.Connection, session_id: str) -> Session | None:
+    """What a trimmed log begins with; None for a whole one."""
+    row = connection.execute(_SQL["base"], {"id": session_id}).fetchone()
+    return _session.decode(row[0]) if row is not None else None
 
 
 def read_scope(connection: sqlite3.Connection, scope_id: str) -> ScopeRow:
@@ -236,9 +264,10 @@ def describe_tables(connection: sqlite3.Connection, tables: Sequence[str]) -> Ma
     return {name: table for name in tables if (table := _describe(connection, name)) is not None}
 
 
-def _session_row(row: tuple[bytes, int, bytes | None]) -> SessionRow:
-    body, count, symbols = row
-    return SessionRow(_session.decode(body), count, _symbols.decode(symbols) if symbols is not None else ())
+def _session_row(row: tuple[bytes, int, bytes | None, int, int]) -> SessionRow:
+    body, count, symbols, active_at, oldest = row
+    first = _symbols.decode(symbols) if symbols is not None else ()
+    return SessionRow(_session.decode(body), count, first, active_at, oldest)
 
 
 def _find_labelled(connection: sqlite3.Connection, label: str) -> SessionRow | None:

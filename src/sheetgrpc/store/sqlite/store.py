@@ -15,7 +15,9 @@ from sheetgrpc.catalog.database import Table
 from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.clock import wall_clock
 from sheetgrpc.dsl.diagnostics import Diagnostic
+from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.model import Key
+from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About
 from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.store.records import (
@@ -35,10 +37,11 @@ from sheetgrpc.store.records import (
     SymbolRow,
 )
 from sheetgrpc.store.sqlite import lookups, reads
-from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, connect_writer
+from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, connect_writer, identify
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
 from sheetgrpc.store.sqlite.transaction import SQLiteTransaction
+from sheetgrpc.store.sqlite.upkeep import SQLiteUpkeep
 from sheetgrpc.store.sqlite.worker import Worker
 from sheetgrpc.store.waiting import busy
 
@@ -46,6 +49,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _READERS = 3
+_RETRY_AFTER = 1.0  # seconds
 _NEAR_EVENTS = 4  # so many are read on the loop: watchers that are woken read the one that woke them
 
 
@@ -53,12 +57,15 @@ class SQLiteStore:
     """`store.base.Store` on SQLite; made by `open_sqlite`."""
 
     about: About
+    upkeep: SQLiteUpkeep
 
     def __init__(
         self, place: Place, released: ExitStack, *, writer_timeout: float, busy_timeout: float, now: Callable[[], int]
     ) -> None:
         """Takes `released` over: it is closed when the last connection is."""
         self._released = released
+        self._place = place
+        self._file = identify(place)
         self._writer_timeout = writer_timeout
         self._now = now
         self._lock = asyncio.Lock()
@@ -70,12 +77,19 @@ class SQLiteStore:
             Worker(f"sqlite-reader-{number}", partial(connect_reader, place, busy_timeout=busy_timeout))
             for number in range(_READERS)
         ]
+        self.upkeep = SQLiteUpkeep(self.begin, self._readers[-1])
 
     async def start(self) -> None:
         """Connects and brings the schema up to date. Raises StoreRefused, and Unavailable where the file is broken."""
         await self._writer.open()
         incarnation = await self._writer.run(migrate, self._now())
-        self.about = About("sqlite", sqlite3.sqlite_version, load_migrations("sqlite")[-1].version, incarnation)
+        self.about = About(
+            kind="sqlite",
+            version=sqlite3.sqlite_version,
+            schema_version=load_migrations("sqlite")[-1].version,
+            incarnation=incarnation,
+            persistent=not self._place.temporary,
+        )
         for reader in self._readers:
             await reader.open()
         self._near = self._connect_near()
@@ -83,9 +97,10 @@ class SQLiteStore:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SQLiteTransaction]:
         """The writer, waited for at most the writer timeout."""
+        self._check_place()
         await self._take_writer()
         try:
-            transaction = SQLiteTransaction(self._writer, self._compiled, self._now)
+            transaction = SQLiteTransaction(self._writer, self._compiled, self._now, self._read_near)
             try:
                 yield transaction
             finally:
@@ -109,6 +124,10 @@ class SQLiteStore:
         """A stretch of the log."""
         read = self._read_near if limit <= _NEAR_EVENTS and not types else self._read
         return await read(reads.read_events, session_id, after, limit, types)
+
+    async def base(self, session_id: str) -> Session | None:
+        """What a trimmed log begins with."""
+        return await self._read(reads.read_base, session_id)
 
     async def scope(self, scope_id: str) -> ScopeRow:
         """A scope snapshot."""
@@ -186,6 +205,14 @@ class SQLiteStore:
         """The live shape of tables."""
         return await self._read(reads.describe_tables, tables)
 
+    async def check(self) -> None:
+        """Reads; and writes, if the last who did failed."""
+        self._check_place()
+        await self._read_near(reads.read_meta, "incarnation")
+        if self._writer.failed:
+            async with self.begin() as transaction:
+                await transaction.touch()
+
     async def prepare(self, catalog: Catalog) -> None:
         """The catalog whose verbs runs will write."""
         self._compiled = compile_catalog(catalog)
@@ -203,6 +230,13 @@ class SQLiteStore:
                 self._near = None
             # The writer last: the last connection to leave folds the log into the file, and a reader could not.
             await _close_all([*self._readers, self._writer])
+
+    def _check_place(self) -> None:
+        """Refuses to write to a file that was moved away or removed: SQLite would, and the next start find nothing."""
+        if identify(self._place) != self._file:
+            raise Unavailable(
+                Reason.STORE_UNAVAILABLE, "the database is not at its place; try again", retry_after=_RETRY_AFTER
+            )
 
     async def _take_writer(self) -> None:
         try:

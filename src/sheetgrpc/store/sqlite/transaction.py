@@ -1,17 +1,20 @@
-"""One command's or one run's hold on the writer: every method is one hop to the writer's thread.
+"""One command's or one run's hold on the writer: every method but `open` is one hop to the writer's thread.
 
-The transaction begins with the first call and is over with `commit`, or when its holder lets go. Should SQLite itself
-end it on the way (an interrupt rolls back, and so may a constraint of the user's own), nothing more is written: outside
-of a transaction every statement would be its own.
+The transaction begins with the first of them and is over with `commit`, or when its holder lets go. `open` alone needs
+none: while somebody holds the writer nobody else changes our tables, so the last commit is what a transaction would
+see, and the writes themselves are guarded (by version, request id and label). Should SQLite itself end the transaction
+on the way (an interrupt rolls back, and so may a constraint of the user's own), nothing more is written: outside of a
+transaction every statement would be its own.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import Interrupted
-from sheetgrpc.store.queries import statements
+from sheetgrpc.store.queries import load_queries, statements
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey
 from sheetgrpc.store.sqlite import writes
 from sheetgrpc.store.sqlite.changes import commit, write_changes
@@ -19,6 +22,7 @@ from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
 from sheetgrpc.store.sqlite.statements import Compiled
 from sheetgrpc.store.sqlite.worker import Worker
 
+_SQL = load_queries("sqlite")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -26,17 +30,28 @@ T = TypeVar("T")
 class SQLiteTransaction:
     """`store.base.Transaction` on SQLite."""
 
-    def __init__(self, writer: Worker, compiled: Compiled | None, now: Callable[[], int]) -> None:
-        """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC."""
+    def __init__(
+        self,
+        writer: Worker,
+        compiled: Compiled | None,
+        now: Callable[[], int],
+        read: Callable[[Callable[[sqlite3.Connection], Opened]], Awaitable[Opened]],
+    ) -> None:
+        """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC.
+
+        `read` runs a function on a connection that sees the last commit.
+        """
         self._writer = writer
+        self._read = read
         self._compiled = compiled
         self._now = now
         self._begun = False
         self._over = False
 
     async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
-        """Begins and reads."""
-        return await self._run(read_opened, session_id, key, self._now(), label)
+        """Reads, as of the last commit or within what was begun."""
+        reading = partial(read_opened, session_id=session_id, key=key, now=self._now(), label=label)
+        return await (self._run(reading) if self._begun or self._over else self._read(reading))
 
     async def claim(self, execution: ExecutionRow) -> bool:
         """True if the stored execution still has this state and epoch."""
@@ -60,7 +75,15 @@ class SQLiteTransaction:
 
     async def run_script(self, sql: str) -> None:
         """Runs the statements of a script and commits; the transaction is over."""
-        await self._run(self._run_script, sql)
+        await self.finish(lambda connection: [connection.execute(statement) for statement in statements(sql)])
+
+    async def finish(self, write: Callable[[sqlite3.Connection], T]) -> T:
+        """Has `write` do all there is to do, and commits; the transaction is over."""
+        return await self._run(self._finish, write)
+
+    async def touch(self) -> None:
+        """Writes something that means nothing and commits, so that a sick disk shows; the transaction is over."""
+        await self.finish(lambda connection: connection.execute(_SQL["touch"], {"now": self._now()}))
 
     def interrupt(self) -> None:
         """Fails the running statement; nothing once the transaction is over, when the writer is somebody else's."""
@@ -68,9 +91,9 @@ class SQLiteTransaction:
             self._writer.interrupt()
 
     async def end(self) -> None:
-        """Rolls back whatever was not committed."""
-        self._over = True
-        if not self._writer.closed:  # else its connection is, and the transaction with it
+        """Rolls back whatever was begun and not committed."""
+        ended, self._over = self._over, True
+        if self._begun and not ended and not self._writer.closed:  # closed: the transaction went with the connection
             await self._writer.run(_roll_back)
 
     @property
@@ -103,21 +126,20 @@ class SQLiteTransaction:
         return outcome
 
     def _commit(self, connection: sqlite3.Connection, changes: Changes) -> None:
-        self._finish(connection, lambda: write_changes(connection, changes, self._now()))
+        self._finish(connection, lambda writer: write_changes(writer, changes, self._now()))
 
-    def _run_script(self, connection: sqlite3.Connection, sql: str) -> None:
-        self._finish(connection, lambda: [connection.execute(statement) for statement in statements(sql)])
-
-    def _finish(self, connection: sqlite3.Connection, write: Callable[[], object]) -> None:
+    def _finish(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            write()
+            done = write(connection)
             _check_open(connection)
             commit(connection)
+            self._writer.failed = False
         except BaseException:
             _roll_back(connection)  # here and now: nothing half written may be committed by a second try
             raise
         finally:
             self._over = True
+        return done
 
 
 def _check_open(connection: sqlite3.Connection) -> None:

@@ -17,8 +17,9 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Concatenate, ParamSpec, TypeVar
 
+from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.store.base import Interrupted
-from sheetgrpc.store.waiting import away, busy, closed, settled
+from sheetgrpc.store.waiting import away, busy, closed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Worker:
     def __init__(self, name: str, connect: Callable[[], sqlite3.Connection]) -> None:
         """`connect` is called on the thread by `open`."""
         self.waiting = 0  # functions sent and not yet done
+        self.failed = False  # the machine has failed under one; whoever commits after that says that it works again
         self._connect = connect
         self._connection: sqlite3.Connection | None = None
         self.closed = False
@@ -77,7 +79,7 @@ class Worker:
             return
         self.closed = True
         try:
-            await settled(self._put(self._close))
+            await self._put(self._close)
         finally:
             self._calls.put(None)
 
@@ -85,14 +87,22 @@ class Worker:
         if self.closed:
             raise closed()
         self.waiting += 1
+        answer = self._put(function)
         try:
-            return await settled(self._put(function))
+            return await answer
+        except asyncio.CancelledError:
+            answer.exception()  # seen: asyncio would report one that nobody looked at
+            raise
+        except Unavailable as error:
+            self.failed = self.failed or error.reason is not Reason.STORE_BUSY
+            raise
         finally:
             self.waiting -= 1
+            del answer  # as in _answer
 
     def _put(self, function: Callable[[], T]) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
+        future: asyncio.Future[T] = _Answer(loop=loop)
         self._calls.put(partial(_answer, loop, future, function))
         return future
 
@@ -106,6 +116,16 @@ class Worker:
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+
+class _Answer(asyncio.Future[T]):
+    """What a function on the thread answers; it is there when the function has ended and not before.
+
+    A task that waits for it and is cancelled gets its CancelledError then: asyncio puts it off where `cancel` declines.
+    """
+
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002  # asyncio's form
+        return False
 
 
 def _serve(calls: "SimpleQueue[Callable[[], None] | None]") -> None:

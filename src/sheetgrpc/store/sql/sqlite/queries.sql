@@ -24,45 +24,157 @@ INSERT INTO sheetgrpc_meta (name, value) VALUES (:name, :value) ON CONFLICT DO N
 -- A fact about this database.
 SELECT value FROM sheetgrpc_meta WHERE name = :name;
 
+-- name: change_meta
+-- Another value of a fact about this database.
+UPDATE sheetgrpc_meta SET value = :value WHERE name = :name;
+
+-- name: touch
+-- A write that means nothing: whether the disk takes one again after it did not.
+INSERT INTO sheetgrpc_meta (name, value) VALUES ('checked_at', :now)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: count_tables
+-- How many tables of anybody's there are: a restore goes where there is none.
+SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view');
+
 -- name: session
 -- One session by its id.
-SELECT body, symbol_count, symbols FROM sheetgrpc_sessions WHERE id = :id;
+SELECT body, symbol_count, symbols, active_at, oldest_sequence FROM sheetgrpc_sessions WHERE id = :id AND purged = 0;
 
 -- name: session_ids
 -- Ids with a prefix, as an index range; one more than is ever listed, so that the reader knows of more.
-SELECT id FROM sheetgrpc_sessions WHERE id >= :prefix AND id < :beyond ORDER BY id LIMIT 11;
+SELECT id FROM sheetgrpc_sessions WHERE id >= :prefix AND id < :beyond AND purged = 0 ORDER BY id LIMIT 11;
 
 -- name: labelled_session
 -- The session that a label means.
-SELECT s.body, s.symbol_count, s.symbols
+SELECT s.body, s.symbol_count, s.symbols, s.active_at, s.oldest_sequence
 FROM sheetgrpc_labels AS l
 JOIN sheetgrpc_sessions AS s ON s.id = l.session_id
 WHERE l.label = :label;
 
 -- name: sessions
--- A page of sessions, newest first.
-SELECT body, symbol_count, NULL
+-- A page of sessions, newest first. Those below are the same from the index of one filter, the others put to its rows.
+SELECT body, symbol_count, NULL, active_at, oldest_sequence
 FROM sheetgrpc_sessions
-WHERE (created_at, id) < (:created_at, :id)
+WHERE created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND purged = 0
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_role
+-- Those of a role.
+SELECT body, symbol_count, NULL, active_at, oldest_sequence
+FROM sheetgrpc_sessions
+WHERE role = :role AND role <> ''
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND purged = 0
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_client_name
+-- Those that a program made.
+SELECT body, symbol_count, NULL, active_at, oldest_sequence
+FROM sheetgrpc_sessions
+WHERE client_name = :client_name AND client_name <> ''
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND purged = 0
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
     AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
     AND (:role = '' OR role = :role)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_client_target
+-- Those made for a target.
+SELECT body, symbol_count, NULL, active_at, oldest_sequence
+FROM sheetgrpc_sessions
+WHERE client_target = :client_target AND client_target <> ''
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND purged = 0
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:role = '' OR role = :role)
+    AND (:client_name = '' OR client_name = :client_name)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_task
+-- Those of a task.
+SELECT body, symbol_count, NULL, active_at, oldest_sequence
+FROM sheetgrpc_sessions
+WHERE task_id = :task_id AND task_id <> ''
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND purged = 0
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:role = '' OR role = :role)
+    AND (:client_name = '' OR client_name = :client_name)
+    AND (:client_target = '' OR client_target = :client_target)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_parent
+-- Those forked from one session.
+SELECT body, symbol_count, NULL, active_at, oldest_sequence
+FROM sheetgrpc_sessions
+WHERE parent_id = :parent_id AND parent_id <> ''
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND purged = 0
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:role = '' OR role = :role)
+    AND (:client_name = '' OR client_name = :client_name)
+    AND (:client_target = '' OR client_target = :client_target)
+    AND (:task_id = '' OR task_id = :task_id)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_label
+-- The one that has a label, or none.
+SELECT body, symbol_count, NULL, active_at, oldest_sequence
+FROM sheetgrpc_sessions
+WHERE id = (SELECT session_id FROM sheetgrpc_labels WHERE label = :label)
+    AND created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND purged = 0
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:role = '' OR role = :role)
+    AND (:client_name = '' OR client_name = :client_name)
+    AND (:client_target = '' OR client_target = :client_target)
     AND (:task_id = '' OR task_id = :task_id)
     AND (:parent_id = '' OR parent_id = :parent_id)
-    AND (:label = '' OR sheetgrpc_sessions.id = (SELECT session_id FROM sheetgrpc_labels WHERE label = :label))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: add_session
 -- A new session.
-INSERT INTO sheetgrpc_sessions (id, created_at, state, lifecycle, version, role, task_id, parent_id, body)
-VALUES (:id, :created_at, :state, :lifecycle, :version, :role, :task_id, :parent_id, :body);
+INSERT INTO sheetgrpc_sessions (
+    id, created_at, state, lifecycle, version, role, task_id, parent_id, active_at, lease, ended_at, client_name,
+    client_target, body
+)
+VALUES (
+    :id, :created_at, :state, :lifecycle, :version, :role, :task_id, :parent_id, coalesce(:active_at, :created_at),
+    :lease, :ended_at, :client_name, :client_target, :body
+);
 
 -- name: change_session
 -- Compare and set: nothing happens unless the stored version is the one the command read.
+-- An end that is judged by the last sign of life needs that to be as it was read, too.
 UPDATE sheetgrpc_sessions
-SET state = :state, lifecycle = :lifecycle, version = :version, role = :role, task_id = :task_id, body = :body
-WHERE id = :id AND version = :before;
+SET state = :state, lifecycle = :lifecycle, version = :version, role = :role, task_id = :task_id,
+    active_at = coalesce(:active_at, active_at), ended_at = :ended_at, body = :body
+WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at);
 
 -- name: change_symbols
 -- The committed symbols kept beside a session.
@@ -117,10 +229,11 @@ INSERT INTO sheetgrpc_scopes (id, session_id, entity_type, source, keys)
 VALUES (:id, :session_id, :entity_type, :source, :keys);
 
 -- name: sheet
--- A sheet with its source.
+-- A sheet with its source, unless its session is on its way out.
 SELECT id, session_id, digest, source, statement_count, created_at, scope_id, template_statements
 FROM sheetgrpc_sheets
-WHERE id = :id;
+WHERE id = :id
+    AND EXISTS (SELECT 1 FROM sheetgrpc_sessions AS s WHERE s.id = sheetgrpc_sheets.session_id AND s.purged = 0);
 
 -- name: add_sheet
 -- A new sheet.
@@ -135,6 +248,10 @@ SELECT body FROM sheetgrpc_analyses WHERE sheet_id = :sheet_id;
 -- The counts of a sheet's last parse, over those of the one before.
 INSERT INTO sheetgrpc_analyses (sheet_id, body) VALUES (:sheet_id, :body)
 ON CONFLICT (sheet_id) DO UPDATE SET body = excluded.body;
+
+-- name: drop_analysis
+-- The counts of a parse that was undone.
+DELETE FROM sheetgrpc_analyses WHERE sheet_id = :sheet_id;
 
 -- name: diagnostics
 -- A stretch of a sheet's findings.
@@ -234,8 +351,16 @@ SELECT 1 FROM sheetgrpc_executions WHERE id = :id AND state = :state AND epoch =
 
 -- name: add_execution
 -- A new execution; nothing happens if the session has an unfinished one.
-INSERT INTO sheetgrpc_executions (id, session_id, sheet_id, submitted_at, state, epoch, body)
-VALUES (:id, :session_id, :sheet_id, :submitted_at, :state, :epoch, :body)
+-- Its number is beyond those of purged ones too, as long as results of theirs are there.
+INSERT INTO sheetgrpc_executions (number, id, session_id, sheet_id, submitted_at, state, epoch, body)
+VALUES (
+    1 + max(
+        coalesce((SELECT max(number) FROM sheetgrpc_executions), 0),
+        coalesce((SELECT max(execution) FROM sheetgrpc_results), 0),
+        coalesce((SELECT max(execution) FROM sheetgrpc_leavings), 0)
+    ),
+    :id, :session_id, :sheet_id, :submitted_at, :state, :epoch, :body
+)
 ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
 
 -- name: change_execution
@@ -287,9 +412,146 @@ SET session_id = excluded.session_id, execution_id = excluded.execution_id, expi
 WHERE sheetgrpc_replies.expires_at <= :now;
 
 -- name: drop_expired_replies
--- A few at a time, with every reply written: the table stays as large as what is kept, without a sweeper.
+-- A few at a time: with every reply written, and in each sweep.
 DELETE FROM sheetgrpc_replies
-WHERE rowid IN (SELECT rowid FROM sheetgrpc_replies WHERE expires_at <= :now ORDER BY expires_at LIMIT 4);
+WHERE rowid IN (SELECT rowid FROM sheetgrpc_replies WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit);
+
+-- name: due_leases
+-- Sessions whose lease has run out, and that have had it for a whole lease of this server's uninterrupted time.
+SELECT id
+FROM sheetgrpc_sessions
+WHERE lease IS NOT NULL AND ended_at IS NULL AND state <> 'EXECUTING'
+    AND active_at + lease <= :now
+    AND lease <= :now - :since
+ORDER BY active_at + lease
+LIMIT :limit;
+
+-- name: due_retentions
+-- Sessions without a lease that nothing has happened to for too long.
+SELECT id
+FROM sheetgrpc_sessions
+WHERE ended_at IS NULL AND state <> 'EXECUTING' AND active_at <= :before AND lease IS NULL
+ORDER BY active_at
+LIMIT :limit;
+
+-- name: due_tombstones
+-- Sessions that ended long enough ago; not those whose forks are there, which may use their symbols.
+SELECT id
+FROM sheetgrpc_sessions AS s
+WHERE ended_at <= :before AND purged = 0
+    AND NOT EXISTS (SELECT 1 FROM sheetgrpc_sessions AS f WHERE f.parent_id = s.id AND f.parent_id <> '')
+ORDER BY ended_at
+LIMIT :limit;
+
+-- name: long_logs
+-- Sessions with more events than a log should have, a stretch by id.
+SELECT id
+FROM sheetgrpc_sessions
+WHERE ended_at IS NULL AND version - oldest_sequence >= 100
+    AND version - oldest_sequence >= :events
+    AND id > :after
+ORDER BY id
+LIMIT :limit;
+
+-- name: session_bases
+-- Every session that is not on its way out, with what its log begins with if that was trimmed.
+SELECT id, base FROM sheetgrpc_sessions WHERE purged = 0;
+
+-- name: change_body
+-- What a session's log folds to.
+UPDATE sheetgrpc_sessions SET body = :body WHERE id = :id;
+
+-- name: base
+-- What a trimmed log begins with.
+SELECT base FROM sheetgrpc_sessions WHERE id = :id AND base IS NOT NULL;
+
+-- name: touch_session
+-- A sign of life that was no command. One from a clock that has been set back since counts for nothing.
+UPDATE sheetgrpc_sessions
+SET active_at = CASE WHEN active_at > :now THEN :at ELSE max(active_at, :at) END
+WHERE id = :id AND ended_at IS NULL;
+
+-- name: ahead_sessions
+-- Live sessions whose last sign of life is yet to come: the clock was set back.
+SELECT id FROM sheetgrpc_sessions
+WHERE ended_at IS NULL AND state <> 'EXECUTING' AND active_at > :beyond
+LIMIT :limit;
+
+-- name: trim_session
+-- A log without its first events. Compare and set: nothing happens if the session has changed.
+UPDATE sheetgrpc_sessions
+SET base = :base, oldest_sequence = :oldest
+WHERE id = :id AND version = :version AND oldest_sequence < :oldest AND ended_at IS NULL;
+
+-- name: drop_events
+-- The events before one.
+DELETE FROM sheetgrpc_events WHERE session_id = :id AND sequence < :oldest;
+
+-- name: hide_session
+-- The first step of a purge: from here on nothing finds the session.
+UPDATE sheetgrpc_sessions SET purged = 1
+WHERE id = :id AND purged = 0 AND ended_at <= :before
+    AND NOT EXISTS (SELECT 1 FROM sheetgrpc_sessions AS f WHERE f.parent_id = :id AND f.parent_id <> '');
+
+-- name: drop_labels
+-- All labels of a session.
+DELETE FROM sheetgrpc_labels WHERE session_id = :id;
+
+-- name: drop_executions
+-- All executions of a session; what becomes of their results is a matter of `leavings`.
+DELETE FROM sheetgrpc_executions WHERE session_id = :id;
+
+-- name: leaving
+-- An execution that is gone and has left its results.
+SELECT execution FROM sheetgrpc_leavings LIMIT 1;
+
+-- name: drop_results
+-- The next results of an execution that is gone.
+DELETE FROM sheetgrpc_results
+WHERE execution = :execution
+    AND statement_index < :limit + (SELECT min(statement_index) FROM sheetgrpc_results WHERE execution = :execution);
+
+-- name: drop_leaving
+-- An execution of which nothing is left.
+DELETE FROM sheetgrpc_leavings WHERE execution = :execution;
+
+-- name: purged_session
+-- A session that nothing finds any more.
+SELECT id FROM sheetgrpc_sessions WHERE purged = 1 LIMIT 1;
+
+-- name: sheet_of_session
+-- One sheet of a session.
+SELECT id FROM sheetgrpc_sheets WHERE session_id = :id LIMIT 1;
+
+-- name: drop_some_references
+-- The next references of a sheet.
+DELETE FROM sheetgrpc_references
+WHERE sheet_id = :sheet_id
+    AND position < :limit + (SELECT min(position) FROM sheetgrpc_references WHERE sheet_id = :sheet_id);
+
+-- name: drop_some_diagnostics
+-- The next findings of a sheet.
+DELETE FROM sheetgrpc_diagnostics
+WHERE sheet_id = :sheet_id
+    AND position < :limit + (SELECT min(position) FROM sheetgrpc_diagnostics WHERE sheet_id = :sheet_id);
+
+-- name: drop_sheet
+-- A sheet and what is left of its analysis.
+DELETE FROM sheetgrpc_sheets WHERE id = :sheet_id;
+
+-- name: drop_scope
+-- One scope snapshot of a session.
+DELETE FROM sheetgrpc_scopes WHERE id = (SELECT id FROM sheetgrpc_scopes WHERE session_id = :id LIMIT 1);
+
+-- name: drop_some_events
+-- The next events of a session.
+DELETE FROM sheetgrpc_events
+WHERE session_id = :id
+    AND sequence < :limit + (SELECT min(sequence) FROM sheetgrpc_events WHERE session_id = :id);
+
+-- name: drop_session
+-- A session of which nothing else is left.
+DELETE FROM sheetgrpc_sessions WHERE id = :id AND purged = 1;
 
 -- name: table_columns
 -- The columns of a table or view as it is now; empty if there is none.

@@ -1,0 +1,131 @@
+"""What every part of the bench works with: server processes, the calls, the rows of the table, calls timed in turn."""
+
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+import grpc
+
+from sheetgrpc.v1 import execution_service_pb2 as execution_pb
+from sheetgrpc.v1 import execution_service_pb2_grpc as execution_grpc
+from sheetgrpc.v1 import session_service_pb2 as session_pb
+from sheetgrpc.v1 import session_service_pb2_grpc as session_grpc
+from sheetgrpc.v1 import sheet_service_pb2 as sheet_pb
+from sheetgrpc.v1 import sheet_service_pb2_grpc as sheet_grpc
+
+CHANNEL = [("grpc.max_send_message_length", 64 << 20), ("grpc.max_receive_message_length", 64 << 20)]
+
+
+class Process:
+    """A server of `serving.py`, and a way to ask it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+        self.address = address
+        self._process = process
+
+    @classmethod
+    async def start(cls, *arguments: str, module: str = "tests.bench.serving") -> "Process":
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, *arguments,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        address = (await process.stdout.readline()).decode().strip()
+        if not address:
+            raise SystemExit("the server did not start")
+        return cls(process, address)
+
+    def tell(self, command: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(command.encode() + b"\n")
+
+    async def ask(self, command: str) -> str:
+        self.tell(command)
+        assert self._process.stdout is not None
+        return (await self._process.stdout.readline()).decode().strip()
+
+    async def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+
+class Client:
+    """The calls of the bench."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.sessions = session_grpc.SessionServiceStub(channel)
+        self.sheets = sheet_grpc.SheetServiceStub(channel)
+        self.executions = execution_grpc.ExecutionServiceStub(channel)
+
+    async def parse(self, source: str) -> tuple[str, float]:
+        """A READY session of this sheet, and the seconds of import and parse."""
+        created = await self.sessions.CreateSession(session_pb.CreateSessionRequest(name="bench"))
+        name = created.session.id
+        began = time.perf_counter()
+        await self.sheets.ImportSheet(sheet_pb.ImportSheetRequest(session=name, source=source))
+        parsed = await self.sheets.ParseSheet(sheet_pb.ParseSheetRequest(session=name))
+        seconds = time.perf_counter() - began
+        if "ExecuteSheet" not in parsed.session.allowed_actions:
+            raise SystemExit(f"the bench's sheet is not ready: {parsed.sheet.diagnostics[:3]}")
+        return name, seconds
+
+    async def execute(self, session: str) -> float:
+        """Seconds from the call to `finished`."""
+        began = time.perf_counter()
+        last = None
+        async for message in self.executions.ExecuteSheet(
+            execution_pb.ExecuteSheetRequest(session=session, confirm=True)
+        ):
+            last = message
+        seconds = time.perf_counter() - began
+        counts = {count.status: count.count for count in last.finished.status_counts} if last is not None else {}
+        if len(counts) != 1:
+            raise SystemExit(f"an execution of the bench went wrong: {last}")
+        return seconds
+
+
+class Bench:
+    """One run of everything."""
+
+    def __init__(self, quick: bool) -> None:
+        self.rows: list[dict[str, object]] = []
+        self.quick = quick
+        self.mark = 0
+
+    def note(
+        self, name: str, ours: float, unit: str, ratio: float | None, ceiling: float, aim: float, beside: str
+    ) -> None:
+        """One row; `ratio` None: `ours` itself is held against the ceiling."""
+        value = ours if ratio is None else ratio
+        row = {"name": name, "ours": round(ours, 3), "unit": unit, "ratio": ratio and round(ratio, 2)}
+        row |= {"ceiling": ceiling, "aim": aim, "beside": beside, "ok": value <= ceiling}
+        self.rows.append(row)
+        shown = f"{ratio:6.2f}x" if ratio is not None else "       "
+        verdict = "ok" if value <= ceiling else "OVER"
+        print(
+            f"{name:44} {ours:10.2f} {unit:4} {shown}  ceiling {ceiling:<6} aim {aim:<5} {verdict:4}  {beside}",
+            flush=True,
+        )
+
+    def fresh(self) -> str:
+        """A mark that no earlier sheet has: every row is new."""
+        self.mark += 1
+        return f"Run {self.mark:04d}"
+
+
+async def in_turn(
+    ours: Callable[[], Awaitable[object]], bare: Callable[[], Awaitable[object]], calls: int
+) -> tuple[float, float]:
+    """Median seconds of each, in turn by blocks."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for block in range(calls // 50):
+        for which, call in enumerate((ours, bare)):
+            for at in range(50):
+                began = time.perf_counter()
+                await call()
+                if block and at > 2:
+                    times[which].append(time.perf_counter() - began)
+    return statistics.median(times[0]), statistics.median(times[1])

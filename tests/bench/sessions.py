@@ -1,0 +1,152 @@
+"""Rows (h) to (l): commands, repeats, finding and listing among 100,000 sessions, writing beside 1,000 watchers."""
+
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import TypeAlias
+
+import grpc
+from google.protobuf.message import Message
+from tests.bench.filling import fill
+from tests.bench.measuring import CHANNEL, Bench, Client, Process, in_turn
+
+from sheetgrpc.v1 import session_pb2
+from sheetgrpc.v1 import session_service_pb2 as pb
+
+_SESSIONS = 100_000
+_WATCHERS = 1000
+_STALLED = 50
+
+Call: TypeAlias = Callable[[], Awaitable[object]]
+
+
+async def bench_sessions(bench: Bench, folder: Path) -> None:
+    """All of them, on a server of their own."""
+    await fill(folder / "many.db", _SESSIONS)
+    server = await Process.start("ours", f"sqlite:///{folder}/many.db", str(folder / "catalog.yaml"))
+    async with grpc.aio.insecure_channel(server.address, options=CHANNEL) as channel:
+        client = Client(channel)
+        await bench_commands(bench, client, folder)
+        await bench_finding(bench, client)
+        await bench_listing(bench, client)
+        await bench_watched(bench, server, client)
+    await server.stop()
+
+
+async def bench_commands(bench: Bench, client: Client, folder: Path) -> None:
+    """(h), (i)."""
+    numbers = count()
+    session = (await client.sessions.CreateSession(pb.CreateSessionRequest(name="bench"))).session.id
+
+    def request() -> pb.LabelSessionRequest:
+        number = next(numbers)
+        return pb.LabelSessionRequest(session=session, label=f"l{number % 8}", request_id=f"request {number}")
+
+    same = request()
+    answer = await client.sessions.LabelSession(same)
+    for _ in range(8):  # from here on every label moves nothing and the answers are of one size
+        await client.sessions.LabelSession(request())
+    async with bare(answer, str(folder / "rows.db")) as echo:
+        await beside(
+            bench, "(h) LabelSession with a request id", lambda: client.sessions.LabelSession(request()),
+            lambda: echo("Commit", same), "echo + commit of 3 rows", 1.5, 1.3,
+        )  # fmt: skip
+        await beside(
+            bench, "(i) a repeat of LabelSession", lambda: client.sessions.LabelSession(same),
+            lambda: echo("Echo", same), "echo", 1.4, 1.2,
+        )  # fmt: skip
+
+
+async def bench_finding(bench: Bench, client: Client) -> None:
+    """(j)."""
+    numbers = count(step=7919)
+    ask = lambda: pb.GetSessionRequest(session=f"label-{next(numbers) % _SESSIONS}")  # noqa: E731
+    async with bare(await client.sessions.GetSession(ask())) as echo:
+        await beside(
+            bench, "(j) GetSession by label, of 100,000", lambda: client.sessions.GetSession(ask()),
+            lambda: echo("Echo", ask()), "echo", 1.4, 1.2,
+        )  # fmt: skip
+
+
+async def bench_listing(bench: Bench, client: Client) -> None:
+    """(k)."""
+    scoped = [session_pb2.SESSION_STATE_SCOPED]
+    for name, request in (
+        ("a page of 20, of 100,000", pb.ListSessionsRequest(page_size=20)),
+        ("with a state that 1 in 100 has", pb.ListSessionsRequest(page_size=20, states=scoped)),
+    ):
+        answer = await client.sessions.ListSessions(request)
+        assert len(answer.sessions) == 20
+        async with bare(answer) as echo:
+            await beside(
+                bench, f"(k) {name}", lambda request=request: client.sessions.ListSessions(request),
+                lambda request=request: echo("Echo", request), f"echo of {answer.ByteSize()} bytes", 4, 3,
+            )  # fmt: skip
+
+
+async def bench_watched(bench: Bench, server: Process, client: Client) -> None:
+    """(l)."""
+    watched = (await client.sessions.CreateSession(pb.CreateSessionRequest(name="watched"))).session.id
+    quiet = (await client.sessions.CreateSession(pb.CreateSessionRequest(name="quiet"))).session.id
+    calls = 500 if bench.quick else 1000
+    await write(client, quiet, 200)
+    base = await write(client, quiet, calls // 2)
+    module, many = "tests.bench.watching", (str(_WATCHERS), str(_STALLED))
+    watchers = await Process.start(server.address, watched, *many, module=module)
+    await write(client, watched, 200)
+    await server.ask("stall")
+    before, began = int(await watchers.ask("told")), time.perf_counter()
+    mine = await write(client, watched, calls)
+    seconds = time.perf_counter() - began
+    told = int(await watchers.ask("told")) - before
+    stall = float(await server.ask("stall"))
+    await watchers.stop()
+    base += await write(client, quiet, calls // 2)
+    for what, ceiling, of in (("median", 1.5, statistics.median), ("95 in 100", 2.5, late)):
+        ours, alone = of(mine), of(base)
+        bench.note(
+            f"(l) UpdateSession, 1,000 watchers: {what}", ours * 1000, "ms", ours / alone, ceiling, 1.2,
+            f"unwatched {alone * 1000:.2f} ms; {told / seconds:,.0f} messages/s to watchers meanwhile",
+        )  # fmt: skip
+    bench.note("(l) longest stall of the loop", stall, "ms", None, 50, 20, f"in {seconds:.1f} s")
+
+
+async def write(client: Client, session: str, calls: int) -> list[float]:
+    """Seconds of each of so many UpdateSession, one after the other."""
+    times = []
+    for number in range(calls):
+        began = time.perf_counter()
+        await client.sessions.UpdateSession(pb.UpdateSessionRequest(session=session, name=f"n{number}"))
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def late(times: list[float]) -> float:
+    """What 95 of 100 stay below."""
+    return statistics.quantiles(times, n=20)[-1]
+
+
+@asynccontextmanager
+async def bare(answer: Message, file: str = "") -> AsyncIterator[Callable[[str, Message], Awaitable[object]]]:
+    """Calls of a bare server that answers as many bytes."""
+    server = await Process.start("bare", str(answer.ByteSize()), *([file] if file else []))
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        stubs = {
+            name: channel.unary_unary(
+                f"/bench.Bare/{name}",
+                request_serializer=lambda request: request.SerializeToString(),
+                response_deserializer=type(answer).FromString,
+            )
+            for name in ("Echo", "Commit")
+        }
+        yield lambda name, request: stubs[name](request)
+    await server.stop()
+
+
+async def beside(bench: Bench, name: str, ours: Call, base: Call, what: str, ceiling: float, aim: float) -> None:
+    """One row of calls in turn, by their medians."""
+    mine, plain = await in_turn(ours, base, 300 if bench.quick else 600)
+    bench.note(name, mine * 1000, "ms", mine / plain, ceiling, aim, f"{what} {plain * 1000:.2f} ms, medians")

@@ -29,8 +29,8 @@ async def write_changes(connection: "Connection", changes: Changes, now: int) ->
     """Everything but the COMMIT. Raises Conflict, AlreadyExists(LABEL_TAKEN)."""
     session = changes.session
     if changes.loser is not None:  # first: a label has one session at a time
-        await _write_state(connection, changes.loser.session, changes.loser.events, created=False)
-    await _write_state(connection, session, changes.events, created=changes.created)
+        await _write_state(connection, Changes(session=changes.loser.session, events=changes.loser.events))
+    await _write_state(connection, changes)
     await _write_layers(connection, changes)
     if changes.symbols is not None:
         kept = _encode(changes.symbols.first)
@@ -41,25 +41,28 @@ async def write_changes(connection: "Connection", changes: Changes, now: int) ->
         await _write_reply(connection, changes.reply, now)
 
 
-async def _write_state(
-    connection: "Connection", session: Session, events: Sequence[log.Event], *, created: bool
-) -> None:
+async def _write_state(connection: "Connection", changes: Changes) -> None:
     """The session's row, its labels, and the events that led there."""
-    bodies = [log.encode(event) for event in events]
-    types = [log.event_type(event) for event in events]
+    session = changes.session
+    bodies = [log.encode(event) for event in changes.events]
+    types = [log.event_type(event) for event in changes.events]
     kept = [session.state, session.lifecycle, session.version]
     kept += [storable(session.role), storable(session.task_id)]
     had: set[str] = set()
-    if created:
+    if changes.created:
         row = [session.id, session.created_at, *kept, storable(session.parent_id), _encode(session), types, bodies]
-        await connection.execute(_SQL["add_session"], *row)
+        client = storable(session.client.name), storable(session.client.target)
+        times = changes.active_at, session.lease, session.ended_at
+        await connection.execute(_SQL["add_session"], *row, *times, *client)
     else:
-        found = await connection.fetch(_SQL["change_session"], session.id, *kept, _encode(session), types, bodies)
+        times = changes.active_at, session.ended_at, changes.seen_active_at
+        row = [session.id, *kept, _encode(session), types, bodies]
+        found = await connection.fetch(_SQL["change_session"], *row, *times)
         labels = {label for (label,) in found}
         if None not in labels:
             raise _conflict(f'session "{session.id}" was changed by another command; read it again')
         had = labels - {None}
-    await _write_labels(connection, session, had, created=created)
+    await _write_labels(connection, session, had, created=changes.created)
 
 
 async def _write_labels(connection: "Connection", session: Session, had: set[str], *, created: bool) -> None:
@@ -70,7 +73,7 @@ async def _write_labels(connection: "Connection", session: Session, had: set[str
         if kept in had:
             continue
         done = await connection.execute(_SQL["add_label" if created else "move_label"], kept, session.id)
-        if not _count(done):
+        if not row_count(done):
             raise AlreadyExists(
                 Reason.LABEL_TAKEN,
                 f'another session has the label "{label}"; choose another label',
@@ -86,6 +89,8 @@ async def _write_layers(connection: "Connection", changes: Changes) -> None:
     sheet = changes.sheet
     if sheet is not None:
         await connection.execute(_SQL["add_sheet"], *msgspec.structs.astuple(sheet))
+    if changes.unparsed:
+        await connection.execute(_SQL["drop_analysis"], changes.unparsed)
     if changes.analysis is not None:
         await _write_analysis(connection, changes, changes.analysis.sheet_id)
     if changes.resolved:
@@ -129,11 +134,11 @@ async def _write_execution(connection: "Connection", execution: ExecutionRow) ->
             execution.epoch,
             body,
         )
-        if not _count(done):
+        if not row_count(done):
             raise _conflict(f'session "{execution.session_id}" has an execution that has not ended; wait for it')
         return
     done = await connection.execute(_SQL["change_execution"], execution.id, execution.state, execution.epoch, body)
-    if not _count(done):
+    if not row_count(done):
         raise _conflict(f'execution "{execution.id}" has ended already, or another server has taken it over')
 
 
@@ -148,7 +153,7 @@ async def _write_reply(connection: "Connection", reply: StoredReply, now: int) -
         reply.reply,
         now,
     )
-    if not _count(done):
+    if not row_count(done):
         raise _conflict(f'request id "{reply.key.request_id}" was used meanwhile; send the request again')
 
 
@@ -160,7 +165,7 @@ def _parts(rows: Sequence[T]) -> Iterable[tuple[int, list[T]]]:
         first += len(part)
 
 
-def _count(status: str) -> int:
+def row_count(status: str) -> int:
     """How many rows a statement wrote, by what the server says of it: "INSERT 0 1", "UPDATE 1"."""
     return int(status.rpartition(" ")[2])
 

@@ -42,6 +42,16 @@ _BEYOND_IDS = "~"  # sorts after every character of an id
 _CANDIDATES = 10
 _SHOWN = 80  # characters of a caller's text in a message
 _END_OF_TIME = (2**63 - 1, "")
+_BEGINNING_OF_TIME = -(2**63)
+# A list is read by the query of the first of these that is asked for: the one that leaves the fewest, as a rule.
+_NARROWED = {
+    "label": "sessions_by_label",
+    "parent_id": "sessions_by_parent",
+    "task_id": "sessions_by_task",
+    "client_target": "sessions_by_client_target",
+    "client_name": "sessions_by_client_name",
+    "role": "sessions_by_role",
+}
 _UNFINISHED = frozenset(state for state in ExecutionState if not state.terminal)
 
 _session = msgspec.json.Decoder(Session)
@@ -78,9 +88,14 @@ async def read_sessions(
     connection: "Connection", wanted: SessionFilter, limit: int, before: tuple[int, str] | None
 ) -> list[SessionRow]:
     """A page of sessions, without their symbols."""
+    created_at, session_id = before or _END_OF_TIME
+    if wanted.created_before is not None and wanted.created_before <= created_at:
+        created_at, session_id = wanted.created_before, ""  # no id sorts before it: only what is older is left
+    name = next((query for field, query in _NARROWED.items() if getattr(wanted, field)), "sessions")
     rows = await connection.fetch(
-        _SQL["sessions"],
-        *(before or _END_OF_TIME),
+        _SQL[name],
+        created_at,
+        session_id,
         wanted.states,
         wanted.lifecycles,
         storable(wanted.role),
@@ -88,6 +103,9 @@ async def read_sessions(
         storable(wanted.parent_id),
         storable(wanted.label),
         limit,
+        _BEGINNING_OF_TIME if wanted.created_after is None else wanted.created_after,
+        storable(wanted.client_name),
+        storable(wanted.client_target),
     )
     return [session_row(*row) for row in rows]
 
@@ -98,6 +116,12 @@ async def read_events(
     """A stretch of a session's log."""
     rows = await connection.fetch(_SQL["events"], session_id, after, limit, types)
     return [EventRow(sequence, log.decode(body)) for sequence, body in rows]
+
+
+async def read_base(connection: "Connection", session_id: str) -> Session | None:
+    """What a trimmed log begins with; None for a whole one."""
+    body = await connection.fetchval(_SQL["base"], session_id)
+    return _session.decode(body) if body is not None else None
 
 
 async def read_scope(connection: "Connection", scope_id: str) -> ScopeRow:
@@ -196,9 +220,21 @@ async def read_results(
     return [_result_row(row) for row in rows]
 
 
-def session_row(body: bytes, count: int, symbols: bytes | None) -> SessionRow:
+async def read_incarnation(connection: "Connection") -> str | None:
+    """The database's name; None where it is not there, or takes no writes."""
+    found = await connection.fetchval(_SQL["health"])
+    return str(found) if found is not None else None
+
+
+async def read_ids(connection: "Connection", query: str, *values: object) -> list[str]:
+    """The first column of a query."""
+    return [str(row[0]) for row in await connection.fetch(_SQL[query], *values)]
+
+
+def session_row(body: bytes, count: int, symbols: bytes | None, active_at: int, oldest: int) -> SessionRow:
     """A session as its columns have it."""
-    return SessionRow(_session.decode(body), count, _symbols.decode(symbols) if symbols is not None else ())
+    first = _symbols.decode(symbols) if symbols is not None else ()
+    return SessionRow(_session.decode(body), count, first, active_at, oldest)
 
 
 async def lock_sessions(connection: "Connection", ids: Sequence[str]) -> Mapping[str, SessionRow]:

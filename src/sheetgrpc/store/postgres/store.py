@@ -14,7 +14,8 @@ from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.clock import wall_clock
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.model import Key
-from sheetgrpc.store.base import About
+from sheetgrpc.session.model import Session
+from sheetgrpc.store.base import About, Interrupted
 from sheetgrpc.store.postgres import lookups, reads
 from sheetgrpc.store.postgres.connection import Pool
 from sheetgrpc.store.postgres.migrations import check_version, migrate
@@ -22,6 +23,7 @@ from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict,
 from sheetgrpc.store.postgres.statements import Compiled, Live
 from sheetgrpc.store.postgres.tables import LiveColumn, describe_tables, read_columns
 from sheetgrpc.store.postgres.transaction import PostgresTransaction
+from sheetgrpc.store.postgres.upkeep import PostgresUpkeep
 from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.store.records import (
     AnalysisRow,
@@ -39,7 +41,7 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
-from sheetgrpc.store.waiting import closed, settled
+from sheetgrpc.store.waiting import away, closed, settled
 
 if TYPE_CHECKING:
     from sheetgrpc.store.postgres.connection import Connection
@@ -54,6 +56,7 @@ class PostgresStore:
     """`store.base.Store` on PostgreSQL; made by `open_postgres`."""
 
     about: About
+    upkeep: PostgresUpkeep
 
     def __init__(self, writers: Pool, readers: Pool, now: Callable[[], int]) -> None:
         self._writers = writers
@@ -63,6 +66,7 @@ class PostgresStore:
         self._columns: dict[str, dict[str, LiveColumn]] = {}
         self._open: dict[PostgresTransaction, Connection] = {}
         self._closed = False
+        self.upkeep = PostgresUpkeep(self.begin, self._read_ids)
 
     async def start(self) -> None:
         """Connects and brings the schema up to date. Raises StoreRefused, Unavailable."""
@@ -102,6 +106,10 @@ class PostgresStore:
     async def events(self, session_id: str, after: int, limit: int, types: Sequence[str] = ()) -> list[EventRow]:
         """A stretch of the log."""
         return await self._read(reads.read_events, session_id, after, limit, types)
+
+    async def base(self, session_id: str) -> Session | None:
+        """What a trimmed log begins with."""
+        return await self._read(reads.read_base, session_id)
 
     async def scope(self, scope_id: str) -> ScopeRow:
         """A scope snapshot."""
@@ -179,6 +187,15 @@ class PostgresStore:
         """The live shape of tables."""
         return await self._read(describe_tables, list(tables))
 
+    async def check(self) -> None:
+        """Reads; and finds out whether another database has taken the place of this one, or one that only reads."""
+        try:
+            found = await self._read(reads.read_incarnation)
+        except (*DATABASE_ERRORS, Interrupted) as error:
+            raise away() from error
+        if found != self.about.incarnation:
+            raise away()
+
     async def prepare(self, catalog: Catalog) -> None:
         """The catalog whose verbs runs will write."""
         names = {entity.table for entity in catalog.entities.values()}
@@ -208,6 +225,9 @@ class PostgresStore:
         connection = self._open.pop(transaction, None)
         if connection is not None:
             await settled(asyncio.ensure_future(self._writers.give(connection)))
+
+    async def _read_ids(self, query: str, *values: object) -> list[str]:
+        return await self._read(reads.read_ids, query, *values)
 
     async def _look_up(
         self,

@@ -78,10 +78,7 @@ class PostgresTransaction:
 
     async def commit(self, changes: Changes) -> None:
         """Writes the changes and commits; the transaction is over."""
-        try:
-            await self._run(lambda connection: self._finish(connection, changes), again=self._lock_again)
-        finally:
-            self._over = True
+        await self.finish(lambda connection: write_changes(connection, changes, self._now()))
 
     async def run_script(self, sql: str) -> None:
         """Runs the statements of a script and commits; the transaction is over. One such at a time."""
@@ -89,10 +86,13 @@ class PostgresTransaction:
         async def run(connection: "Connection") -> None:
             await connection.execute(_SQL["lock_migrations"])
             await connection.execute(sql)
-            await self._commit(connection)
 
+        await self.finish(run)
+
+    async def finish(self, work: "Callable[[Connection], Awaitable[T]]") -> T:
+        """Has `work` do all there is to do, and commits; the transaction is over."""
         try:
-            await self._run(run)
+            return await self._run(lambda connection: self._finish(connection, work), again=self._lock_again)
         finally:
             self._over = True
 
@@ -189,13 +189,14 @@ class PostgresTransaction:
         session_id, label = self._locked
         await _lock(connection, session_id, label)
 
-    async def _finish(self, connection: "Connection", changes: Changes) -> None:
+    async def _finish(self, connection: "Connection", work: "Callable[[Connection], Awaitable[T]]") -> T:
         try:
-            await write_changes(connection, changes, self._now())
+            done = await work(connection)
             await self._commit(connection)
         except BaseException:
             await self._roll_back()  # here and now: nothing half written may be committed by a second try
             raise
+        return done
 
     async def _commit(self, connection: "Connection") -> None:
         self._committing = True

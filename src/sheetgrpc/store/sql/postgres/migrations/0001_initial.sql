@@ -1,4 +1,4 @@
--- Sessions with their event log, sheets with their analysis, executions with their results, stored replies.
+-- Sessions with their event log and how long they live, sheets with their analysis, executions with their results, stored replies.
 -- Times are microseconds since 1970 UTC. A body is the JSON of the record; the columns beside it are what is searched.
 -- Texts compare byte by byte (COLLATE "C"), as Python does, and hold no NUL: see store/postgres/texts.py. Keys of rows
 -- are kept as JSON texts: an integer key and a text key that looks like it stay two things.
@@ -20,6 +20,21 @@ CREATE TABLE sheetgrpc.sessions (
     parent_id text COLLATE "C" NOT NULL,
     symbol_count bigint NOT NULL DEFAULT 0,
     symbols bytea,
+    -- when something last happened to the session: an accepted command, a renewal, a watch that was open, a run's end
+    active_at bigint NOT NULL,
+    -- for how long it lives without a sign of life, in microseconds; NULL: as long as the server keeps sessions
+    lease bigint,
+    -- when it ended; NULL while it is alive; says how long a tombstone is still to be kept
+    ended_at bigint,
+    -- what its caller said of itself, for lists that ask for it; '' for nothing
+    client_name text COLLATE "C" NOT NULL,
+    client_target text COLLATE "C" NOT NULL,
+    -- the first event that is kept; those before were trimmed
+    oldest_sequence bigint NOT NULL DEFAULT 1,
+    -- the session as it was after the last event that was trimmed: this and the events kept fold to the body
+    base bytea,
+    -- true: the session is on its way out; nothing finds it any more, and what it leaves is deleted piece by piece
+    purged boolean NOT NULL DEFAULT false,
     body bytea NOT NULL,
     -- prevents ids that a look-up in upper case or by prefix would miss
     CHECK (length(id) = 26 AND id = upper(id)),
@@ -29,11 +44,44 @@ CREATE TABLE sheetgrpc.sessions (
     CHECK (state IN ('EMPTY', 'SCOPED', 'TEMPLATED', 'GENERATED', 'PARSED', 'RESOLVING', 'READY', 'EXECUTING', 'EXECUTED')),
     CHECK (lifecycle IN ('PENDING', 'ACTIVE', 'COMPLETED', 'FAILED', 'EXPIRED')),
     -- prevents a session that ends while its sheet runs
-    CHECK (state <> 'EXECUTING' OR lifecycle = 'ACTIVE')
+    CHECK (state <> 'EXECUTING' OR lifecycle = 'ACTIVE'),
+    -- prevents a session of which no event is kept
+    CHECK (oldest_sequence BETWEEN 1 AND version),
+    -- prevents a trimmed log that nothing can be folded from
+    CHECK ((base IS NULL) = (oldest_sequence = 1)),
+    -- prevents a session from going that has not ended
+    CHECK (NOT purged OR lifecycle IN ('COMPLETED', 'FAILED', 'EXPIRED'))
 );
 
 -- lists, newest first
 CREATE INDEX sessions_by_age ON sheetgrpc.sessions (created_at, id);
+
+-- An index for every filter of a list that names something: a page of the few sessions that match is read from the
+-- index, however many there are that do not. Partial, because most sessions leave most of these empty: they pay nothing.
+CREATE INDEX sessions_by_client_name ON sheetgrpc.sessions (client_name, created_at, id) WHERE client_name <> '';
+CREATE INDEX sessions_by_client_target ON sheetgrpc.sessions (client_target, created_at, id) WHERE client_target <> '';
+CREATE INDEX sessions_by_role ON sheetgrpc.sessions (role, created_at, id) WHERE role <> '';
+CREATE INDEX sessions_by_task ON sheetgrpc.sessions (task_id, created_at, id) WHERE task_id <> '';
+CREATE INDEX sessions_by_parent ON sheetgrpc.sessions (parent_id, created_at, id) WHERE parent_id <> '';
+
+-- The next leases to run out, soonest first; lease beside it for the grace after a start. A session that executes does
+-- not expire, so it is not in here.
+CREATE INDEX sessions_by_lease ON sheetgrpc.sessions ((active_at + lease), lease)
+WHERE lease IS NOT NULL AND ended_at IS NULL AND state <> 'EXECUTING';
+
+-- The live sessions that nothing has happened to for longest; lease beside it, as only those without one end by it.
+CREATE INDEX sessions_by_activity ON sheetgrpc.sessions (active_at, lease)
+WHERE ended_at IS NULL AND state <> 'EXECUTING';
+
+-- The tombstones, oldest end first.
+CREATE INDEX sessions_by_end ON sheetgrpc.sessions (ended_at) WHERE ended_at IS NOT NULL AND NOT purged;
+
+-- What was left behind by a purge that is under way, or was when the server stopped.
+CREATE INDEX sessions_purged ON sheetgrpc.sessions (id) WHERE purged;
+
+-- Logs long enough to be trimmed; a hundred events are below every setting, so most sessions are never in here.
+CREATE INDEX sessions_with_long_logs ON sheetgrpc.sessions (id)
+WHERE ended_at IS NULL AND version - oldest_sequence >= 100;
 
 -- PRIMARY KEY: prevents one label from meaning two sessions.
 CREATE TABLE sheetgrpc.labels (
@@ -172,15 +220,21 @@ CREATE TABLE sheetgrpc.results (
 
 CREATE INDEX results_by_symbol ON sheetgrpc.results (execution_id, symbol) WHERE symbol IS NOT NULL;
 
-CREATE FUNCTION sheetgrpc.take_results() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Results whose execution is gone. There may be 200,000 of one execution: too many for the transaction that takes it.
+CREATE TABLE sheetgrpc.leavings (
+    execution_id text COLLATE "C" PRIMARY KEY
+);
+
+-- the end of an execution's results, as no foreign key sees to it: later, in pieces
+CREATE FUNCTION sheetgrpc.leave_results() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM sheetgrpc.results WHERE execution_id = OLD.id;
+    INSERT INTO sheetgrpc.leavings (execution_id) VALUES (OLD.id);
     RETURN NULL;
 END;
 $$;
 
-CREATE TRIGGER executions_take_results AFTER DELETE ON sheetgrpc.executions
-FOR EACH ROW EXECUTE FUNCTION sheetgrpc.take_results();
+CREATE TRIGGER executions_leave_results AFTER DELETE ON sheetgrpc.executions
+FOR EACH ROW EXECUTE FUNCTION sheetgrpc.leave_results();
 
 -- The unique key prevents one request id from taking effect twice.
 CREATE TABLE sheetgrpc.replies (

@@ -70,20 +70,25 @@ JOIN sheetgrpc.sessions AS s ON s.id = l.session_id
 WHERE l.label = $1;
 
 -- name: sessions
--- A page of sessions, newest first. Those below are the same from the index of one filter.
+-- A page of sessions, newest first. Those below are the same from the index of one filter. CASE keeps the other filters
+-- out of PostgreSQL's guess at how many rows there are: for a few it would sort them all, and there may be many.
 SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
 FROM sheetgrpc.sessions
 WHERE created_at >= $10
     AND (created_at, id) < ($1, $2)
-    AND NOT purged
-    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-    AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
-    AND ($5::text = '' OR role = $5)
-    AND ($6::text = '' OR task_id = $6)
-    AND ($7::text = '' OR parent_id = $7)
-    AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
-    AND ($11::text = '' OR client_name = $11)
-    AND ($12::text = '' OR client_target = $12)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
 ORDER BY created_at DESC, id DESC
 LIMIT $9;
 
@@ -94,15 +99,18 @@ FROM sheetgrpc.sessions
 WHERE role = $5 AND role <> ''
     AND created_at >= $10
     AND (created_at, id) < ($1, $2)
-    AND NOT purged
-    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-    AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
-    AND ($5::text = '' OR role = $5)
-    AND ($6::text = '' OR task_id = $6)
-    AND ($7::text = '' OR parent_id = $7)
-    AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
-    AND ($11::text = '' OR client_name = $11)
-    AND ($12::text = '' OR client_target = $12)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
 ORDER BY created_at DESC, id DESC
 LIMIT $9;
 
@@ -113,15 +121,18 @@ FROM sheetgrpc.sessions
 WHERE client_name = $11 AND client_name <> ''
     AND created_at >= $10
     AND (created_at, id) < ($1, $2)
-    AND NOT purged
-    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-    AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
-    AND ($5::text = '' OR role = $5)
-    AND ($6::text = '' OR task_id = $6)
-    AND ($7::text = '' OR parent_id = $7)
-    AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
-    AND ($11::text = '' OR client_name = $11)
-    AND ($12::text = '' OR client_target = $12)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
 ORDER BY created_at DESC, id DESC
 LIMIT $9;
 
@@ -132,15 +143,18 @@ FROM sheetgrpc.sessions
 WHERE client_target = $12 AND client_target <> ''
     AND created_at >= $10
     AND (created_at, id) < ($1, $2)
-    AND NOT purged
-    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-    AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
-    AND ($5::text = '' OR role = $5)
-    AND ($6::text = '' OR task_id = $6)
-    AND ($7::text = '' OR parent_id = $7)
-    AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
-    AND ($11::text = '' OR client_name = $11)
-    AND ($12::text = '' OR client_target = $12)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
 ORDER BY created_at DESC, id DESC
 LIMIT $9;
 
@@ -151,15 +165,18 @@ FROM sheetgrpc.sessions
 WHERE task_id = $6 AND task_id <> ''
     AND created_at >= $10
     AND (created_at, id) < ($1, $2)
-    AND NOT purged
-    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-    AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
-    AND ($5::text = '' OR role = $5)
-    AND ($6::text = '' OR task_id = $6)
-    AND ($7::text = '' OR parent_id = $7)
-    AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
-    AND ($11::text = '' OR client_name = $11)
-    AND ($12::text = '' OR client_target = $12)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
 ORDER BY created_at DESC, id DESC
 LIMIT $9;
 
@@ -170,15 +187,18 @@ FROM sheetgrpc.sessions
 WHERE parent_id = $7 AND parent_id <> ''
     AND created_at >= $10
     AND (created_at, id) < ($1, $2)
-    AND NOT purged
-    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-    AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
-    AND ($5::text = '' OR role = $5)
-    AND ($6::text = '' OR task_id = $6)
-    AND ($7::text = '' OR parent_id = $7)
-    AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
-    AND ($11::text = '' OR client_name = $11)
-    AND ($12::text = '' OR client_target = $12)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
 ORDER BY created_at DESC, id DESC
 LIMIT $9;
 
@@ -189,15 +209,18 @@ FROM sheetgrpc.sessions
 WHERE id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8)
     AND created_at >= $10
     AND (created_at, id) < ($1, $2)
-    AND NOT purged
-    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-    AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
-    AND ($5::text = '' OR role = $5)
-    AND ($6::text = '' OR task_id = $6)
-    AND ($7::text = '' OR parent_id = $7)
-    AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
-    AND ($11::text = '' OR client_name = $11)
-    AND ($12::text = '' OR client_target = $12)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            THEN true
+        ELSE false
+    END
 ORDER BY created_at DESC, id DESC
 LIMIT $9;
 

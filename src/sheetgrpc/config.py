@@ -160,8 +160,8 @@ class Settings:
     pool_size: int = _setting(
         10, _count, "most connections to PostgreSQL for commands and runs; reads may have as many again"
     )
-    statement_timeout: float = _setting(
-        600.0, _some_seconds, "how long PostgreSQL may take for one statement before it is stopped", text="10m"
+    query_timeout: float = _setting(
+        600.0, _some_seconds, "how long PostgreSQL may take for one query before it is stopped", text="10m"
     )
     request_id_ttl: float = _setting(
         86400.0, _some_seconds, "how long a request id is remembered", text="24h", fallback="IDEMPOTENCY_TTL_SECONDS"

@@ -64,7 +64,7 @@ async def _open_store(settings: Settings, draws: Draws) -> Store:
             writer_timeout=settings.writer_timeout,
             busy_timeout=settings.busy_timeout,
             pool_size=settings.pool_size,
-            statement_timeout=settings.statement_timeout,
+            query_timeout=settings.query_timeout,
             now=draws.now,
         )
 

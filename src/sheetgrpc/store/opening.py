@@ -23,21 +23,21 @@ async def open_store(
     writer_timeout: float = 5.0,
     busy_timeout: float = 5.0,
     pool_size: int = 10,
-    statement_timeout: float = 600.0,
+    query_timeout: float = 600.0,
     now: Callable[[], int] = wall_clock,
 ) -> Store:
     """The store at a URL: `sqlite:///PATH`, or `postgresql://...` as libpq has them.
 
     An absolute path has four slashes, `sqlite:///:memory:` goes when it is closed.
     Times are seconds: `writer_timeout` is how long a command waits for the writer, or for what another one holds,
-    `busy_timeout` how long for other programs that write to a SQLite file, `statement_timeout` how long one statement
+    `busy_timeout` how long for other programs that write to a SQLite file, `query_timeout` how long one query
     may take in PostgreSQL. `pool_size` is how many connections to PostgreSQL transactions may have, and reads as many
     again; `now` the clock that request ids expire by. Raises StoreRefused with what to do, and Unavailable where the
     database does not answer.
     """
     if url.startswith(_POSTGRES):
         return await open_postgres(
-            url, writer_timeout=writer_timeout, pool_size=pool_size, statement_timeout=statement_timeout, now=now
+            url, writer_timeout=writer_timeout, pool_size=pool_size, query_timeout=query_timeout, now=now
         )
     return await open_sqlite(_path(url), writer_timeout=writer_timeout, busy_timeout=busy_timeout, now=now)
 

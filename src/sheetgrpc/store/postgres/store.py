@@ -270,19 +270,19 @@ async def open_postgres(
     *,
     writer_timeout: float,
     pool_size: int = 10,
-    statement_timeout: float = 600.0,
+    query_timeout: float = 600.0,
     now: Callable[[], int] = wall_clock,
 ) -> PostgresStore:
     """The store at a URL as libpq has them.
 
     `writer_timeout` (seconds) is how long a connection, or a row that another command holds, is waited for;
-    `statement_timeout` how long one statement may take; `pool_size` how many connections transactions may have, and
+    `query_timeout` how long one query may take; `pool_size` how many connections transactions may have, and
     reads as many again.
     """
     common = {
         "default_transaction_isolation": "read committed",
         "lock_timeout": _milliseconds(writer_timeout),
-        "statement_timeout": _milliseconds(statement_timeout),
+        "statement_timeout": _milliseconds(query_timeout),
         "TimeZone": "UTC",
         "DateStyle": "ISO, YMD",
     }

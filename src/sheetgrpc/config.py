@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 T = TypeVar("T")
 MIB = 1024 * 1024
@@ -20,6 +21,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE = re.compile(r"(\d+)(KiB|MiB|GiB)?")
 _SIZE_UNITS = {"KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
+_SECRETS = re.compile(r"([?&](?:password|sslpassword)=)[^&]*")
 _SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(\d{1,5})")
 
@@ -64,8 +66,8 @@ def _listen(text: str) -> str:
 
 
 def _database(text: str) -> str:
-    if not re.fullmatch(r"sqlite:///.+", text):
-        raise ValueError("must be sqlite:///PATH; an absolute path has four slashes")
+    if not re.fullmatch(r"sqlite:///.+|postgres(ql)?://.+", text):
+        raise ValueError("must be sqlite:///PATH (an absolute path has four slashes) or postgresql://HOST/NAME")
     return text
 
 
@@ -133,7 +135,7 @@ class Settings:
     database: str = _setting(
         "sqlite:///sheetgrpc.db",
         _database,
-        "the database, which holds the user's tables and the server's own: sqlite:///PATH",
+        "the database, which holds the user's tables and the server's own: sqlite:///PATH or postgresql://...",
         fallback="DATABASE_URL",
     )
     no_persist: bool = _setting(
@@ -147,10 +149,19 @@ class Settings:
     )
     catalog: str = _setting("onboarding", _words, "path of the catalog, or the name of a bundled one")
     writer_timeout: float = _setting(
-        5.0, _some_seconds, "how long a command waits for the one writer before it is refused as STORE_BUSY", text="5s"
+        5.0,
+        _some_seconds,
+        "how long a command waits for the writer, or for what another holds, before it is refused as STORE_BUSY",
+        text="5s",
     )
     busy_timeout: float = _setting(
         5.0, _seconds, "how long the writer waits for other programs that write to the SQLite file", text="5s"
+    )
+    pool_size: int = _setting(
+        10, _count, "most connections to PostgreSQL for commands and runs; reads may have as many again"
+    )
+    query_timeout: float = _setting(
+        600.0, _some_seconds, "how long PostgreSQL may take for one query before it is stopped", text="10m"
     )
     request_id_ttl: float = _setting(
         86400.0, _some_seconds, "how long a request id is remembered", text="24h", fallback="IDEMPOTENCY_TTL_SECONDS"
@@ -242,10 +253,23 @@ class Settings:
                 try:
                     values[setting.name] = setting.read(text)
                 except ValueError as error:
-                    problems.append(f'{origin} is "{text}", but {error}')
+                    problems.append(f'{origin} is "{redact(text)}", but {error}')
         if problems:
             raise StartError("\n".join(problems))
         return cls(**values)  # type: ignore[arg-type]  # each was made by the reader of its own field
+
+
+def redact(url: str) -> str:
+    """A database URL as it may be shown: without its password."""
+    if "@" not in url and "password=" not in url:
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition(":")[0] + "://..."
+    user, at, host = parts.netloc.rpartition("@")
+    netloc = f"{user.partition(':')[0]}{':***' if ':' in user else ''}{at}{host}"
+    return _SECRETS.sub(r"\1***", urlunsplit(parts._replace(netloc=netloc)))
 
 
 def _given(setting: Setting, environ: Mapping[str, str], override: str | float | bool | None) -> tuple[str, str] | None:

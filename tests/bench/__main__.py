@@ -16,6 +16,7 @@ from pathlib import Path
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # before grpc: streams cut at the end are no news
 
 import grpc
+from tests.bench import postgres
 from tests.bench.cancels import time_cancels
 from tests.bench.measuring import CHANNEL, Bench, Client, Process, in_turn
 from tests.bench.sessions import bench_sessions
@@ -28,14 +29,8 @@ from sheetgrpc.v1 import sheet_service_pb2 as sheet_pb
 
 async def size(bench: Bench, client: Client, baseline: Baseline, count: int, rounds: int) -> dict[str, float]:
     """Medians in seconds of parse, execute, whole and the baseline, in turn; ratios are medians of the rounds' own."""
-    found: dict[str, list[float]] = {
-        "parse": [],
-        "execute": [],
-        "whole": [],
-        "base": [],
-        "execute/base": [],
-        "whole/base": [],
-    }
+    names = ("parse", "execute", "whole", "base", "execute/base", "whole/base")
+    found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         mark = bench.fresh()
         base = baseline.run(count, mark)
@@ -233,6 +228,18 @@ async def bench_cancels(bench: Bench, client: Client) -> None:
     bench.note("(m) cancel of a run of 10,000: p99 to its end", p99, "ms", None, 200, 100, told)
 
 
+async def bench_postgres(bench: Bench, folder: Path) -> None:
+    """(p): the sheet of (a), on PostgreSQL."""
+    async with AsyncExitStack() as opened:
+
+        async def serve(url: str) -> Client:
+            ours = await Process.start("ours", url, str(folder / "catalog.yaml"))
+            opened.push_async_callback(ours.stop)
+            return Client(await opened.enter_async_context(grpc.aio.insecure_channel(ours.address, options=CHANNEL)))
+
+        await postgres.measure(bench, serve)
+
+
 async def run(quick: bool, only: str) -> Bench:
     """Everything, in a temporary folder."""
     bench = Bench(quick)
@@ -254,6 +261,7 @@ async def run(quick: bool, only: str) -> Bench:
                 "e": lambda: bench_watchers(bench, ours, client),
                 "hijkl": lambda: bench_sessions(bench, folder),
                 "m": lambda: bench_cancels(bench, client),
+                "p": lambda: bench_postgres(bench, folder),
             }
             for letters, work in parts.items():
                 if not only or set(letters) & set(only):

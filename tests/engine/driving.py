@@ -1,11 +1,13 @@
 """Drives an engine in process, over foreign tables (fleet.sql, fleet.yaml) in a real SQLite file."""
 
 import itertools
-import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.engine import places
+from tests.engine.places import Place, make_database, url_of
 
 from sheetgrpc.clock import Draws, wall_clock
 from sheetgrpc.config import Settings
@@ -38,7 +40,7 @@ class Clock:
 class Driver:
     """An engine, and what tests do with it."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    def __init__(self, engine: Engine, path: Place) -> None:
         self.engine = engine
         self.path = path
 
@@ -118,20 +120,15 @@ class Driver:
 
     def rows(self, sql: str, *values: object) -> list[Any]:
         """A query of the user's tables; rows of one column as that column's values."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            found = connection.execute(sql, values).fetchall()
-        return [row[0] if len(row) == 1 else row for row in found]
+        return places.query(self.path, sql, *values)
 
     def change(self, sql: str, *values: object) -> None:
         """A change that another program makes."""
-        with closing(sqlite3.connect(self.path)) as connection, connection:
-            connection.execute("PRAGMA foreign_keys = OFF")
-            connection.execute(sql, values)
+        places.change(self.path, sql, *values)
 
     def dump(self) -> str:
         """All of the user's tables, as text."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            return "\n".join(line for line in connection.iterdump() if "sheetgrpc_" not in line)
+        return places.dump(self.path)
 
 
 class Ran:
@@ -184,24 +181,16 @@ async def read(watcher: Watcher) -> list[Update]:
     return updates
 
 
-def make_database(path: Path) -> None:
-    """The user's tables, if the file is not there."""
-    if path.exists():
-        return
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((HERE / "fleet.sql").read_text())
-
-
 @asynccontextmanager
 async def drive(
-    path: Path, *, start: bool = True, draws: Draws | None = None, **settings: Any
+    path: Place, *, start: bool = True, draws: Draws | None = None, **settings: Any
 ) -> AsyncIterator[Driver]:
-    """An engine on the file; made with the user's tables if it is not there.
+    """An engine on the file or database; made with the user's tables if it is not there.
 
     `start` is Engine.start but for the analysis process, which most tests have no use for.
     """
     make_database(path)
-    known: Mapping[str, Any] = {"database": f"sqlite:///{path}", "catalog": str(HERE / "fleet.yaml")}
+    known: Mapping[str, Any] = {"database": url_of(path), "catalog": str(HERE / "fleet.yaml")}
     engine = await open_engine(Settings(**{**known, **settings}), draws or Draws(now=Clock()))
     try:
         if start:

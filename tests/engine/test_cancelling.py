@@ -64,7 +64,6 @@ async def test_a_queued_execution_is_cancelled_before_it_starts(path: Path) -> N
     [
         ("commit", 1, True),  # claimed on disk, and the run has not heard of it
         ("sheet", 1, False),  # preparing
-        ("open", 2, True),  # the transaction has begun
         ("claim", 2, True),
         ("recheck", 1, False),
         ("recheck", 1, True),

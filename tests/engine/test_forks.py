@@ -29,9 +29,10 @@ async def fork(fleet: Driver, session: str, at: int = 0, **more: Any) -> Session
 
 def purge(fleet: Driver, session: str) -> None:
     """What a purge leaves of a session: nothing, nor of what is its own."""
+    execution, number = ("execution_id", "id") if isinstance(fleet.path, str) else ("execution", "number")
     fleet.change(
         "DELETE FROM sheetgrpc_results"
-        " WHERE execution IN (SELECT number FROM sheetgrpc_executions WHERE session_id = ?)",
+        f" WHERE {execution} IN (SELECT {number} FROM sheetgrpc_executions WHERE session_id = ?)",
         session,
     )
     for table in ("executions", "scopes", "sheets", "events", "labels"):

@@ -1,7 +1,8 @@
 """Template times scope: which entities, in which order, and where every statement came from."""
 
 import pytest
-from tests.engine.driving import UNUSED, Driver
+from tests.engine.driving import UNUSED, Driver, drive
+from tests.engine.places import Place
 
 from sheetgrpc.engine import intents
 from sheetgrpc.errors import InvalidRequest, LimitExceeded, NotAllowed, NotFound, Reason, SheetError
@@ -154,10 +155,7 @@ async def test_a_template_is_expanded_beside_the_loop_as_it_is_on_it(fleet: Driv
     assert outcome.sheet.digest == stored.digest
 
 
-async def test_limits_are_checked_before_anything_is_made(fleet: Driver, ships: list[str]) -> None:
-    from tests.engine.driving import drive
-
-    path = fleet.path.with_name("limited.db")
+async def test_limits_are_checked_before_anything_is_made(path: Place) -> None:
     async with drive(path, max_statements=5, max_scope_entities=3, max_source_bytes=400) as limited:
         for name in "ABCD":
             await limited.run(f'(ship.ensure :name "{name}")')

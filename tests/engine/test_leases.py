@@ -290,7 +290,7 @@ async def test_of_a_command_and_an_expiry_that_race_one_wins(path: Path, racer: 
         await fleet.ready(SHEET, session)
         store = fleet.engine.store
         async with store.begin() as held:  # both wait for the writer, in this order
-            await held.open(None, None)
+            await held.open(session, None)
             contenders = [_command(RACERS[racer]), _expire]
             tasks = []
             for contend in contenders if first == "command" else contenders[::-1]:
@@ -345,7 +345,7 @@ async def test_a_read_does_not_fail_where_the_writer_cannot_be_had(path: Path) -
         session = await open_leased(fleet, 10)
         hands.go(10)
         async with fleet.engine.store.begin() as held:
-            await held.open(None, None)
+            await held.open(session, None)
             assert (await fleet.engine.get_session(session)).row.session.lifecycle is Lifecycle.PENDING
         assert (await fleet.engine.get_session(session)).row.session.lifecycle is Lifecycle.EXPIRED
 
@@ -357,7 +357,7 @@ async def test_a_command_that_waited_past_the_deadline_is_refused(path: Path) ->
         session = await open_leased(fleet, 10)
         hands.go(9)
         async with fleet.engine.store.begin() as held:
-            await held.open(None, None)
+            await held.open(session, None)
             late = asyncio.create_task(refusal(fleet, session))
             for _ in range(5):
                 await asyncio.sleep(0)

@@ -19,8 +19,15 @@ from sheetgrpc.store.opening import snapshot_store
 from sheetgrpc.store.records import SessionFilter
 
 
+@pytest.fixture
+def path(file: Path) -> Path:
+    """Snapshots are of SQLite's files."""
+    return file
+
+
 async def take(fleet: Driver) -> Path:
     """A snapshot of the driver's database."""
+    assert isinstance(fleet.path, Path)
     file = fleet.path.with_suffix(".snap")
     snapshot_store(f"sqlite:///{fleet.path}", str(file), Draws().now(), force=True)
     return file

@@ -179,7 +179,7 @@ async def test_a_sweep_gives_way_to_whoever_has_the_writer(path: Path) -> None:
         session = await open_leased(fleet, 1)
         hands.go(10)
         async with fleet.engine.store.begin() as held:
-            await held.open(None, None)
+            await held.open(session, None)
             assert (await fleet.engine.sweeper.sweep()).expired == 0
         assert (await fleet.engine.sweeper.sweep()).expired == 1
         assert (await stored(fleet, session)).session.lifecycle is Lifecycle.EXPIRED

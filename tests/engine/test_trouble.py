@@ -1,32 +1,21 @@
 """What is not the sheet's fault: a database that is away, tables that are not what they were. Nothing is ever stuck."""
 
 import asyncio
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.engine.driving import Driver, drive
+from tests.engine.places import locked
 
 from sheetgrpc.session.model import ExecutionState, State
 
 SHEET = '(ship.ensure :name "S" :as @s) (voyage.ensure :ship @s :number 1)'
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Another program writes to the file, and takes its time."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("ROLLBACK")
-
-
-async def test_an_execution_waits_for_another_program_to_be_done(path: Path) -> None:
-    async with drive(path, start=False, busy_timeout=0.01) as fleet:
+async def test_an_execution_waits_for_another_program_to_be_done(file: Path) -> None:
+    async with drive(file, start=False, busy_timeout=0.01) as fleet:
         execution = await fleet.submit(await fleet.ready(SHEET))
         watcher = await fleet.engine.watch(execution, "", False)
-        with locked(path):
+        with locked(file):
             fleet.engine._executor.start()
             for _ in range(2):  # the loop turns until the claim was refused once, and waits
                 await fleet.engine.get_execution(execution)
@@ -36,26 +25,27 @@ async def test_an_execution_waits_for_another_program_to_be_done(path: Path) -> 
         assert (await fleet.engine.get_execution(execution)).state is ExecutionState.SUCCEEDED
 
 
-async def test_a_stop_does_not_wait_for_another_program(path: Path) -> None:
-    async with drive(path, start=False, busy_timeout=0.01) as fleet:
+async def test_a_stop_does_not_wait_for_another_program(file: Path) -> None:
+    async with drive(file, start=False, busy_timeout=0.01) as fleet:
         execution = await fleet.submit(await fleet.ready(SHEET))
-        with locked(path):
+        with locked(file):
             fleet.engine._executor.start()
             await fleet.engine.get_execution(execution)
             await asyncio.wait_for(fleet.engine.stop(), 20)
-    async with drive(path) as fleet:
+    async with drive(file) as fleet:
         assert (await fleet.finish(execution)).state is ExecutionState.SUCCEEDED
 
 
 async def test_a_table_that_is_gone_fails_the_statements_and_not_the_server(fleet: Driver) -> None:
     """Found by the statement that writes to it."""
     session = await fleet.ready('(ship.ensure :name "S") (flag.ensure :code "LU") (flag.ensure :code "FR")')
-    fleet.change("DROP TABLE flags")
+    fleet.change("ALTER TABLE flags RENAME TO banners")
     row = await fleet.finish(await fleet.submit(session))
     assert row.state is ExecutionState.ROLLED_BACK
     assert row.error is not None
-    assert (row.error.code, row.error.statement_index) == ("INTERNAL", 0)
+    assert (row.error.code, row.error.statement_index) == ("INTERNAL", 1)
     assert "no such table" not in row.error.message
+    assert "banners" not in row.error.message
 
 
 async def test_a_run_that_cannot_even_begin_fails_and_its_session_goes_on(fleet: Driver) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.engine.driving import HERE, Driver, drive
+from tests.engine.places import Place
 
 from sheetgrpc.engine import intents, undoing
 from sheetgrpc.engine.views import Outcome, SheetView
@@ -143,7 +144,7 @@ async def test_a_name_that_bound_itself_stays_bound_though_it_has_become_ambiguo
     outcome = await fleet.call(session, UNDO)
     assert outcome.session.row.session.state is State.READY
     await fleet.finish(await fleet.submit(session))
-    assert fleet.rows("SELECT code, name FROM ports") == [("A", "x"), ("B", "Porto")]
+    assert fleet.rows("SELECT code, name FROM ports ORDER BY code") == [("A", "x"), ("B", "Porto")]
 
 
 async def test_scope_and_template_are_undone_and_generate_the_same_again(fleet: Driver, ships: dict[str, str]) -> None:
@@ -198,14 +199,16 @@ def write_catalog(path: Path) -> str:
     return str(path)
 
 
-async def test_a_restored_sheet_of_another_catalog_is_generated_and_its_answers_wait_for_the_parse(path: Path) -> None:
+async def test_a_restored_sheet_of_another_catalog_is_generated_and_its_answers_wait_for_the_parse(
+    path: Place, file: Path
+) -> None:
     async with drive(path) as fleet:
         ran = await fleet.run('(ship.ensure :name "Ocean")')
         session = await fleet.open()
         await fleet.parse(session, SEA)
         await answer(fleet, session, "Sea", str(ran.keys[0]), same=True)
         await fleet.call(session, intents.ImportSheet("(port.list)"))
-    async with drive(path, catalog=write_catalog(path.with_suffix(".yaml"))) as fleet:
+    async with drive(path, catalog=write_catalog(file.with_suffix(".yaml"))) as fleet:
         outcome = await fleet.call(session, UNDO)
         after = outcome.session.row.session
         assert after.sheet is not None

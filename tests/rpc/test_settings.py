@@ -51,7 +51,7 @@ def test_a_variable_sets_its_field(variable: str, text: str, field: str, value: 
         ("LISTEN", "50051"),
         ("LISTEN", "localhost:70000"),
         ("LISTEN", "::1:50051"),
-        ("DATABASE", "postgresql://localhost/x"),
+        ("DATABASE", "mysql://localhost/x"),
         ("DATABASE", "sqlite:///"),
         ("CATALOG", " "),
         ("WRITER_TIMEOUT", "0"),

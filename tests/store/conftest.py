@@ -16,14 +16,23 @@ def made() -> Made:
     return Made()
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "memory", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path}/store.db" if request.param == "file" else "sqlite:///:memory:"
 
 
 @pytest.fixture
+def backend(url: str) -> str:
+    """The kind of database: what differs from one to the other is in the tests' data, not in their rules."""
+    return "postgres" if url.startswith("postgresql:") else "sqlite"
+
+
+@pytest.fixture
 async def store(url: str) -> AsyncIterator[Store]:
-    opened = await open_store(url, writer_timeout=0.05, busy_timeout=0.05)
+    patience = 0.5 if url.startswith("postgresql:") else 0.05  # a lock is waited for there, a round trip each time
+    opened = await open_store(url, writer_timeout=patience, busy_timeout=0.05)
     yield opened
     await opened.close()
 

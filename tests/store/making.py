@@ -6,7 +6,10 @@ from typing import TypeAlias
 from sheetgrpc.clock import Draws
 from sheetgrpc.session.events import SessionCreated
 from sheetgrpc.session.model import ExecutionState, Mode, Session
+from sheetgrpc.store.base import Transaction
+from sheetgrpc.store.postgres.transaction import PostgresTransaction
 from sheetgrpc.store.records import Changes, ExecutionRow, RequestKey, SheetRow, StoredReply
+from sheetgrpc.store.sqlite.transaction import SQLiteTransaction
 
 Commit: TypeAlias = Callable[[Changes], Awaitable[None]]
 FAR = 2**60  # beyond every clock
@@ -50,3 +53,12 @@ class Made:
     def reply(self, session: Session, request_id: str = "r-1", expires_at: int = FAR) -> StoredReply:
         key = RequestKey("anonymous", "CreateSession", "", request_id)
         return StoredReply(key, b"fingerprint", b"\x00reply\xff", session.id, expires_at)
+
+
+async def add(transaction: Transaction, thing: str, parent: str | None = None) -> None:
+    """Inserts a row into the user's table `things`: what a batch of a plan does, in short."""
+    if isinstance(transaction, PostgresTransaction):
+        await transaction.execute(lambda c: c.execute("INSERT INTO things (id, parent) VALUES ($1, $2)", thing, parent))
+    else:
+        assert isinstance(transaction, SQLiteTransaction)
+        await transaction._run(lambda c: c.execute("INSERT INTO things (id, parent) VALUES (?, ?)", (thing, parent)))

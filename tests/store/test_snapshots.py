@@ -307,6 +307,14 @@ async def test_a_restore_takes_the_place_of_a_file_without_tables(source: Path, 
     await (await restored(file, bare)).close()
 
 
+def test_postgresql_has_programs_of_its_own(file: Path) -> None:
+    there = "postgresql://somewhere/data"
+    with pytest.raises(StoreRefused, match="pg_dump"):
+        snapshot_store(there, str(file), NOON, force=False)
+    with pytest.raises(StoreRefused, match="pg_restore"):
+        restoring_store(str(file), there)
+
+
 async def test_a_restore_waits_for_no_server(source: Path, file: Path, made: Made) -> None:
     await fill(source, made)
     snapshot_store(url(source), str(file), NOON, force=False)

@@ -41,7 +41,7 @@ async def opened(path: Path) -> SQLiteStore:
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("postgresql://localhost/x", 'no database of kind "postgresql"; give sqlite:///PATH'),
+        ("mysql://localhost/x", 'no database of kind "mysql"; give sqlite:///PATH'),
         ("x.db", 'no database of kind "x.db"'),
         ("sqlite://x.db", "four slashes"),
         ("sqlite://", "names no file"),

@@ -70,8 +70,8 @@ class Attempt:
             return await self._stopped()
         results = self.results = Results.fresh(plan.count)
         results.keys = self._keys.copy()  # of a try before this one, which found the writer busy, nothing may stay
-        opened = await transaction.open(self._execution.session_id, None)
-        if opened.row is None or not await transaction.claim(self._execution):
+        # The session itself is not opened yet: where it is locked for that, other commands must not wait for the run.
+        if not await transaction.claim(self._execution):
             return await self._context.store.execution(self._execution.id)
         self._run.begin(self._execution, plan, results)
         self._run.break_off = partial(_break_off, transaction, results)

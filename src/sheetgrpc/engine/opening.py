@@ -1,6 +1,6 @@
 """Puts an engine together: settings, store, catalog held against the database, recovery still to come."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from sheetgrpc.catalog.database import check
 from sheetgrpc.catalog.loading import CatalogError, load
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.clock import Draws
-from sheetgrpc.config import Settings, StartError
+from sheetgrpc.config import Settings, StartError, redact
 from sheetgrpc.dsl.limits import Limits
 from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.context import Context
@@ -26,13 +26,16 @@ from sheetgrpc.store.opening import MEMORY_URL, open_store
 
 log = structlog.get_logger(__name__)
 
+_SCHEMAS = {"sqlite": "schema.sql", "postgresql": "schema.postgres.sql"}  # of a bundled catalog
+
 
 async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     """An engine, not started. StartError, with a message for people, if it cannot be."""
     draws = draws or Draws()
-    catalog, schema = read_catalog(settings.catalog)
+    catalog, schemas = read_catalog(settings.catalog)
     store = await _open_store(settings, draws)
     try:
+        schema = schemas.get(store.about.kind, "")
         if schema:
             await store.run_script(schema)
         tables = {entity.table for entity in catalog.entities.values()} | {
@@ -59,7 +62,12 @@ async def _open_store(settings: Settings, draws: Draws) -> Store:
 
     async def opened(url: str) -> Store:
         return await open_store(
-            url, writer_timeout=settings.writer_timeout, busy_timeout=settings.busy_timeout, now=draws.now
+            url,
+            writer_timeout=settings.writer_timeout,
+            busy_timeout=settings.busy_timeout,
+            pool_size=settings.pool_size,
+            query_timeout=settings.query_timeout,
+            now=draws.now,
         )
 
     found, problem = (None, "") if settings.no_persist else await _try(opened(settings.database), settings)
@@ -80,25 +88,27 @@ async def _try(opening: Awaitable[Store], settings: Settings) -> tuple[Store | N
         problem = str(error)
     except Unavailable as error:  # with what the database itself says: whoever starts a server may know
         cause = error
-        problem = f'the database "{settings.database}" cannot be opened: {error.__cause__ or error}'
+        problem = f'the database "{redact(settings.database)}" cannot be opened: {error.__cause__ or error}'
     if settings.no_persist_fallback:
         return None, problem
     raise StartError(problem) from cause
 
 
-def read_catalog(name: str) -> tuple[Catalog, str]:
-    """A catalog by path, or a bundled one by name; a bundled one brings the SQL of its own tables."""
+def read_catalog(name: str) -> tuple[Catalog, Mapping[str, str]]:
+    """A catalog by path, or a bundled one by name; a bundled one brings the SQL of its tables, by kind of database."""
     bundled = resources.files("sheetgrpc.examples") / name
+    schemas: dict[str, str] = {}
     if "/" not in name and not name.endswith((".yaml", ".yml")) and (bundled / "catalog.yaml").is_file():
-        text, schema = (bundled / "catalog.yaml").read_text("utf-8"), (bundled / "schema.sql").read_text("utf-8")
+        text = (bundled / "catalog.yaml").read_text("utf-8")
+        schemas = {kind: (bundled / file).read_text("utf-8") for kind, file in _SCHEMAS.items()}
         shown = f"{name}/catalog.yaml"
     else:
-        shown, schema = name, ""
+        shown = name
         try:
             text = Path(name).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise StartError(f'the catalog "{name}" cannot be read: {error}') from error
     try:
-        return load(text, shown), schema
+        return load(text, shown), schemas
     except CatalogError as error:
         raise StartError("the catalog is not sound:\n" + "\n".join(f"  {line}" for line in error.problems)) from error

@@ -18,7 +18,7 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 
 from sheetgrpc.clock import monotonic
-from sheetgrpc.config import Settings, StartError
+from sheetgrpc.config import Settings, StartError, redact
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.opening import open_engine
 from sheetgrpc.server import health, reflection
@@ -101,7 +101,9 @@ class Server:
         gc.freeze()
         sys.setswitchinterval(_SWITCH_SECONDS)
         kept = self._engine.store.about.persistent
-        _log.info("server.started", address=self.address, database=self._settings.database if kept else "in memory")
+        _log.info(
+            "server.started", address=self.address, database=redact(self._settings.database) if kept else "in memory"
+        )
 
     def drain(self) -> None:
         """Takes no more calls: health says so, new ones are refused, streams end with SHUTTING_DOWN; no run begins."""

@@ -95,7 +95,7 @@ class Transaction(Protocol):
 class About(msgspec.Struct, frozen=True):
     """What database this is."""
 
-    kind: str  # "sqlite"
+    kind: str  # "sqlite", "postgresql"
     version: str  # of the database's own program
     schema_version: int  # number of the last migration of our tables
     incarnation: str  # of what is in it: stays over restarts, another after a restore

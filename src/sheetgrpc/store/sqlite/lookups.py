@@ -16,7 +16,7 @@ import msgspec
 from sheetgrpc.catalog.model import Entity, KeyType
 from sheetgrpc.planning.model import Key
 from sheetgrpc.store.records import Candidate
-from sheetgrpc.store.sqlite.statements import quote
+from sheetgrpc.store.shapes import quote
 
 _MANY = "json_each(?)"
 _ONE = "(SELECT 0 AS key, ? AS value)"

@@ -12,6 +12,7 @@ from sheetgrpc.errors import InvalidRequest, NotFound, Reason
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session import events as log
 from sheetgrpc.session.model import ExecutionState, Session
+from sheetgrpc.store.batches import Detail
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import (
     AnalysisRow,
@@ -29,7 +30,6 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
-from sheetgrpc.store.sqlite.writes import Detail
 
 _SQL = load_queries("sqlite")
 _ID_PREFIX = re.compile(r"[0-9A-HJKMNP-TV-Z]{6,26}", re.IGNORECASE | re.ASCII)

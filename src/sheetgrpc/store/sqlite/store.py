@@ -42,7 +42,8 @@ from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
 from sheetgrpc.store.sqlite.transaction import SQLiteTransaction
 from sheetgrpc.store.sqlite.upkeep import SQLiteUpkeep
-from sheetgrpc.store.sqlite.worker import Worker, busy
+from sheetgrpc.store.sqlite.worker import Worker
+from sheetgrpc.store.waiting import busy
 
 P = ParamSpec("P")
 T = TypeVar("T")

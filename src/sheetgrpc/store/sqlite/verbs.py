@@ -6,16 +6,16 @@ after another, in rounds; equal ones fold.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
-import msgspec
 import structlog
 
 from sheetgrpc.catalog.model import KeySource, VerbKind
 from sheetgrpc.planning.model import Cell, Effect, ErrorCode, Key, Results, StatementError, Status
 from sheetgrpc.planning.values import store_default
 from sheetgrpc.store.base import Interrupted
+from sheetgrpc.store.batches import Entangled, Failure, Rows, broken, by_row, in_rounds, not_one, succeed
 from sheetgrpc.store.sqlite.statements import Shape
 
 log = structlog.get_logger(__name__)
@@ -31,34 +31,6 @@ _CONSTRAINTS = {
     sqlite3.SQLITE_CONSTRAINT_NOTNULL: ("not null", "a column that needs a value has none"),
     sqlite3.SQLITE_CONSTRAINT_CHECK: ("check", "a value breaks a check of the table"),
 }
-
-
-class Failure(Exception):
-    """A statement cannot be done. Never leaves the store package."""
-
-    def __init__(self, error: StatementError) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
-class Entangled(Exception):  # reads as what it is
-    """Statements of the batch turn out to mean the same row, or undo each other's. Never with a single statement."""
-
-
-class Rows(msgspec.Struct):
-    """Statements of one shape, bound: `columns[a][r]` is given argument a of statement `indexes[r]`."""
-
-    indexes: Sequence[int]
-    columns: list[list[Cell]]
-    bound: list[bool] | None  # which statements have an `:as`
-
-    def pick(self, at: Sequence[int]) -> "Rows":
-        """Some of the rows."""
-        return Rows(
-            indexes=[self.indexes[i] for i in at],
-            columns=[[column[i] for i in at] for column in self.columns],
-            bound=[self.bound[i] for i in at] if self.bound is not None else None,
-        )
 
 
 def run_rows(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
@@ -145,56 +117,14 @@ def _is_own_sql(error: sqlite3.OperationalError) -> bool:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
 
 
-def fold(shape: Shape, rows: Rows) -> tuple[list[list[int]], dict[int, int]]:
-    """Places of `rows` in rounds, within which natural keys are distinct; and folds: place -> the equal one before it.
-
-    A row folds into the last one before it of the same natural key if they are equal in all; else it takes the round
-    after that one's. (Ensure and link; other kinds find by `by`, and never fold.)
-    """
-    count = len(rows.indexes)
-    folds: dict[int, int] = {}
-    names = list(zip(*shape.by_cells(rows.columns, count), strict=True))
-    if len(set(names)) == count or not names:
-        return [list(range(count))], folds
-    cells = list(zip(*rows.columns, strict=True))
-    folding = shape.verb.kind in (VerbKind.ENSURE, VerbKind.LINK)
-    rounds: list[list[int]] = []
-    last: dict[tuple[Cell, ...], tuple[int, int]] = {}  # name -> the last row that did not fold, its round
-    for at, name in enumerate(names):
-        before, number = last.get(name, (at, -1))
-        if before != at and folding and cells[before] == cells[at]:
-            folds[at] = before
-            continue
-        last[name] = at, number + 1
-        if number + 1 == len(rounds):
-            rounds.append([])
-        rounds[number + 1].append(at)
-    return rounds, folds
-
-
-def _in_rounds(shape: Shape, rows: Rows, results: Results) -> Iterator[Rows]:
-    rounds, folds = fold(shape, rows)
-    if len(rounds) == 1 and not folds:
-        yield rows
-        return
-    for places in rounds:
-        if results.stop:
-            raise Interrupted("the run was told to stop")
-        yield rows.pick(places)
-    for at, same in folds.items():
-        index = rows.indexes[at]
-        results.keys[index] = results.keys[rows.indexes[same]]
-        results.status[index], results.effect[index] = Status.SUCCESS, Effect.UNCHANGED
-
-
 def _create(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
     _insert(connection, shape, rows, results)
-    _succeed(rows.indexes, results, Effect.CREATED)
+    succeed(rows.indexes, results, Effect.CREATED)
 
 
 def _ensure(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
     """Look up by natural key; insert what is missing, update what differs (also link)."""
-    for part in _in_rounds(shape, rows, results):
+    for part in in_rounds(shape, rows, results):
         found = _find(connection, shape, part)
         missing = [at for at in range(len(part.indexes)) if at not in found]
         if len(missing) == len(part.indexes):
@@ -203,7 +133,7 @@ def _ensure(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
         if shape.key is not None:
             for at, (key, _) in found.items():
                 results.keys[part.indexes[at]] = key
-        _succeed(part.indexes, results, Effect.UNCHANGED)
+        succeed(part.indexes, results, Effect.UNCHANGED)
         changed = sorted(at for at, (_, differs) in found.items() if differs)
         if changed:
             _update_rows(connection, shape, part.pick(changed), results)
@@ -212,10 +142,10 @@ def _ensure(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
 
 
 def _update(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
-    for part in _in_rounds(shape, rows, results):
+    for part in in_rounds(shape, rows, results):
         found = _find(connection, shape, part)
         _require_found(shape, part, found)
-        _succeed(part.indexes, results, Effect.UNCHANGED)
+        succeed(part.indexes, results, Effect.UNCHANGED)
         changed = sorted(at for at, (_, differs) in found.items() if differs)
         if changed:
             _update_rows(connection, shape, part.pick(changed), results)
@@ -226,19 +156,19 @@ def _update_rows(connection: sqlite3.Connection, shape: Shape, rows: Rows, resul
     cells = [*shape.cells(rows.columns, shape.sets, count), *shape.by_cells(rows.columns, count)]
     done = connection.executemany(shape.update, list(zip(*cells, strict=True)))
     _require_all(shape, done, count)
-    _succeed(rows.indexes, results, Effect.UPDATED)
+    succeed(rows.indexes, results, Effect.UPDATED)
 
 
 def _delete(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
-    for part in _in_rounds(shape, rows, results):
+    for part in in_rounds(shape, rows, results):
         found = _find(connection, shape, part)
         _require_found(shape, part, found)
-        _succeed(part.indexes, results, Effect.UNCHANGED)
+        succeed(part.indexes, results, Effect.UNCHANGED)
         there = part.pick(sorted(found))
         cells = shape.by_cells(there.columns, len(there.indexes))
         done = connection.executemany(shape.delete, list(zip(*cells, strict=True)))
         _require_all(shape, done, len(there.indexes))
-        _succeed(there.indexes, results, Effect.DELETED)
+        succeed(there.indexes, results, Effect.DELETED)
 
 
 def _require_all(shape: Shape, done: sqlite3.Cursor, count: int) -> None:
@@ -260,26 +190,19 @@ def _require_found(shape: Shape, rows: Rows, found: dict[int, tuple[Key | None, 
 def _select(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
     sql = shape.select
     limit = shape.verb.limit or 100
-    for at, by in enumerate(_by_row(shape, rows)):
+    for at, by in enumerate(by_row(shape, rows)):
         index = rows.indexes[at]
         bound = rows.bound is not None and rows.bound[at]
         cursor = connection.execute(sql, [*by, max(limit, 2)])
         names = [column[0] for column in cursor.description]
         found = cursor.fetchall()
         if bound and len(found) != 1:
-            raise Failure(_not_one(shape, len(found)))
+            raise Failure(not_one(shape, len(found)))
         if shape.key is not None:
             results.keys[index] = found[0][0] if bound else None
             names, found = names[1:], [row[1:] for row in found]
         results.rows[index] = [dict(zip(names, map(_plain, row), strict=True)) for row in found[:limit]]
         results.status[index], results.effect[index] = Status.SUCCESS, Effect.READ
-
-
-def _not_one(shape: Shape, count: int) -> StatementError:
-    if count:
-        message = f"several rows of {shape.verb.table} are selected, and :as needs exactly one"
-        return StatementError(ErrorCode.AMBIGUOUS_ENTITY, message)
-    return StatementError(ErrorCode.ENTITY_NOT_FOUND, f"no row of {shape.verb.table} is selected, and :as needs one")
 
 
 def _plain(value: object) -> object:
@@ -291,34 +214,12 @@ def _assert(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
     sql = shape.count
     expect = shape.verb.expect
     value = [store_default(expect.value)] if expect is not None and expect.column is not None else []
-    for at, by in enumerate(_by_row(shape, rows)):
+    for at, by in enumerate(by_row(shape, rows)):
         count, held = connection.execute(sql, [*value, *by]).fetchone()
-        message = _broken(shape, count, held)
+        message = broken(shape, count, held)
         if message:
             raise Failure(StatementError(ErrorCode.ASSERTION_FAILED, message))
         results.status[rows.indexes[at]], results.effect[rows.indexes[at]] = Status.SUCCESS, Effect.ASSERTED
-
-
-def _broken(shape: Shape, count: int, held: int) -> str:
-    """What an assert found wrong, or nothing."""
-    expect, table = shape.verb.expect, shape.verb.table
-    if expect is None:
-        return ""
-    if expect.rows is not None:
-        return "" if count == expect.rows else f"{table}: {expect.rows} rows are expected, there are {count}"
-    if expect.exists is not None:
-        wanted = "a row" if expect.exists else "no row"
-        return "" if (count > 0) is expect.exists else f"{table}: {wanted} is expected, there are {count}"
-    if count and held == count:
-        return ""
-    value = "nil" if expect.value is None else store_default(expect.value)
-    return f"{table}: {expect.column} is expected to be {value}, which holds for {held} of {count} rows"
-
-
-def _by_row(shape: Shape, rows: Rows) -> Iterable[tuple[Cell, ...]]:
-    if not shape.by:
-        return [()] * len(rows.indexes)
-    return zip(*shape.by_cells(rows.columns, len(rows.indexes)), strict=True)
 
 
 def _find(connection: sqlite3.Connection, shape: Shape, rows: Rows) -> dict[int, tuple[Key | None, bool]]:
@@ -370,12 +271,6 @@ def _require_inserted(shape: Shape, done: int, count: int) -> None:
     if done != count:
         message = f"{shape.verb.table}: the table's own rules skipped a row"
         raise Failure(StatementError(ErrorCode.DB_CONSTRAINT, message, "trigger"))
-
-
-def _succeed(indexes: Iterable[int], results: Results, effect: Effect) -> None:
-    for index in indexes:
-        results.status[index] = Status.SUCCESS
-        results.effect[index] = effect
 
 
 _RUN = {

@@ -19,11 +19,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.store.base import Interrupted
+from sheetgrpc.store.waiting import away, busy, closed
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_RETRY_AFTER = 1.0  # seconds
 _PRIMARY = 0xFF  # the primary result code within an extended one
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 # What the machine does to us. Any other code is a wrong statement: a bug, and not to be retried.
@@ -85,7 +85,7 @@ class Worker:
 
     async def _send(self, function: Callable[[], T]) -> T:
         if self.closed:
-            raise Unavailable(Reason.SHUTTING_DOWN, "the store is closed; try another server", retry_after=_RETRY_AFTER)
+            raise closed()
         self.waiting += 1
         answer = self._put(function)
         try:
@@ -128,11 +128,6 @@ class _Answer(asyncio.Future[T]):
         return False
 
 
-def busy() -> Unavailable:
-    """The refusal of a caller that waited long enough for somebody else's transaction."""
-    return Unavailable(Reason.STORE_BUSY, "the database is busy; try again", retry_after=_RETRY_AFTER)
-
-
 def _serve(calls: "SimpleQueue[Callable[[], None] | None]") -> None:
     while (call := calls.get()) is not None:
         call()
@@ -171,7 +166,5 @@ def _refusal_of(error: sqlite3.Error) -> Exception | None:
     if code in _BUSY:
         return busy()
     if code in _BROKEN:
-        return Unavailable(
-            Reason.STORE_UNAVAILABLE, "the database does not answer; try again", retry_after=_RETRY_AFTER
-        )
+        return away()
     return None

@@ -1,0 +1,253 @@
+"""One command's or one run's transaction on a connection of its own.
+
+It begins with the first call and is over with `commit`, or when its holder lets go. Where the database makes it give
+way to another (a deadlock, a serialization failure), a command that has only read is begun again here; a run is told to
+come back and starts anew. Nothing is ever sent outside of the transaction: after an error the server itself refuses.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
+
+from sheetgrpc.errors import Reason, Unavailable
+from sheetgrpc.planning.model import Plan, Results
+from sheetgrpc.store.base import ConstraintViolated, Interrupted
+from sheetgrpc.store.postgres import reads, writes
+from sheetgrpc.store.postgres.changes import write_changes
+from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
+from sheetgrpc.store.queries import load_queries
+from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, SessionRow
+from sheetgrpc.store.waiting import RETRY_AFTER, busy, closed, settled
+
+if TYPE_CHECKING:
+    from sheetgrpc.store.postgres.connection import Connection
+    from sheetgrpc.store.postgres.statements import Compiled
+
+T = TypeVar("T")
+_SQL = load_queries("postgres")
+_ATTEMPTS = 5
+
+
+class PostgresTransaction:
+    """`store.base.Transaction` on PostgreSQL."""
+
+    def __init__(self, connection: "Connection", compiled: "Compiled | None", now: Callable[[], int]) -> None:
+        """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC."""
+        self._connection = connection
+        self._compiled = compiled
+        self._now = now
+        self._begun = False
+        self._over = False
+        self._closed = False
+        self._committing = False
+        self._touched = False  # something was done that cannot simply be done again
+        self._locked: tuple[str | None, str] = None, ""  # what `open` was asked for: a second try locks the same
+        self._task: asyncio.Task[Any] | None = None  # whatever the call under way answers
+
+    async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
+        """Begins; locks the session and who has the label, and reads."""
+        self._locked = session_id, label
+
+        async def read(connection: "Connection") -> Opened:
+            row, holder = await _lock(connection, session_id, label)
+            reply = await reads.read_reply(connection, key, self._now()) if key is not None else None
+            return Opened(row=row, reply=reply, holder=holder)
+
+        return await self._run(read)
+
+    async def claim(self, execution: ExecutionRow) -> bool:
+        """True if the stored execution still has this state and epoch."""
+        return await self._run(lambda connection: reads.is_as_read(connection, execution))
+
+    async def recheck(self, plan: Plan, results: Results) -> None:
+        """Dooms statements whose resolved keys have no row any more."""
+        await self._touch(lambda connection: writes.recheck(connection, self._catalog, plan, results))
+
+    async def apply(self, plan: Plan, first: int, last: int, results: Results, *, collect: bool) -> int:
+        """Writes batches of the plan."""
+        batches = writes.Batches(self._connection, self._catalog, plan, results, collect=collect)
+        return await self._touch(lambda _: batches.apply(first, last))
+
+    async def record(self, execution: ExecutionRow, plan: Plan, results: Results) -> None:
+        """Writes the result rows."""
+        catalog = self._catalog.catalog
+        await self._touch(lambda connection: writes.record(connection, execution, plan, results, catalog))
+
+    async def commit(self, changes: Changes) -> None:
+        """Writes the changes and commits; the transaction is over."""
+        await self.finish(lambda connection: write_changes(connection, changes, self._now()))
+
+    async def run_script(self, sql: str) -> None:
+        """Runs the statements of a script and commits; the transaction is over. One such at a time."""
+
+        async def run(connection: "Connection") -> None:
+            await connection.execute(_SQL["lock_migrations"])
+            await connection.execute(sql)
+
+        await self.finish(run)
+
+    async def finish(self, work: "Callable[[Connection], Awaitable[T]]") -> T:
+        """Has `work` do all there is to do, and commits; the transaction is over."""
+        try:
+            return await self._run(lambda connection: self._finish(connection, work), again=self._lock_again)
+        finally:
+            self._over = True
+
+    async def execute(self, work: "Callable[[Connection], Awaitable[T]]") -> T:
+        """Does `work` within the transaction; for tests and programs beside the service."""
+        return await self._touch(work)
+
+    def interrupt(self) -> None:
+        """Makes the running statement fail; nothing between statements, nor once the commit is on its way."""
+        if self._task is not None and not self._over and not self._committing:
+            self._task.cancel()
+
+    async def end(self) -> None:
+        """Rolls back whatever was not committed."""
+        self._over = True
+        if not self._closed:
+            await settled(asyncio.ensure_future(self._roll_back()))
+
+    async def abort(self) -> None:
+        """Ends it from outside, when the call under way is done: the store closes."""
+        self._closed = True
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        await settled(asyncio.ensure_future(self._roll_back()))
+
+    @property
+    def _catalog(self) -> "Compiled":
+        assert self._compiled is not None, "prepare() comes before the first run"
+        return self._compiled
+
+    async def _touch(self, work: "Callable[[Connection], Awaitable[T]]") -> T:
+        self._touched = True
+        return await self._run(work)
+
+    async def _run(
+        self,
+        work: "Callable[[Connection], Awaitable[T]]",
+        again: "Callable[[Connection], Awaitable[None]] | None" = None,
+    ) -> T:
+        """What `work` answers, in a task that the caller's cancellation does not reach. See `_within`."""
+        if self._closed:
+            raise closed()
+        if self._over:
+            raise RuntimeError("the transaction is over")
+        task = asyncio.ensure_future(self._within(work, again))
+        self._task = task
+        try:
+            return await settled(task)
+        finally:
+            self._task = None
+
+    async def _within(
+        self,
+        work: "Callable[[Connection], Awaitable[T]]",
+        again: "Callable[[Connection], Awaitable[None]] | None",
+    ) -> T:
+        """Begins if need be. Where the transaction had to give way: begins again, `again` first, then `work`."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._once(work, again)
+            except Repeat:
+                if self._touched:
+                    raise busy() from None
+                await self._roll_back()
+            except BaseException:
+                if not self._touched:
+                    await self._roll_back()
+                raise
+        raise conflict()
+
+    async def _once(
+        self,
+        work: "Callable[[Connection], Awaitable[T]]",
+        again: "Callable[[Connection], Awaitable[None]] | None",
+    ) -> T:
+        connection = self._connection
+        try:
+            if not self._begun:
+                await connection.execute("BEGIN")
+                self._begun = True
+                if again is not None:
+                    await again(connection)
+            return await work(connection)
+        except asyncio.CancelledError:  # by `interrupt`: nobody else has this task
+            raise Interrupted("the statement was interrupted") from None
+        except DATABASE_ERRORS as error:
+            refusal = refusal_of(error)
+            if refusal is None:
+                raise
+            raise refusal from error
+
+    async def _lock_again(self, connection: "Connection") -> None:
+        """What changed meanwhile, the changes' own guards see: versions, labels, replies, the execution's epoch."""
+        session_id, label = self._locked
+        await _lock(connection, session_id, label)
+
+    async def _finish(self, connection: "Connection", work: "Callable[[Connection], Awaitable[T]]") -> T:
+        try:
+            done = await work(connection)
+            await self._commit(connection)
+        except BaseException:
+            await self._roll_back()  # here and now: nothing half written may be committed by a second try
+            raise
+        return done
+
+    async def _commit(self, connection: "Connection") -> None:
+        self._committing = True
+        try:
+            done = await connection.execute("COMMIT")
+        except DATABASE_ERRORS as error:
+            self._begun = not is_lost(error)
+            raise _commit_failure(error) from error
+        finally:
+            self._committing = False
+        self._begun = False
+        if done != "COMMIT":  # the server says ROLLBACK where an earlier statement had failed
+            raise Interrupted("the database ended the transaction")
+
+    async def _roll_back(self) -> None:
+        if not self._begun:
+            return
+        self._begun = False
+        try:
+            await self._connection.execute("ROLLBACK")
+        except DATABASE_ERRORS:
+            with suppress(asyncpg.InterfaceError):  # it is gone already
+                self._connection.terminate()  # the server rolls back what has no connection
+
+
+async def _lock(
+    connection: "Connection", session_id: str | None, label: str
+) -> tuple[SessionRow | None, SessionRow | None]:
+    """The session and who has the label, both held until the transaction ends."""
+    holder = await reads.read_holder(connection, label) if label else None
+    ids = [one for one in dict.fromkeys((session_id, holder)) if one is not None]
+    if not ids:
+        return None, None
+    found = await reads.lock_sessions(connection, ids)
+    if label and await reads.read_holder(connection, label) != holder:
+        raise Repeat("the label moved while its holder was waited for")
+    return found.get(session_id or ""), found.get(holder or "")
+
+
+def _commit_failure(error: BaseException) -> Exception:
+    """What a COMMIT that failed means."""
+    if is_lost(error):
+        return Unavailable(
+            Reason.OUTCOME_UNKNOWN,
+            "the connection was lost while the change was committed; send the same request again to learn what became"
+            " of it",
+            retry_after=RETRY_AFTER,
+        )
+    refusal = refusal_of(error)
+    if refusal is not None:
+        return refusal
+    table = getattr(error, "table_name", None) or "a table"
+    name = getattr(error, "constraint_name", None)
+    return ConstraintViolated(f"constraint {name} of {table}" if name else f"a rule of {table}")

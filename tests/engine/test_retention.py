@@ -64,6 +64,7 @@ async def test_what_is_swept_has_expired_and_what_has_expired_is_swept(timed: Dr
     for number in range(30, 60):
         hands.now = START + TTL + (number - 30) * 1000 + number % 2
         await timed.send("", intents.CreateSession(), f"r-{number}")
+        await timed.engine.sweeper.sweep()
         kept = timed.rows("SELECT expires_at FROM sheetgrpc_replies ORDER BY expires_at")
         assert kept[0] > hands.now
         assert len(kept) == 30  # one more, one less

@@ -25,10 +25,9 @@ def _go_away(caller: "asyncio.Task[Any]") -> None:
     caller.cancel()
 
 
-def _cancel_the_handler(caller: "asyncio.Task[Any]") -> None:
-    handler = asyncio.current_task()
+def _cancel_the_handler(_caller: "asyncio.Task[Any]") -> None:
+    handler = asyncio.current_task()  # the caller's own until it is known that there is something to be done
     assert handler is not None
-    assert handler is not caller
     handler.cancel()
 
 

@@ -131,8 +131,13 @@ class Engine:
         return await self._canceller.cancel(envelope, intent, encode)
 
     async def get_session(self, ref: str) -> SessionView:
-        """By id, unique prefix, or label."""
-        return self._context.view(await self._find(ref))
+        """By id, unique prefix, or label; expired if its time has run out."""
+        row = await self._context.store.session(ref)
+        now = self._context.lifetimes.observe()
+        view = self._context.view(row)
+        if view.expires_at is None or now < view.expires_at:
+            return view
+        return self._context.view(await self._handler.shielded(self._expiry.settle_if_possible(row)))
 
     async def list_sessions(
         self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None

@@ -23,7 +23,7 @@ from sheetgrpc.session.details import lose_label
 from sheetgrpc.session.machine import decide, evolve
 from sheetgrpc.session.model import Lifecycle, Session
 from sheetgrpc.store.base import Store
-from sheetgrpc.store.records import Changes, Moved, RequestKey, SessionRow, StoredReply
+from sheetgrpc.store.records import Changes, Moved, RequestKey, Seen, SessionRow, StoredReply
 
 _ATTEMPTS = 3
 T = TypeVar("T")
@@ -84,33 +84,37 @@ class Handler:
 
     async def handle(self, envelope: Envelope, step: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
         """The answer to a changing call. The commit is not undone by the caller going away."""
-        return await self.shielded(self._handle(envelope, step, encode))
+        commits = self._store.commits
+        key = request_key(envelope)
+        stored = await self._store.reply(key) if key is not None else None
+        if stored is not None:
+            return replay(stored, envelope)
+        return await self.shielded(self._handle(envelope, key, commits, step, encode))
 
     async def shielded(self, work: Coroutine[None, None, T]) -> T:
         """Runs `work` to its end whatever happens to the caller."""
-        task = asyncio.create_task(work)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(_answering(work, answer))
         self._tasks.add(task)
-        task.add_done_callback(self._forget)
-        return await asyncio.shield(task)
+        task.add_done_callback(self._tasks.discard)
+        return await answer
 
     async def settle(self) -> None:
         """Waits for every command under way."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _forget(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # taken, even if the caller is gone
-
-    async def _handle(self, envelope: Envelope, make: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
-        key = request_key(envelope)
-        if key is not None:
-            stored = await self._store.reply(key)
-            if stored is not None:
-                return replay(stored, envelope)
+    async def _handle(
+        self,
+        envelope: Envelope,
+        key: RequestKey | None,
+        commits: int | None,
+        make: Callable[[], Step],
+        encode: Callable[[Outcome], bytes],
+    ) -> Reply:
+        """`commits` is how many the store had made when it had no reply for the key."""
         try:
-            return await self._try(envelope, key, make, encode)
+            return await self._try(envelope, key, commits, make, encode)
         except SheetError:
             # Another sending of this very request may have been accepted meanwhile, and be what stands in the way.
             stored = await self._store.reply(key) if key is not None else None
@@ -122,6 +126,7 @@ class Handler:
         self,
         envelope: Envelope,
         key: RequestKey | None,
+        commits: int | None,
         make: Callable[[], Step],
         encode: Callable[[Outcome], bytes],
     ) -> Reply:
@@ -130,7 +135,7 @@ class Handler:
             step = make()
             _check_version(envelope, row, step)
             await step.prepare(row)
-            reply = await self._commit(envelope, key, row, step, encode)
+            reply = await self._commit(envelope, key, Seen(commits, row), step, encode)
             if reply is not None:
                 return reply
         raise Conflict(Reason.CONFLICT, "the session keeps changing under this command; read it and try again")
@@ -145,13 +150,14 @@ class Handler:
         self,
         envelope: Envelope,
         key: RequestKey | None,
-        row: SessionRow | None,
+        seen: Seen,
         step: Step,
         encode: Callable[[Outcome], bytes],
     ) -> Reply | None:
         """None if the session moved since it was prepared, or its time ran out."""
+        row = seen.row
         async with AsyncExitStack() as waking, self._store.begin() as transaction:
-            opened = await transaction.open(row.session.id if row is not None else None, key, step.label)
+            opened = await transaction.open(row.session.id if row is not None else None, key, step.label, seen)
             if opened.reply is not None:
                 return replay(opened.reply, envelope)
             if row is not None and not self._is_as_read(opened.row, row):
@@ -169,6 +175,7 @@ class Handler:
             if session is None:
                 raise RuntimeError("a command made no event")
             changes = Changes(session=session, events=events, active_at=draw.now, created=before is None)
+            changes.relabelled = before is None or set(before.labels) != set(session.labels)
             changes.loser = _take_label(opened.holder, session, step.label, draw.now)
             step.changes(session, draw, changes)
             body = encode(step.outcome(row_after(opened.row, changes, draw.now), changes))
@@ -185,6 +192,20 @@ class Handler:
 
     def _is_as_read(self, current: SessionRow | None, row: SessionRow) -> bool:
         return current is not None and current.session.version == row.session.version and not self._expiry.due(current)
+
+
+async def _answering(work: Coroutine[None, None, T], answer: "asyncio.Future[T]") -> None:
+    """Does the work and tells what came of it, unless nobody waits any more."""
+    try:
+        done = await work
+    except BaseException as error:
+        if not answer.done():
+            answer.set_exception(error)
+        if not isinstance(error, Exception):
+            raise
+    else:
+        if not answer.done():
+            answer.set_result(done)
 
 
 def row_after(row: SessionRow | None, changes: Changes, now: int) -> SessionRow:

@@ -7,7 +7,7 @@ from sheetgrpc.server.commands import run_command
 from sheetgrpc.server.convert import lines, requests
 from sheetgrpc.server.convert.events import encode_news, write_event
 from sheetgrpc.server.convert.form import Form
-from sheetgrpc.server.convert.sessions import write_session
+from sheetgrpc.server.convert.sessions import fill_session, write_session
 from sheetgrpc.server.paging import MOMENTS, POSITIONS, RESERVED_BYTES, read_page
 from sheetgrpc.server.recent import read_recent
 from sheetgrpc.session.details import find_drift
@@ -38,7 +38,8 @@ class SessionService:
         recent, client = lines.read_recent(form, request)
         form.done()
         view = await self._engine.get_session(session)
-        answer = pb.GetSessionResponse(session=write_session(view))
+        answer = pb.GetSessionResponse()
+        fill_session(answer.session, view)
         if client is not None:
             answer.warnings.extend(find_drift(view.row.session.client, client))
         if recent:

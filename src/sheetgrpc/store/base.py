@@ -30,6 +30,7 @@ from sheetgrpc.store.records import (
     RequestKey,
     ResultRow,
     ScopeRow,
+    Seen,
     SessionFilter,
     SessionRow,
     SheetRow,
@@ -59,8 +60,13 @@ class Interrupted(Exception):  # as above
 class Transaction(Protocol):
     """The writer, for as long as one command or one run needs it. Leaving the context without commit rolls back."""
 
-    async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
-        """The session (None: none is meant), the reply of `key`, who has `label`: as they are, and stay till commit."""
+    async def open(
+        self, session_id: str | None, key: RequestKey | None, label: str = "", seen: Seen | None = None
+    ) -> Opened:
+        """The session (None: none is meant), the reply of `key`, who has `label`: as they are, and stay till commit.
+
+        What was `seen` of them is not read again where nothing was committed since.
+        """
         ...
 
     async def claim(self, execution: ExecutionRow) -> bool:
@@ -110,6 +116,11 @@ class Store(Protocol):
     @property
     def upkeep(self) -> Upkeep:
         """What a sweeper asks of it."""
+        ...
+
+    @property
+    def commits(self) -> int | None:
+        """How many transactions were committed, or may have been, since the start; None where others write, too."""
         ...
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:

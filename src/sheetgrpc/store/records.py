@@ -172,6 +172,7 @@ class Changes(msgspec.Struct, kw_only=True):
     active_at: int | None = None
     seen_active_at: int | None = None
     created: bool = False  # the session row is new
+    relabelled: bool = True  # False: its labels are known to be as they were
     reply: StoredReply | None = None
     scope: ScopeRow | None = None
     sheet: SheetRow | None = None
@@ -198,6 +199,16 @@ class SymbolChange(msgspec.Struct):
 
     count: int
     first: tuple[SymbolRow, ...]
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a command read before it took the writer: no reply to its request id, and this row.
+
+    `commits` is what `Store.commits` was before that.
+    """
+
+    commits: int | None
+    row: SessionRow | None
 
 
 class Opened(msgspec.Struct, frozen=True):

@@ -2,53 +2,43 @@
 
 from sheetgrpc.engine.views import SessionView
 from sheetgrpc.server.convert.enums import LIFECYCLES, STATES
-from sheetgrpc.server.convert.values import write_duration, write_key, write_struct, write_time
+from sheetgrpc.server.convert.values import fill_time, write_duration, write_key, write_struct
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.records import SymbolRow
-from sheetgrpc.v1 import progress_pb2, session_pb2, sheet_pb2
+from sheetgrpc.v1 import session_pb2, sheet_pb2
 
 _SYMBOL_BYTES = 512 * 1024  # symbols have no longest name; ListSymbols pages what is left out
 
 
 def write_session(view: SessionView, *, listed: bool = False) -> session_pb2.Session:
     """A session; without template and symbols where it is one of a list."""
-    session = view.row.session
-    sheet, template = session.sheet, session.template
-    message = session_pb2.Session(
-        id=session.id,
-        name=session.name,
-        state=STATES.write(session.state),
-        lifecycle=LIFECYCLES.write(session.lifecycle),
-        version=session.version,
-        intent_confirmed=template is not None and template.confirmed,
-        unresolved_count=sheet.unresolved_count if sheet is not None else 0,
-        progress=progress_pb2.Progress(completed=view.progress_completed, total=view.progress_total),
-        scope=_write_scope(session),
-        target_entity_type=template.target_entity_type if template is not None else "",
-        sheet_id=sheet.id if sheet is not None else "",
-        sheet_digest=sheet.digest if sheet is not None else "",
-        last_execution_id=session.execution_id or session.last_execution_id,
-        last_execution_succeeded=session.last_execution_succeeded,
-        symbol_count=view.row.symbol_count,
-        labels=sorted(session.labels),
-        parent_id=session.parent_id,
-        allowed_actions=view.allowed_actions,
-        client=_write_client(session),
-        role=session.role,
-        task_id=session.task_id,
-        metadata=write_struct(session.metadata) if session.metadata else None,
-        event_count=session.version - view.row.oldest_sequence + 1,  # sequences have no gaps
-        create_time=write_time(session.created_at),
-        update_time=write_time(session.updated_at),
-        expire_time=write_time(view.expires_at),
-        end_time=write_time(session.ended_at),
-        oldest_sequence=view.row.oldest_sequence,
-        lease=None if session.lease is None else write_duration(session.lease),
-    )
-    if not listed:
-        message.template = template.source if template is not None else ""
-        _add_symbols(message, view.row.symbols)
+    message = session_pb2.Session()
+    fill_session(message, view, listed=listed)
     return message
+
+
+def fill_session(message: session_pb2.Session, view: SessionView, *, listed: bool = False) -> None:
+    """Writes a session where its message already is: half the cost of one made apart, with every field named."""
+    row, session = view.row, view.row.session
+    message.id = session.id
+    message.name = session.name
+    message.state = STATES.write(session.state)
+    message.lifecycle = LIFECYCLES.write(session.lifecycle)
+    message.version = session.version
+    message.event_count = session.version - row.oldest_sequence + 1  # sequences have no gaps
+    message.oldest_sequence = row.oldest_sequence
+    message.symbol_count = row.symbol_count
+    message.labels.extend(sorted(session.labels))
+    message.allowed_actions.extend(view.allowed_actions)
+    message.progress.completed, message.progress.total = view.progress_completed, view.progress_total
+    message.last_execution_id = session.execution_id or session.last_execution_id
+    message.last_execution_succeeded = session.last_execution_succeeded
+    message.parent_id = session.parent_id
+    _fill_times(message, view)
+    _fill_caller(message, session)
+    _fill_layers(message, session, listed=listed)
+    if not listed:
+        _add_symbols(message, row.symbols)
 
 
 def write_symbol(row: SymbolRow) -> sheet_pb2.Symbol:
@@ -58,16 +48,40 @@ def write_symbol(row: SymbolRow) -> sheet_pb2.Symbol:
     )
 
 
-def _write_scope(session: Session) -> session_pb2.Scope | None:
-    scope = session.scope
-    if scope is None:
-        return None
-    return session_pb2.Scope(entity_type=scope.entity_type, entity_count=scope.entity_count, source=scope.source)
+def _fill_times(message: session_pb2.Session, view: SessionView) -> None:
+    session = view.row.session
+    fill_time(message.create_time, session.created_at)
+    fill_time(message.update_time, session.updated_at)
+    if view.expires_at is not None:
+        fill_time(message.expire_time, view.expires_at)
+    if session.ended_at is not None:
+        fill_time(message.end_time, session.ended_at)
+    if session.lease is not None:
+        message.lease.CopyFrom(write_duration(session.lease))
 
 
-def _write_client(session: Session) -> session_pb2.Client:
+def _fill_caller(message: session_pb2.Session, session: Session) -> None:
+    """What the caller said of itself and of the session."""
     client = session.client
-    return session_pb2.Client(name=client.name, version=client.version, target=client.target)
+    message.client.name, message.client.version, message.client.target = client.name, client.version, client.target
+    message.role = session.role
+    message.task_id = session.task_id
+    if session.metadata:
+        message.metadata.CopyFrom(write_struct(session.metadata))
+
+
+def _fill_layers(message: session_pb2.Session, session: Session, *, listed: bool) -> None:
+    scope, template, sheet = session.scope, session.template, session.sheet
+    if scope is not None:
+        message.scope.entity_type, message.scope.source = scope.entity_type, scope.source
+        message.scope.entity_count = scope.entity_count
+    if template is not None:
+        message.intent_confirmed = template.confirmed
+        message.target_entity_type = template.target_entity_type
+        message.template = "" if listed else template.source
+    if sheet is not None:
+        message.sheet_id, message.sheet_digest = sheet.id, sheet.digest
+        message.unresolved_count = sheet.unresolved_count
 
 
 def _add_symbols(message: session_pb2.Session, symbols: tuple[SymbolRow, ...]) -> None:

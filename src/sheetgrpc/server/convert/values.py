@@ -26,6 +26,11 @@ def write_time(micros: int | None) -> Timestamp | None:
     return None if micros is None else Timestamp(seconds=micros // _MICROS, nanos=micros % _MICROS * 1000)
 
 
+def fill_time(message: Timestamp, micros: int) -> None:
+    """A time, written where its message already is."""
+    message.seconds, message.nanos = micros // _MICROS, micros % _MICROS * 1000
+
+
 def read_time(form: Form, field: str, time: Timestamp) -> int:
     """Microseconds since 1970 UTC; a part of one counts as one."""
     if not (_FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < _NANOS):

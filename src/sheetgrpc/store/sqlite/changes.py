@@ -14,7 +14,6 @@ from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import Changes, ExecutionRow, StoredReply
 
 _SQL = load_queries("sqlite")
-_EXPIRED_REPLIES = 4  # that go with a new one: the table stays small even where nobody sweeps
 _ITEMS = 2000  # records in one JSON array: what a statement reads at once
 _STEPS = 20_000_000  # of SQLite's machine: about a second for finding which foreign key it was
 _LOST = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_ERROR})
@@ -59,7 +58,8 @@ def _write_state(connection: sqlite3.Connection, changes: Changes) -> None:
     session = changes.session
     before = session.version - len(changes.events)
     _write_session(connection, changes, before)
-    _write_labels(connection, session, created=changes.created)
+    if changes.relabelled:
+        _write_labels(connection, session, created=changes.created)
     rows = [(session.id, before + at, log.encode(event)) for at, event in enumerate(changes.events, start=1)]
     connection.executemany(_SQL["add_event"], rows)
 
@@ -84,8 +84,8 @@ def _write_session(connection: sqlite3.Connection, changes: Changes, before: int
         "before": before,
         "seen_active_at": changes.seen_active_at,
     }
-    done = connection.execute(_SQL["add_session" if changes.created else "change_session"], row)
-    if done.rowcount != 1:
+    queries = ("add_session",) if changes.created else ("continue_session", "change_session")
+    if not any(connection.execute(_SQL[query], row).rowcount == 1 for query in queries):
         raise _conflict(f'session "{session.id}" was changed by another command; read it again')
 
 
@@ -163,7 +163,6 @@ def _write_execution(connection: sqlite3.Connection, execution: ExecutionRow) ->
 
 
 def _write_reply(connection: sqlite3.Connection, reply: StoredReply, now: int) -> None:
-    connection.execute(_SQL["drop_expired_replies"], {"now": now, "limit": _EXPIRED_REPLIES})
     row = msgspec.structs.asdict(reply) | msgspec.structs.asdict(reply.key) | {"now": now}
     del row["key"]
     if connection.execute(_SQL["add_reply"], row).rowcount != 1:

@@ -50,6 +50,7 @@ T = TypeVar("T")
 
 _READERS = 3
 _RETRY_AFTER = 1.0  # seconds
+_NEAR_CACHE = 8192  # KiB: the keys of 100,000 sessions and their labels, and a page is not fetched for each read
 _NEAR_EVENTS = 4  # so many are read on the loop: watchers that are woken read the one that woke them
 
 
@@ -69,6 +70,7 @@ class SQLiteStore:
         self._writer_timeout = writer_timeout
         self._now = now
         self._lock = asyncio.Lock()
+        self._waiting = 0  # for it
         self._compiled: Compiled | None = None
         self._writer = Worker("sqlite-writer", partial(connect_writer, place, busy_timeout=busy_timeout))
         self._connect_near = partial(connect_reader, place, busy_timeout=0)
@@ -93,6 +95,12 @@ class SQLiteStore:
         for reader in self._readers:
             await reader.open()
         self._near = self._connect_near()
+        self._near.execute(f"PRAGMA cache_size = -{_NEAR_CACHE}")
+
+    @property
+    def commits(self) -> int | None:
+        """Those of the one writer that there is."""
+        return self._writer.commits
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SQLiteTransaction]:
@@ -239,11 +247,17 @@ class SQLiteStore:
             )
 
     async def _take_writer(self) -> None:
+        if not self._lock.locked() and not self._waiting:
+            await self._lock.acquire()  # had at once
+            return
+        self._waiting += 1
         try:
             async with asyncio.timeout(self._writer_timeout):
                 await self._lock.acquire()
         except TimeoutError:
             raise busy() from None
+        finally:
+            self._waiting -= 1
 
     async def _read(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs

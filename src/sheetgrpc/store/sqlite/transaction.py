@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.queries import load_queries, statements
-from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey
+from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen
 from sheetgrpc.store.sqlite import writes
 from sheetgrpc.store.sqlite.changes import commit, write_changes
 from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
@@ -48,8 +48,15 @@ class SQLiteTransaction:
         self._begun = False
         self._over = False
 
-    async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
+    async def open(
+        self, session_id: str | None, key: RequestKey | None, label: str = "", seen: Seen | None = None
+    ) -> Opened:
         """Reads, as of the last commit or within what was begun."""
+        if seen is not None and seen.commits == self._writer.commits and not self._begun:
+            if not label:
+                return Opened(seen.row, None)
+            opened = await self.open(None, None, label)
+            return Opened(seen.row, None, opened.holder)
         reading = partial(read_opened, session_id=session_id, key=key, now=self._now(), label=label)
         return await (self._run(reading) if self._begun or self._over else self._read(reading))
 
@@ -132,7 +139,10 @@ class SQLiteTransaction:
         try:
             done = write(connection)
             _check_open(connection)
-            commit(connection)
+            try:
+                commit(connection)
+            finally:  # whether one that fails took effect is not always known; before, it would count what is not there
+                self._writer.commits += 1
             self._writer.failed = False
         except BaseException:
             _roll_back(connection)  # here and now: nothing half written may be committed by a second try

@@ -47,6 +47,7 @@ class Worker:
     def __init__(self, name: str, connect: Callable[[], sqlite3.Connection]) -> None:
         """`connect` is called on the thread by `open`."""
         self.waiting = 0  # functions sent and not yet done
+        self.commits = 0  # that were tried
         self.failed = False  # the machine has failed under one; whoever commits after that says that it works again
         self._connect = connect
         self._connection: sqlite3.Connection | None = None

@@ -176,6 +176,14 @@ SET state = :state, lifecycle = :lifecycle, version = :version, role = :role, ta
     active_at = coalesce(:active_at, active_at), ended_at = :ended_at, body = :body
 WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at);
 
+-- name: continue_session
+-- The same where nothing changes by which sessions are listed: most commands. Setting a column to what it is would
+-- rewrite every index that has it.
+UPDATE sheetgrpc_sessions
+SET version = :version, active_at = coalesce(:active_at, active_at), body = :body
+WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at)
+  AND state = :state AND lifecycle = :lifecycle AND role = :role AND task_id = :task_id AND ended_at IS :ended_at;
+
 -- name: change_symbols
 -- The committed symbols kept beside a session.
 UPDATE sheetgrpc_sessions SET symbol_count = :count, symbols = :first WHERE id = :id;
@@ -412,7 +420,7 @@ SET session_id = excluded.session_id, execution_id = excluded.execution_id, expi
 WHERE sheetgrpc_replies.expires_at <= :now;
 
 -- name: drop_expired_replies
--- A few at a time: with every reply written, and in each sweep.
+-- A batch of a sweep.
 DELETE FROM sheetgrpc_replies
 WHERE rowid IN (SELECT rowid FROM sheetgrpc_replies WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit);
 

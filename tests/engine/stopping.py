@@ -100,6 +100,14 @@ def run(fleet: Driver) -> None:
     fleet.engine._executor.start()
 
 
+async def waited_for(fleet: Driver, execution: str) -> None:
+    """Until somebody waits for the run's end."""
+    found = fleet.engine._context.runs.get(execution)
+    assert found is not None
+    while not found._waiting:
+        await asyncio.sleep(0)
+
+
 @dataclass(frozen=True)
 class Answered:
     """The answer to a cancel."""

@@ -5,6 +5,7 @@ What can be tried on SQLite: the file is moved away, the disk takes no more, ano
 
 import errno
 import resource
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -25,6 +26,15 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 CHECK = health_pb2.HealthCheckRequest()
 
 
+def take_away(file: Path) -> Path:
+    """Where the file is now."""
+    return file.rename(file.with_name("away.db"))
+
+
+def is_there(file: Path) -> bool:
+    return file.exists()
+
+
 async def status(server: Running) -> int:
     listed = (await server.health.List(health_pb2.HealthListRequest())).statuses
     (told,) = {one.status for one in listed.values()}
@@ -36,13 +46,11 @@ def create() -> session_service_pb2.CreateSessionRequest:
     return session_service_pb2.CreateSessionRequest(name="n", request_id="r")
 
 
-async def test_a_database_that_is_moved_away_is_missed_and_taken_back(
-    start_on_file: StartServer, file: Path
-) -> None:
+async def test_a_database_that_is_moved_away_is_missed_and_taken_back(start_on_file: StartServer, file: Path) -> None:
     """D-43."""
     server = await start_on_file()
     kept = await server.sessions.CreateSession(session_service_pb2.CreateSessionRequest())
-    away = file.rename(file.with_name("away.db"))
+    away = take_away(file)
     answer = await refused(server.sessions.CreateSession(create(), timeout=5))
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
     assert answer.details["RetryInfo"].retry_delay.seconds == 1
@@ -57,8 +65,7 @@ async def test_a_database_that_is_moved_away_is_missed_and_taken_back(
 async def test_another_file_at_its_place_is_not_written_to(start_on_file: StartServer, file: Path) -> None:
     """D-43: not even a copy of it, which would be without what the log beside it has."""
     server = await start_on_file()
-    away = file.rename(file.with_name("away.db"))
-    file.write_bytes(away.read_bytes())
+    shutil.copyfile(take_away(file), file)
     assert (await refused(server.sessions.CreateSession(create()))).reason == "STORE_UNAVAILABLE"
     assert await status(server) == NOT_SERVING
 
@@ -107,14 +114,12 @@ async def test_a_writer_that_another_program_holds_is_busy_and_no_ill_health(
     assert (await server.sessions.CreateSession(create())).session.name == "n"
 
 
-async def test_a_watch_of_health_tells_when_the_database_goes_and_comes(
-    start_on_file: StartServer, file: Path
-) -> None:
+async def test_a_watch_of_health_tells_when_the_database_goes_and_comes(start_on_file: StartServer, file: Path) -> None:
     """D-43."""
     server = await start_on_file(heartbeat_interval=0.01)
     watch = server.health.Watch(CHECK)
     assert (await watch.read()).status == SERVING
-    away = file.rename(file.with_name("away.db"))
+    away = take_away(file)
     assert (await watch.read()).status == NOT_SERVING
     away.rename(file)
     assert (await watch.read()).status == SERVING
@@ -128,6 +133,6 @@ async def test_the_server_says_whether_anything_is_kept(
     server = await start_on_file(no_persist=no_persist)
     info = (await server.control.GetServerInfo(control_service_pb2.GetServerInfoRequest())).server_info
     assert info.persistent is not no_persist
-    assert file.exists() is not no_persist
+    assert is_there(file) is not no_persist
     assert (await server.sessions.CreateSession(create())).session.name == "n"
     assert await status(server) == SERVING

@@ -20,6 +20,7 @@ from sheetgrpc.engine.views import CancelView, Reply, SessionView
 from sheetgrpc.store.records import ExecutionRow
 
 ANY = "*"  # any method
+_TURNS = 100_000  # of the loop: some seconds
 PATIENCE = 60_000_000  # microseconds: the wait of a cancel whose end is certain to come
 
 
@@ -98,6 +99,17 @@ async def gated(path: Path, **settings: Any) -> AsyncIterator[tuple[Driver, Gate
 def run(fleet: Driver) -> None:
     """Begins to run what is queued."""
     fleet.engine._executor.start()
+
+
+async def waited_for(fleet: Driver, execution: str) -> None:
+    """Until somebody waits for the run's end."""
+    found = fleet.engine._context.runs.get(execution)
+    assert found is not None
+    for _ in range(_TURNS):
+        if found._waiting:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("nobody waits")
 
 
 @dataclass(frozen=True)

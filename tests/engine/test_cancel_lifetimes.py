@@ -71,17 +71,17 @@ async def test_a_purge_takes_a_cancelled_execution_and_the_answers_about_it(path
         assert fleet.rows("SELECT count(*) FROM sheetgrpc_executions") == [0]
 
 
-async def test_a_restore_keeps_a_cancelled_execution_and_interrupts_what_was_being_cancelled(path: Path) -> None:
+async def test_a_restore_keeps_a_cancelled_execution_and_interrupts_what_was_being_cancelled(file: Path) -> None:
     """Of a cancel that a run has not yet recorded the snapshot knows nothing."""
-    async with drive(path, start=False) as fleet:
+    async with drive(file, start=False) as fleet:
         over = await fleet.submit(await fleet.ready(SHEET))
         first = await cancel(fleet, over, request_id="c")
         under_way = await fleet.submit(await fleet.ready(SHEET))
         assert await fleet.engine._executor._claim(under_way) is not None
         asked = await cancel(fleet, under_way, request_id="d")
-        file = await take(fleet)
+        taken = await take(fleet)
     assert asked.outcome == "CANCEL_REQUESTED"
-    new, told = await put_back(file)
+    new, told = await put_back(taken)
     assert told.executions_interrupted == 1
     async with drive(new) as fleet:
         assert await fleet.engine.get_execution(over) == first.execution

@@ -135,7 +135,7 @@ async def test_at_every_single_call_of_the_store_answers_and_end_agree(path: Pat
     outcomes: list[set[str]] = []
     met = True
     while met:
-        async with gated(path.with_name(f"{len(outcomes)}.db")) as (fleet, gate):
+        async with gated(path) as (fleet, gate):
             session = await fleet.ready(sheet)
             execution = await fleet.submit(session)
             gate.set(ANY, len(outcomes) + 1, after=after)
@@ -159,4 +159,6 @@ async def test_at_every_single_call_of_the_store_answers_and_end_agree(path: Pat
             cancelled = bool(outcomes[-1] & {"CANCELLED_BEFORE_START", "CANCEL_REQUESTED"})
             assert ended.state is (ExecutionState.CANCELLED if cancelled else END[sheet])
             assert fleet.rows("SELECT count(*) FROM ships") == [int(ended.state.committed)]
+            fleet.change("DELETE FROM voyages")
+            fleet.change("DELETE FROM ships")
     assert set.union(*outcomes) >= {"CANCEL_REQUESTED", "ALREADY_CANCELLING", "TOO_LATE_COMMITTING", "ALREADY_FINISHED"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.engine.driving import BEST, Driver, drive, read
-from tests.engine.stopping import PATIENCE, cancel, gated, run
+from tests.engine.stopping import PATIENCE, cancel, gated, run, waited_for
 from tests.engine.test_trouble import locked
 
 from sheetgrpc.engine.updates import Finished, Snapshot
@@ -148,18 +148,18 @@ async def test_preparing_is_broken_off_and_not_waited_for(path: Path) -> None:
         assert await fleet.results(execution) == []
 
 
-async def test_a_run_that_waits_for_another_program_is_cancelled_and_never_begins(path: Path) -> None:
+async def test_a_run_that_waits_for_another_program_is_cancelled_and_never_begins(file: Path) -> None:
     """Its end is written once the writer can be had; until then it is CANCELLING, and says so."""
-    async with gated(path, busy_timeout=0.01) as (fleet, gate):
+    async with gated(file, busy_timeout=0.01) as (fleet, gate):
         before = fleet.dump()
         session = await fleet.ready(SHEET)
         execution = await fleet.submit(session)
         gate.set("sheet")
         run(fleet)
         await gate.reached.wait()
-        with locked(path):
+        with locked(file):
             gate.opened.set()
-            gate.set("open", after=True)  # the transaction of the run, which is refused as STORE_BUSY
+            gate.set("claim", after=True)  # the transaction of the run, which is refused as STORE_BUSY
             await gate.reached.wait()
             gate.opened.set()
             answer = await cancel(fleet, execution, wait=1)
@@ -198,6 +198,7 @@ async def test_a_cancel_that_meets_the_commit_comes_too_late(path: Path, method:
         await gate.reached.wait()
         asked = asyncio.create_task(cancel(fleet, execution, wait=PATIENCE))
         told = await cancel(fleet, execution)
+        await waited_for(fleet, execution)
         stored = method == "commit" and after
         assert told.outcome == ("ALREADY_FINISHED" if stored else "TOO_LATE_COMMITTING")
         assert told.execution.state is (ExecutionState.SUCCEEDED if stored else ExecutionState.COMMITTING)
@@ -285,7 +286,10 @@ async def test_a_caller_that_goes_away_has_cancelled_all_the_same(path: Path) ->
         asked.cancel()  # before anything was judged
         with pytest.raises(asyncio.CancelledError):
             await asked
+        run_of = fleet.engine._context.runs.get(execution)
+        assert run_of is not None
         gate.opened.set()
+        await run_of.asked.wait()
         release.set()
         assert (await fleet.finish(execution)).state is CANCELLED
         await _check_cancelled(fleet, session, execution, before)
@@ -337,9 +341,9 @@ async def test_what_a_run_left_behind_can_be_cancelled(path: Path) -> None:
         await _check_cancelled(fleet, session, execution, before)
 
 
-async def test_a_queued_execution_behind_a_run_is_refused_as_busy_and_stays(path: Path) -> None:
+async def test_a_queued_execution_behind_a_run_is_refused_as_busy_and_stays(file: Path) -> None:
     """SQLite has one writer, and a cancel that is not written would not survive its process: it says so instead."""
-    async with gated(path, writer_timeout=0.01) as (fleet, gate):
+    async with gated(file, writer_timeout=0.01) as (fleet, gate):
         first = await fleet.submit(await fleet.ready(SHEET))
         second = await fleet.submit(await fleet.ready('(port.ensure :code "P")'))
         gate.set("apply")
@@ -351,3 +355,18 @@ async def test_a_queued_execution_behind_a_run_is_refused_as_busy_and_stays(path
         assert (await cancel(fleet, first)).outcome == "CANCEL_REQUESTED"  # the run itself is asked without the writer
         gate.opened.set()
         assert (await fleet.finish(second)).state is ExecutionState.SUCCEEDED
+
+
+async def test_on_postgresql_a_queued_execution_behind_a_run_is_cancelled_at_once(fleet_url: str) -> None:
+    """Writers of different sessions do not wait for each other there."""
+    async with gated(fleet_url, writer_timeout=5) as (fleet, gate):
+        first = await fleet.submit(await fleet.ready(SHEET))
+        second = await fleet.submit(await fleet.ready('(port.ensure :code "P")'))
+        gate.set("apply")
+        run(fleet)
+        await gate.reached.wait()
+        answer = await cancel(fleet, second)
+        assert (answer.outcome, answer.execution.state) == ("CANCELLED_BEFORE_START", CANCELLED)
+        gate.opened.set()
+        assert (await fleet.finish(first)).state is ExecutionState.SUCCEEDED
+        assert (await fleet.engine.get_execution(second)).state is CANCELLED

@@ -37,8 +37,8 @@ async def write_changes(connection: "Connection", changes: Changes, now: int) ->
         await connection.execute(_SQL["change_symbols"], session.id, changes.symbols.count, kept)
     if changes.execution is not None:
         await _write_execution(connection, changes.execution)
-    if changes.reply is not None:
-        await _write_reply(connection, changes.reply, now)
+    for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
+        await _write_reply(connection, reply, now)
 
 
 async def _write_state(connection: "Connection", changes: Changes) -> None:

@@ -45,6 +45,7 @@ class PostgresTransaction:
         self._committing = False
         self._touched = False  # something was done that cannot simply be done again
         self._locked: tuple[str | None, str] = None, ""  # what `open` was asked for: a second try locks the same
+        self._holder: str | None = None  # who had the label then
         self._task: asyncio.Task[Any] | None = None  # whatever the call under way answers
 
     async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
@@ -53,6 +54,7 @@ class PostgresTransaction:
 
         async def read(connection: "Connection") -> Opened:
             row, holder = await _lock(connection, session_id, label)
+            self._holder = holder.session.id if holder is not None else None
             reply = await reads.read_reply(connection, key, self._now()) if key is not None else None
             return Opened(row=row, reply=reply, holder=holder)
 
@@ -185,9 +187,11 @@ class PostgresTransaction:
             raise refusal from error
 
     async def _lock_again(self, connection: "Connection") -> None:
-        """What changed meanwhile, the changes' own guards see: versions, labels, replies, the execution's epoch."""
+        """What changed meanwhile, the changes' own guards see: versions, replies, the execution's epoch."""
         session_id, label = self._locked
-        await _lock(connection, session_id, label)
+        _, holder = await _lock(connection, session_id, label)
+        if label and (holder.session.id if holder is not None else None) != self._holder:
+            raise conflict()
 
     async def _finish(self, connection: "Connection", work: "Callable[[Connection], Awaitable[T]]") -> T:
         try:
@@ -225,14 +229,12 @@ class PostgresTransaction:
 async def _lock(
     connection: "Connection", session_id: str | None, label: str
 ) -> tuple[SessionRow | None, SessionRow | None]:
-    """The session and who has the label, both held until the transaction ends."""
-    holder = await reads.read_holder(connection, label) if label else None
+    """The session and who has the label, both held until the transaction ends; the label before them."""
+    holder = await reads.hold_label(connection, label, session_id) if label and session_id is not None else None
     ids = [one for one in dict.fromkeys((session_id, holder)) if one is not None]
     if not ids:
         return None, None
     found = await reads.lock_sessions(connection, ids)
-    if label and await reads.read_holder(connection, label) != holder:
-        raise Repeat("the label moved while its holder was waited for")
     return found.get(session_id or ""), found.get(holder or "")
 
 

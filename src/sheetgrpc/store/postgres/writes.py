@@ -93,6 +93,7 @@ class Batches:
         if not rows.indexes or (not well and not self._collect):
             return well
         keys = [self._results.keys[index] for index in rows.indexes]
+        self._results.note(rows.indexes[0])
         error = await self._try(shape, rows)
         if error is None:
             return well

@@ -77,6 +77,11 @@ class PostgresStore:
         self.about = About("postgresql", version, load_migrations("postgres")[-1].version, incarnation)
         await self._readers.open()
 
+    @property
+    def commits(self) -> None:
+        """Other servers commit, too."""
+        return None
+
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresTransaction]:
         """A transaction of its own; a connection for it is waited for at most the writer timeout."""

@@ -19,7 +19,7 @@ from sheetgrpc.store.postgres import reads, writes
 from sheetgrpc.store.postgres.changes import write_changes
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
 from sheetgrpc.store.queries import load_queries
-from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, SessionRow
+from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen, SessionRow
 from sheetgrpc.store.waiting import RETRY_AFTER, busy, closed, settled
 
 if TYPE_CHECKING:
@@ -48,7 +48,13 @@ class PostgresTransaction:
         self._holder: str | None = None  # who had the label then
         self._task: asyncio.Task[Any] | None = None  # whatever the call under way answers
 
-    async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
+    async def open(
+        self,
+        session_id: str | None,
+        key: RequestKey | None,
+        label: str = "",
+        seen: Seen | None = None,  # noqa: ARG002  # locking reads what is there
+    ) -> Opened:
         """Begins; locks the session and who has the label, and reads."""
         self._locked = session_id, label
 

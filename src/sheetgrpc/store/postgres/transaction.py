@@ -17,6 +17,7 @@ from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import ConstraintViolated, Interrupted
 from sheetgrpc.store.postgres import reads, writes
 from sheetgrpc.store.postgres.changes import write_changes
+from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, answering
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen, SessionRow
@@ -29,16 +30,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SQL = load_queries("postgres")
 _ATTEMPTS = 5
+_ROLL_BACK_SECONDS = 10.0
 
 
 class PostgresTransaction:
     """`store.base.Transaction` on PostgreSQL."""
 
-    def __init__(self, connection: "Connection", compiled: "Compiled | None", now: Callable[[], int]) -> None:
-        """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC."""
+    def __init__(
+        self, connection: "Connection", compiled: "Compiled | None", now: Callable[[], int], query_timeout: float
+    ) -> None:
+        """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC.
+
+        `query_timeout` is how long, in seconds, the commit of a run may take.
+        """
         self._connection = connection
         self._compiled = compiled
         self._now = now
+        self._query_timeout = query_timeout
         self._begun = False
         self._over = False
         self._closed = False
@@ -64,11 +72,11 @@ class PostgresTransaction:
             reply = await reads.read_reply(connection, key, self._now()) if key is not None else None
             return Opened(row=row, reply=reply, holder=holder)
 
-        return await self._run(read)
+        return await self._run(self._brief(read))
 
     async def claim(self, execution: ExecutionRow) -> bool:
         """True if the stored execution still has this state and epoch."""
-        return await self._run(lambda connection: reads.is_as_read(connection, execution))
+        return await self._run(self._brief(lambda connection: reads.is_as_read(connection, execution)))
 
     async def recheck(self, plan: Plan, results: Results) -> None:
         """Dooms statements whose resolved keys have no row any more."""
@@ -130,6 +138,15 @@ class PostgresTransaction:
     def _catalog(self) -> "Compiled":
         assert self._compiled is not None, "prepare() comes before the first run"
         return self._compiled
+
+    def _brief(self, work: "Callable[[Connection], Awaitable[T]]") -> "Callable[[Connection], Awaitable[T]]":
+        """`work` with a limit. A run's has none: it takes as long as it takes, and whoever runs it interrupts it."""
+
+        async def limited(connection: "Connection") -> T:
+            async with answering(connection, ANSWER_SECONDS):
+                return await work(connection)
+
+        return work if self._touched else limited
 
     async def _touch(self, work: "Callable[[Connection], Awaitable[T]]") -> T:
         self._touched = True
@@ -201,7 +218,7 @@ class PostgresTransaction:
 
     async def _finish(self, connection: "Connection", work: "Callable[[Connection], Awaitable[T]]") -> T:
         try:
-            done = await work(connection)
+            done = await self._brief(work)(connection)
             await self._commit(connection)
         except BaseException:
             await self._roll_back()  # here and now: nothing half written may be committed by a second try
@@ -211,7 +228,8 @@ class PostgresTransaction:
     async def _commit(self, connection: "Connection") -> None:
         self._committing = True
         try:
-            done = await connection.execute("COMMIT")
+            async with answering(connection, max(ANSWER_SECONDS, self._query_timeout if self._touched else 0)):
+                done = await connection.execute("COMMIT")
         except DATABASE_ERRORS as error:
             self._begun = not is_lost(error)
             raise _commit_failure(error) from error
@@ -226,7 +244,8 @@ class PostgresTransaction:
             return
         self._begun = False
         try:
-            await self._connection.execute("ROLLBACK")
+            async with asyncio.timeout(_ROLL_BACK_SECONDS):
+                await self._connection.execute("ROLLBACK")
         except DATABASE_ERRORS:
             with suppress(asyncpg.InterfaceError):  # it is gone already
                 self._connection.terminate()  # the server rolls back what has no connection

@@ -35,6 +35,7 @@ class Swept(msgspec.Struct):
     purged: int = 0
     trimmed: int = 0  # events
     replies: int = 0
+    tasks: int = 0
     more: bool = False
 
 
@@ -91,6 +92,7 @@ class Sweeper:
             ("purge", lambda: self._purge(swept, retained)),
             ("clear", lambda: self._clear(swept)),
             ("replies", lambda: self._drop_replies(swept)),
+            ("tasks", lambda: self._drop_tasks(swept, retained)),
             ("trim", lambda: self._trim(swept, retained)),
         ]
         for name, step in steps:
@@ -184,6 +186,11 @@ class Sweeper:
     async def _drop_replies(self, swept: Swept) -> None:
         swept.replies = await self._store.upkeep.drop_replies(self._draws.now(), _ROWS)
         swept.more = swept.more or swept.replies >= _ROWS
+
+    async def _drop_tasks(self, swept: Swept, retained: int | None) -> None:
+        if retained is not None:
+            swept.tasks = await self._store.upkeep.drop_tasks(retained, _ROWS)
+            swept.more = swept.more or swept.tasks >= _ROWS
 
     async def _trim(self, swept: Swept, retained: int | None) -> None:
         if retained is not None:

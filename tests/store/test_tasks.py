@@ -156,6 +156,7 @@ async def test_what_belongs_to_a_session_or_a_task_is_there_once(
     of_session = await store.tasks.of_session(session.id, served.id.lower(), 10)
     assert [task.id for task in of_session.tasks] == [task.id for task in (*reversed(others), served)]
     assert of_session.counts == {TaskState.PENDING: 3, TaskState.APPROVED: 1}
+    assert of_session.trace_id == served.trace_id
     of_task = await store.tasks.of_task(served.id, 2)
     assert [task.id for task in of_task.tasks] == [others[2].id, others[1].id]
     assert of_task.counts == of_session.counts

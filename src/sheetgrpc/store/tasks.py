@@ -49,10 +49,14 @@ class TaskFilter(msgspec.Struct, frozen=True):
 
 
 class Belonging(msgspec.Struct, frozen=True):
-    """The tasks of a session or of a task, as of one moment: the newest of them, and how many are in each state."""
+    """The tasks of a session or of a task, as of one moment: the newest of them, and how many are in each state.
+
+    `trace_id` is that of the task, or of the one that the session serves.
+    """
 
     tasks: tuple[Task, ...] = ()
     counts: dict[TaskState, int] = {}
+    trace_id: str = ""
 
 
 class TaskReads(Protocol):

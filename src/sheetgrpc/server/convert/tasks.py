@@ -136,26 +136,25 @@ def write_task_event(event: TaskEvent) -> task_pb2.TaskEvent:
 def write_status(view: StatusView) -> task_service_pb2.Status:
     """How far a session or a task is."""
     message = task_service_pb2.Status(
+        trace_id=view.belonging.trace_id,
         tasks=[write_task(task, listed=True) for task in view.belonging.tasks],
         task_counts=_write_counts(view.belonging),
     )
     if view.session is not None:
-        _tell_session(message, view.session, view.belonging)
+        _tell_session(message, view.session)
     if view.task is not None:
         _tell_task(message, view.task)
     return message
 
 
-def _tell_session(message: task_service_pb2.Status, view: SessionView, belonging: Belonging) -> None:
+def _tell_session(message: task_service_pb2.Status, view: SessionView) -> None:
     session = view.row.session
-    served = next((task for task in belonging.tasks if task.id == session.task_id.upper()), None)
     message.session_id = session.id
     message.task_id = session.task_id
     message.role = session.role
     message.session_state = STATES.write(session.state)
     message.lifecycle = LIFECYCLES.write(session.lifecycle)
     message.legend = f"{_LIFECYCLE_LEGENDS[session.lifecycle]}; {_SESSION_LEGENDS[session.state]}"
-    message.trace_id = served.trace_id if served is not None else ""
     _tell_beginning(message, session.metadata, session.created_at, session.updated_at)
 
 
@@ -165,7 +164,6 @@ def _tell_task(message: task_service_pb2.Status, task: Task) -> None:
     message.role = task.to_role
     message.task_state = TASK_STATES.write(task.state)
     message.legend = _TASK_LEGENDS[task.state]
-    message.trace_id = task.trace_id
     _tell_beginning(message, task.data, task.created_at, task.updated_at)
 
 

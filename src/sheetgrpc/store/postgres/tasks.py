@@ -129,4 +129,5 @@ async def _gather(connection: "Connection", query: str, *asked: object) -> Belon
     rows = await connection.fetch(_SQL[query], *asked)
     if not rows:
         return Belonging()
-    return Belonging(tuple(_task.decode(body) for body, _ in rows), _counts.decode(rows[0][1]))
+    _, counts, trace_id = rows[0]
+    return Belonging(tuple(_task.decode(body) for body, _, _ in rows), _counts.decode(counts), trace_id or "")

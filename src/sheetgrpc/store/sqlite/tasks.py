@@ -142,4 +142,5 @@ def _gather(connection: sqlite3.Connection, query: str, asked: dict[str, object]
     rows = connection.execute(_SQL[query], asked).fetchall()
     if not rows:
         return Belonging()
-    return Belonging(tuple(_task.decode(body) for body, _ in rows), _counts.decode(rows[0][1]))
+    _, counts, trace_id = rows[0]
+    return Belonging(tuple(_task.decode(body) for body, _, _ in rows), _counts.decode(counts), trace_id or "")

@@ -792,7 +792,8 @@ ORDER BY created_at DESC, id DESC
 LIMIT $11;
 
 -- name: tasks_around_session
--- Tasks made for a session and the one that it serves, each once, with how many are in each state, all as of one moment.
+-- Tasks made for a session and the one that it serves, each once, with how many are in each state and the trace of the
+-- latter, all as of one moment.
 WITH belonging AS (
     SELECT id, created_at, state, body FROM sheetgrpc.tasks WHERE session_id = $1
     UNION
@@ -801,13 +802,13 @@ WITH belonging AS (
 SELECT body, (
     SELECT json_object_agg(state, count)::text
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state) AS counted
-)
+), (SELECT trace_id FROM sheetgrpc.tasks WHERE id = $2)
 FROM belonging
 ORDER BY created_at DESC, id DESC
 LIMIT $3;
 
 -- name: tasks_around_task
--- A task and those about it, as above.
+-- A task and those about it, likewise.
 WITH belonging AS (
     SELECT id, created_at, state, body FROM sheetgrpc.tasks WHERE id = $1
     UNION
@@ -816,7 +817,7 @@ WITH belonging AS (
 SELECT body, (
     SELECT json_object_agg(state, count)::text
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state) AS counted
-)
+), (SELECT trace_id FROM sheetgrpc.tasks WHERE id = $1)
 FROM belonging
 ORDER BY created_at DESC, id DESC
 LIMIT $2;

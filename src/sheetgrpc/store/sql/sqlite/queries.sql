@@ -663,7 +663,8 @@ ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: tasks_around_session
--- Tasks made for a session and the one that it serves, each once, with how many are in each state, all as of one moment.
+-- Tasks made for a session and the one that it serves, each once, with how many are in each state and the trace of the
+-- latter, all as of one moment.
 WITH belonging AS (
     SELECT id, created_at, state, body FROM sheetgrpc_tasks WHERE session_id = :session_id
     UNION
@@ -672,13 +673,13 @@ WITH belonging AS (
 SELECT body, (
     SELECT json_group_object(state, count)
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state)
-)
+), (SELECT trace_id FROM sheetgrpc_tasks WHERE id = :served)
 FROM belonging
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: tasks_around_task
--- A task and those about it, as above.
+-- A task and those about it, likewise.
 WITH belonging AS (
     SELECT id, created_at, state, body FROM sheetgrpc_tasks WHERE id = :id
     UNION
@@ -687,7 +688,7 @@ WITH belonging AS (
 SELECT body, (
     SELECT json_group_object(state, count)
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state)
-)
+), (SELECT trace_id FROM sheetgrpc_tasks WHERE id = :id)
 FROM belonging
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;

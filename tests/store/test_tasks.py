@@ -15,6 +15,7 @@ from sheetgrpc.errors import Conflict, NotFound, Reason
 from sheetgrpc.session.model import Lifecycle, TaskKind, TaskState
 from sheetgrpc.session.tasks import Task, TaskEvent, TaskUpdate, update_task
 from sheetgrpc.store.base import Store
+from sheetgrpc.store.opening import open_store
 from sheetgrpc.store.tasks import TaskChanges, TaskFilter, TaskKey
 
 Ask: TypeAlias = Callable[..., Any]
@@ -183,6 +184,33 @@ async def test_tasks_go_with_their_session_and_others_when_nobody_waits_for_them
     while await store.upkeep.clear(1):
         pass
     assert await store.tasks.list(TaskFilter(), 10, None) == [waiting]
+
+
+_OBJECTS = {
+    "sqlite": "SELECT replace(name, 'sheetgrpc_', '') AS name FROM sqlite_schema WHERE sql IS NOT NULL",
+    "postgres": (
+        "SELECT relname AS name FROM pg_class"
+        " WHERE relnamespace = 'sheetgrpc'::regnamespace AND relname NOT LIKE '%pkey'"
+        " UNION SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+    ),
+}
+_OF_TASKS = """
+tasks tasks_by_age tasks_by_recipient tasks_by_trace tasks_by_session tasks_by_parent tasks_pending_approvals
+tasks_by_change tasks_by_key tasks_end_once task_events task_events_are_final task_events_stay active_sessions
+pending_approvals
+"""
+
+
+@pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
+async def test_a_start_makes_these_objects_and_a_second_start_no_other(store: Store, url: str, backend: str) -> None:
+    """A1."""
+    made = {row["name"] for row in await query(url, _OBJECTS[backend])}
+    assert {name for name in made if name.startswith("task") or name in _OF_TASKS.split()[-2:]} == {*_OF_TASKS.split()}
+    await store.close()
+    again = await open_store(url, writer_timeout=0.5, busy_timeout=0.05)
+    assert again.about.schema_version >= 6
+    assert {row["name"] for row in await query(url, _OBJECTS[backend])} == made
+    await again.close()
 
 
 _VIEWS = {

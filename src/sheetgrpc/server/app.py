@@ -64,16 +64,16 @@ async def serve(settings: Settings, ready: Callable[[str], None] | None = None) 
 
     `ready` is told the address once calls are accepted. Raises StartError where the server cannot start.
     """
-    configure_logs(settings.log_format)
-    server = Server(await open_engine(settings))
-    with _signals(server) as asked:
-        try:
-            await server.start()
-            if ready is not None:
-                ready(server.address)
-            await asked.wait()
-        finally:
-            await server.stop()
+    with contextlib.closing(configure_logs(settings.log_format)):
+        server = Server(await open_engine(settings))
+        with _signals(server) as asked:
+            try:
+                await server.start()
+                if ready is not None:
+                    ready(server.address)
+                await asked.wait()
+            finally:
+                await server.stop()
 
 
 class Server:

@@ -13,7 +13,7 @@ from sheetgrpc.engine import intents
 from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.errors import Conflict, InvalidRequest, NotAllowed, NotFound, Reason
 from sheetgrpc.session.events import TaskCreated, TaskUpdated
-from sheetgrpc.session.model import Lifecycle, TaskKind, TaskState
+from sheetgrpc.session.model import ExecutionState, Lifecycle, State, TaskKind, TaskState
 from sheetgrpc.session.tasks import Task, TaskUpdate
 from sheetgrpc.store.tasks import TaskFilter
 
@@ -75,6 +75,19 @@ async def test_a_session_that_has_ended_is_given_no_task_and_its_tasks_can_still
     before = await fleet.engine.list_events(session, 0, 10, ())
     assert (await fleet.carry_on(task.id, TaskState.CANCELLED)).state is TaskState.CANCELLED
     assert await fleet.engine.list_events(session, 0, 10, ()) == before
+
+
+async def test_a_session_that_executes_is_given_tasks_and_its_run_goes_on(path: Place) -> None:
+    async with drive(path, start=False) as fleet:
+        session = await fleet.ready('(port.ensure :code "A")')
+        execution = await fleet.submit(session)
+        task = await fleet.ask(routing(session=session))
+        await fleet.engine._executor.recover()
+        fleet.engine._executor.start()
+        await fleet.carry_on(task.id, TaskState.COMPLETED)
+        assert (await fleet.finish(execution)).state is ExecutionState.SUCCEEDED
+        assert await fleet.state(session) is State.EXECUTED
+        assert fleet.rows("SELECT code FROM ports") == ["A"]
 
 
 async def test_an_expired_session_is_given_no_task(path: Place) -> None:

@@ -103,8 +103,14 @@ class Sweeper:
     async def _work(self) -> None:
         while not self._stopping.is_set():
             swept = await self.sweep()
-            if swept.expired or swept.purged or swept.trimmed:
-                log.info("sweep.finished", expired=swept.expired, purged=swept.purged, trimmed=swept.trimmed)
+            if swept.expired or swept.purged or swept.trimmed or swept.tasks:
+                done = {
+                    "expired": swept.expired,
+                    "purged": swept.purged,
+                    "trimmed": swept.trimmed,
+                    "tasks": swept.tasks,
+                }
+                log.info("sweep.finished", **done)
             if swept.more:
                 await asyncio.sleep(0)
                 continue

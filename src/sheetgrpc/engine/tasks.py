@@ -60,7 +60,7 @@ class Tasks:
     async def list(self, wanted: TaskFilter, session: str, limit: int, before: tuple[int, str] | None) -> list[Task]:
         """Newest created first; `session` is named as in any call, "" for no filter."""
         if session:
-            named = await self._store.session(session)
+            named = await self._find(session)
             wanted = msgspec.structs.replace(wanted, session_id=named.session.id)
         return await self._store.tasks.list(wanted, limit, before)
 

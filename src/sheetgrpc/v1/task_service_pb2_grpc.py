@@ -118,7 +118,7 @@ class TaskServiceServicer:
 
         A state must be one of the task's `next_states`, else ERROR_REASON_ACTION_NOT_ALLOWED, whose metadata tells which
         they are: of two that end a task one wins. With `expected_version` another version is refused with
-        ERROR_REASON_VERSION_CONFLICT. A task that has ended takes no change, also where its session has ended it may.
+        ERROR_REASON_VERSION_CONFLICT. A task that has ended takes no change; an open one whose session has ended does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -64,7 +64,7 @@ class TaskServiceStub:
 
     A state must be one of the task's `next_states`, else ERROR_REASON_ACTION_NOT_ALLOWED, whose metadata tells which
     they are: of two that end a task one wins. With `expected_version` another version is refused with
-    ERROR_REASON_VERSION_CONFLICT. A task that has ended takes no change, also where its session has ended it may.
+    ERROR_REASON_VERSION_CONFLICT. A task that has ended takes no change; an open one whose session has ended does.
     """
     FetchStatus: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.FetchStatusRequest, _task_service_pb2.FetchStatusResponse]
     """Fetches in one call and as of one moment how far a session or a task is: the state in words, the beginning of the
@@ -109,7 +109,7 @@ class TaskServiceAsyncStub(TaskServiceStub):
 
     A state must be one of the task's `next_states`, else ERROR_REASON_ACTION_NOT_ALLOWED, whose metadata tells which
     they are: of two that end a task one wins. With `expected_version` another version is refused with
-    ERROR_REASON_VERSION_CONFLICT. A task that has ended takes no change, also where its session has ended it may.
+    ERROR_REASON_VERSION_CONFLICT. A task that has ended takes no change; an open one whose session has ended does.
     """
     FetchStatus: _aio.UnaryUnaryMultiCallable[_task_service_pb2.FetchStatusRequest, _task_service_pb2.FetchStatusResponse]  # type: ignore[assignment]
     """Fetches in one call and as of one moment how far a session or a task is: the state in words, the beginning of the
@@ -175,7 +175,7 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A state must be one of the task's `next_states`, else ERROR_REASON_ACTION_NOT_ALLOWED, whose metadata tells which
         they are: of two that end a task one wins. With `expected_version` another version is refused with
-        ERROR_REASON_VERSION_CONFLICT. A task that has ended takes no change, also where its session has ended it may.
+        ERROR_REASON_VERSION_CONFLICT. A task that has ended takes no change; an open one whose session has ended does.
         """
 
     @_abc_1.abstractmethod

@@ -795,32 +795,32 @@ LIMIT $11;
 -- Tasks made for a session and the one that it serves, each once, with how many are in each state and the trace of the
 -- latter, all as of one moment.
 WITH belonging AS (
-    SELECT id, created_at, state, body FROM sheetgrpc.tasks WHERE session_id = $1
+    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE session_id = $1
     UNION
-    SELECT id, created_at, state, body FROM sheetgrpc.tasks WHERE id = $2
+    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE id = $2
 )
-SELECT body, (
+SELECT t.body, (
     SELECT json_object_agg(state, count)::text
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state) AS counted
 ), (SELECT trace_id FROM sheetgrpc.tasks WHERE id = $2)
-FROM belonging
-ORDER BY created_at DESC, id DESC
-LIMIT $3;
+FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT $3) AS newest
+JOIN sheetgrpc.tasks AS t ON t.id = newest.id
+ORDER BY t.created_at DESC, t.id DESC;
 
 -- name: tasks_around_task
 -- A task and those about it, likewise.
 WITH belonging AS (
-    SELECT id, created_at, state, body FROM sheetgrpc.tasks WHERE id = $1
+    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE id = $1
     UNION
-    SELECT id, created_at, state, body FROM sheetgrpc.tasks WHERE parent_id = $1 AND parent_id <> ''
+    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE parent_id = $1 AND parent_id <> ''
 )
-SELECT body, (
+SELECT t.body, (
     SELECT json_object_agg(state, count)::text
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state) AS counted
 ), (SELECT trace_id FROM sheetgrpc.tasks WHERE id = $1)
-FROM belonging
-ORDER BY created_at DESC, id DESC
-LIMIT $2;
+FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT $2) AS newest
+JOIN sheetgrpc.tasks AS t ON t.id = newest.id
+ORDER BY t.created_at DESC, t.id DESC;
 
 -- name: add_task
 -- A new task; nothing happens if its caller has one under its key.

@@ -666,32 +666,32 @@ LIMIT :limit;
 -- Tasks made for a session and the one that it serves, each once, with how many are in each state and the trace of the
 -- latter, all as of one moment.
 WITH belonging AS (
-    SELECT id, created_at, state, body FROM sheetgrpc_tasks WHERE session_id = :session_id
+    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE session_id = :session_id
     UNION
-    SELECT id, created_at, state, body FROM sheetgrpc_tasks WHERE id = :served
+    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE id = :served
 )
-SELECT body, (
+SELECT t.body, (
     SELECT json_group_object(state, count)
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state)
 ), (SELECT trace_id FROM sheetgrpc_tasks WHERE id = :served)
-FROM belonging
-ORDER BY created_at DESC, id DESC
-LIMIT :limit;
+FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT :limit) AS newest
+JOIN sheetgrpc_tasks AS t ON t.id = newest.id
+ORDER BY t.created_at DESC, t.id DESC;
 
 -- name: tasks_around_task
 -- A task and those about it, likewise.
 WITH belonging AS (
-    SELECT id, created_at, state, body FROM sheetgrpc_tasks WHERE id = :id
+    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE id = :id
     UNION
-    SELECT id, created_at, state, body FROM sheetgrpc_tasks WHERE parent_id = :id AND parent_id <> ''
+    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE parent_id = :id AND parent_id <> ''
 )
-SELECT body, (
+SELECT t.body, (
     SELECT json_group_object(state, count)
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state)
 ), (SELECT trace_id FROM sheetgrpc_tasks WHERE id = :id)
-FROM belonging
-ORDER BY created_at DESC, id DESC
-LIMIT :limit;
+FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT :limit) AS newest
+JOIN sheetgrpc_tasks AS t ON t.id = newest.id
+ORDER BY t.created_at DESC, t.id DESC;
 
 -- name: add_task
 -- A new task; nothing happens if its caller has one under its key.

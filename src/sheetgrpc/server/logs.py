@@ -31,7 +31,7 @@ def configure_logs(log_format: str, stream: TextIO | None = None) -> Outlet:
         return render(None, "warning", _stamp(None, "warning", {"event": "log.dropped", "lines": count}))
 
     outlet = Outlet(stream, tell_lost)
-    atexit.register(outlet.close)
+    atexit.register(outlet.close, 0.1)  # what was said after it was closed
     structlog.configure(
         processors=[_stamp, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

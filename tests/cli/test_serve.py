@@ -1,5 +1,6 @@
 """serve: one line on stdout, logs on stderr, settings from flags and environment, an end in order."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import command, environment, listening, run, serve
 
+from sheetgrpc.client import connect
 from sheetgrpc.config import Settings
 
 
@@ -27,6 +29,20 @@ def test_a_server_says_where_it_listens_and_ends_in_order(tmp_path: Path, sent: 
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert all(line.startswith("{") for line in err.splitlines())
+
+
+async def _call(address: str, times: int) -> None:
+    async with connect(address) as client:
+        for _ in range(times):
+            await client.control.server_info()
+
+
+def test_a_server_whose_log_nobody_reads_goes_on_and_ends(tmp_path: Path) -> None:
+    process = serve("--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/a.db")
+    asyncio.run(_call(listening(process), 600))  # a line each: twice as much as a pipe holds
+    process.terminate()
+    assert process.wait(timeout=60) == 0
+    process.communicate()
 
 
 def test_settings_come_from_the_environment_too(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from google.protobuf.descriptor import EnumDescriptor, ServiceDescriptor
 
 import sheetgrpc.v1
 from sheetgrpc.client import NEVER, Client, SheetgrpcError, connect, entry, words
-from sheetgrpc.v1 import execution_pb2, session_pb2, session_service_pb2, statement_pb2
+from sheetgrpc.v1 import execution_pb2, session_pb2, session_service_pb2, statement_pb2, task_pb2
 from sheetgrpc.v1.execution_service_pb2 import WatchExecutionResponse
 from sheetgrpc.v1.session_service_pb2 import WatchSessionResponse
 
@@ -94,6 +94,11 @@ async def call_everything(client: Client) -> None:
         client.catalog.verbs(),
         client.catalog.search("cbu", "x"),
         client.control.server_info(),
+        client.tasks.create("ROUTING", "d", from_role="a", to_role="b", data={"a": 1}),
+        client.tasks.get("x"),
+        client.tasks.list(kinds=["APPROVAL"], states=["PENDING"]),
+        client.tasks.update("x", "ACTIVE", data={"a": None}, expected_version=1),
+        client.tasks.status(task="x"),
     ]
     for call in calls:
         if isawaitable(call):
@@ -131,6 +136,8 @@ async def test_an_unreachable_server_is_told_at_once_without_retries() -> None:
         (words.RunState, execution_pb2.ExecutionState.DESCRIPTOR),
         (words.Mode, execution_pb2.ExecutionMode.DESCRIPTOR),
         (words.EntryKind, session_service_pb2.SessionEntryKind.DESCRIPTOR),
+        (words.TaskKind, task_pb2.TaskKind.DESCRIPTOR),
+        (words.TaskState, task_pb2.TaskState.DESCRIPTOR),
         (words.Status, statement_pb2.StatementStatus.DESCRIPTOR),
     ],
     ids=lambda one: getattr(one, "name", ""),

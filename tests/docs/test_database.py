@@ -1,4 +1,4 @@
-"""docs/database.md has every table, column, index and trigger that a new database has, and none besides."""
+"""docs/database.md has every table, column, index, trigger and view that a new database has, and none besides."""
 
 import re
 import sqlite3
@@ -43,6 +43,13 @@ def test_its_indexes_and_triggers_are_told(table: str, schema: sqlite3.Connectio
     query = "SELECT name FROM sqlite_schema WHERE type IN ('index', 'trigger') AND tbl_name = ? AND sql IS NOT NULL"
     live = sorted(name for (name,) in schema.execute(query, [table]))
     assert sorted(name for name, _ in INDEX.findall(SECTIONS[table])) == live
+
+
+def test_every_view_is_told_with_its_columns(schema: sqlite3.Connection) -> None:
+    rows = re.findall(r"^\| `(sheetgrpc_\w+)` \| [^|]*: ([^|]+) \|$", PAGE.partition("\n## Views\n")[2], re.MULTILINE)
+    told = {view: re.findall(r"`(\w+)`", columns) for view, columns in rows}
+    views = [name for (name,) in schema.execute("SELECT name FROM sqlite_schema WHERE type = 'view'")]
+    assert told == {view: [row[1] for row in schema.execute(f"PRAGMA table_info({view})")] for view in views}
 
 
 @pytest.mark.parametrize("table", SECTIONS)

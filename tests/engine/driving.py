@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from tests.engine import places
 from tests.engine.places import Place, make_database, url_of
 
@@ -19,7 +20,8 @@ from sheetgrpc.engine.runs import Watcher
 from sheetgrpc.engine.updates import Finished, Update
 from sheetgrpc.engine.views import Outcome, Reply, ResultView
 from sheetgrpc.planning.model import Effect, Status
-from sheetgrpc.session.model import Mode, State
+from sheetgrpc.session.model import Mode, State, TaskState
+from sheetgrpc.session.tasks import Task, TaskUpdate
 from sheetgrpc.store.records import ExecutionRow
 
 HERE = Path(__file__).parent
@@ -67,6 +69,21 @@ class Driver:
             keep,
         )
         return found[-1]
+
+    async def ask(self, intent: intents.CreateTask, *, caller: str = "anna", request_id: str = "") -> Task:
+        """A new task, or the one that there is under its key."""
+        return await self._task(Envelope(caller, "CreateTask", "", request_id, b"f"), intent)
+
+    async def carry_on(
+        self, task: str, state: TaskState | None = None, *, version: int | None = None, **update: Any
+    ) -> Task:
+        """A task after a change."""
+        intent = intents.UpdateTask(TaskUpdate(state=state, **update))
+        return await self._task(Envelope("anna", "UpdateTask", task, expected_version=version), intent)
+
+    async def _task(self, envelope: Envelope, intent: intents.TaskIntent) -> Task:
+        reply = await self.engine.tasks.handle(envelope, intent, msgspec.json.encode)
+        return msgspec.json.decode(reply.body, type=Task)
 
     async def send(self, session: str, intent: Intent, request_id: str, fingerprint: bytes = b"f") -> Reply:
         """A changing call with a request id, answered as the edge would."""

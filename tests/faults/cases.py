@@ -24,7 +24,7 @@ from sheetgrpc.engine import intents
 from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.engine import Engine
-from sheetgrpc.engine.intents import Envelope, Intent
+from sheetgrpc.engine.intents import Envelope, Intent, TaskIntent
 from sheetgrpc.engine.lifetimes import Lifetimes
 from sheetgrpc.engine.opening import read_catalog
 from sheetgrpc.engine.presence import Presence
@@ -32,7 +32,8 @@ from sheetgrpc.engine.replies import Replies
 from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.engine.watching import Topics
-from sheetgrpc.session.model import Entry, EntryKind, Lifecycle, State
+from sheetgrpc.session.model import Entry, EntryKind, Lifecycle, State, TaskKind, TaskState
+from sheetgrpc.session.tasks import Task, TaskUpdate
 from sheetgrpc.store.opening import open_store
 
 Wrap: TypeAlias = Callable[[Any], Any]  # Any: a store, and what stands for it
@@ -49,14 +50,15 @@ _OPEN = "(voyage.ensure :ship <Sta> :number 1) (voyage.ensure :ship <Sta> :numbe
 _SCOPED = (intents.SetScope("ship", all=True),)
 _TEMPLATED = (*_SCOPED, intents.SetTemplate("(voyage.ensure :ship @ship :number 1)"))
 _CONFIRMED = (*_TEMPLATED, intents.ConfirmIntent())
+_ASK = intents.CreateTask(TaskKind.APPROVAL, "may we?", "a", "b", {"n": 1}, session=TARGET, idempotency_key="k")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A command, and those that lead its session to where it is legal."""
 
-    intent: Intent
-    before: tuple[Intent, ...] = ()
+    intent: Intent | TaskIntent
+    before: tuple[Intent | TaskIntent, ...] = ()
 
 
 CASES: Mapping[str, Case] = {
@@ -90,6 +92,8 @@ CASES: Mapping[str, Case] = {
         ),
         Case(intent=intents.RedoSession(), before=(*_SCOPED, intents.UndoSession())),
         Case(intent=intents.ForkSession(name="fork"), before=(intents.ImportSheet(_OPEN), intents.ParseSheet())),
+        Case(intent=_ASK),
+        Case(intent=intents.UpdateTask(TaskUpdate(state=TaskState.APPROVED, notes="go on")), before=(_ASK,)),
     )
 }
 
@@ -105,16 +109,30 @@ class OneDraw(Draws):
         return Draw(now=_NOW, id=ulid(_NOW // 1000, 7), seed=7)
 
 
+def _earlier() -> Draws:
+    """What the databases are made with: the same in each of them."""
+    return Draws(lambda: _EARLIER, random.Random(1).getrandbits)
+
+
+def _third() -> str:
+    """The id of what is made after the two sessions."""
+    draws = _earlier()
+    return [draws.draw().id for _ in range(3)][-1]
+
+
+_TASK = _third()
+
+
 async def make(path: Path, case: Case) -> None:
     """The database as the command finds it: its session, and another that has a label."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(f"{_NO_WAITING}; {(HERE / 'fleet.sql').read_text()} {_ROWS};")
-    async with opened(path, draws=Draws(lambda: _EARLIER, random.Random(1).getrandbits)) as engine:
+    async with opened(path, draws=_earlier()) as engine:
         for label in (TARGET, "taken"):
             made = intents.CreateSession(name=label, labels=(label,), metadata={"a": 1})
             await engine.handle(Envelope("anna", "CreateSession"), made, encode)
         for intent in case.before:
-            await engine.handle(Envelope("anna", type(intent).__name__, TARGET), intent, encode)
+            await _handle(engine, intent)
 
 
 @cache
@@ -152,12 +170,19 @@ async def opened(path: Path, wrap: Wrap = lambda store: store, *, draws: Draws |
 
 async def send(engine: Engine, case: Case, request_id: str = "the-one") -> Reply:
     """The case's command, as the edge sends it."""
-    method = type(case.intent).__name__
-    target = "" if method == "CreateSession" else TARGET
-    return await engine.handle(Envelope("anna", method, target, request_id, b"content"), case.intent, encode)
+    return await _handle(engine, case.intent, request_id)
 
 
-def encode(outcome: Outcome) -> bytes:
+async def _handle(engine: Engine, intent: Intent | TaskIntent, request_id: str = "") -> Reply:
+    method = type(intent).__name__
+    target = {"CreateSession": "", "CreateTask": "", "UpdateTask": _TASK}.get(method, TARGET)
+    envelope = Envelope("anna", method, target, request_id, b"content")
+    if isinstance(intent, intents.CreateTask | intents.UpdateTask):
+        return await engine.tasks.handle(envelope, intent, encode)
+    return await engine.handle(envelope, intent, encode)
+
+
+def encode(outcome: Outcome | Task) -> bytes:
     """An answer with all that is in it."""
     return msgspec.json.encode(outcome)
 

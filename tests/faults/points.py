@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sheetgrpc.store.base import Store, Transaction
+from sheetgrpc.store.tasks import TaskReads
 
 
 class Points:
@@ -38,15 +39,16 @@ class Points:
         return watched
 
 
-class WatchedTransaction:
-    """`store.base.Transaction` with points."""
+class Watched:
+    """A `store.base.Transaction`, or another part of a store, with points."""
 
-    def __init__(self, transaction: Transaction, points: Points) -> None:
-        self._transaction = transaction
+    def __init__(self, name: str, part: Transaction | TaskReads, points: Points) -> None:
+        self._name = name
+        self._part = part
         self._points = points
 
     def __getattr__(self, name: str) -> Any:  # Any: a method of any form
-        return self._points.watch(f"transaction.{name}", getattr(self._transaction, name))
+        return self._points.watch(f"{self._name}.{name}", getattr(self._part, name))
 
 
 class WatchedStore:
@@ -55,16 +57,17 @@ class WatchedStore:
     def __init__(self, store: Store, points: Points) -> None:
         self.about = store.about
         self.close = store.close
+        self.tasks = Watched("store.tasks", store.tasks, points)
         self._store = store
         self._points = points
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[WatchedTransaction]:
+    async def begin(self) -> AsyncIterator[Watched]:
         """The writer, with points before and after it is had and given back."""
         self._points.pass_by("before begin")
         async with self._store.begin() as transaction:
             self._points.pass_by("after begin")
-            yield WatchedTransaction(transaction, self._points)
+            yield Watched("transaction", transaction, self._points)
             self._points.pass_by("before end")
         self._points.pass_by("after end")
 

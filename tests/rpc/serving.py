@@ -22,6 +22,7 @@ from sheetgrpc.v1 import (
     execution_service_pb2_grpc,
     session_service_pb2_grpc,
     sheet_service_pb2_grpc,
+    task_service_pb2_grpc,
 )
 
 KEY = re.compile(r"[a-z]+([A-Z][a-z]+)*")  # of an ErrorInfo's metadata: AIP-193
@@ -61,6 +62,7 @@ class Running:
         self.executions = execution_service_pb2_grpc.ExecutionServiceStub(channel)
         self.catalog = catalog_service_pb2_grpc.CatalogServiceStub(channel)
         self.control = control_service_pb2_grpc.ControlServiceStub(channel)
+        self.tasks = task_service_pb2_grpc.TaskServiceStub(channel)
         self.health = health_pb2_grpc.HealthStub(channel)
 
 

@@ -47,7 +47,7 @@ def create() -> session_service_pb2.CreateSessionRequest:
 
 
 async def test_a_database_that_is_moved_away_is_missed_and_taken_back(start_on_file: StartServer, file: Path) -> None:
-    """D-43."""
+    """D-43, B8, D4."""
     server = await start_on_file()
     kept = await server.sessions.CreateSession(session_service_pb2.CreateSessionRequest())
     away = take_away(file)
@@ -103,7 +103,7 @@ async def test_a_disk_that_takes_no_more_is_told_until_it_does(start_on_file: St
 async def test_a_writer_that_another_program_holds_is_busy_and_no_ill_health(
     start_on_file: StartServer, file: Path
 ) -> None:
-    """D-43."""
+    """D-43, B8, D4."""
     server = await start_on_file(busy_timeout=0.01)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

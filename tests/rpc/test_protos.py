@@ -13,6 +13,8 @@ import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from tests.rpc.log_contract import LOG_ENUMS, LOG_FIELDS
+from tests.rpc.sheet_contract import SHEET_FIELDS
+from tests.rpc.task_contract import TASK_ENUMS, TASK_FIELDS, TASK_RPCS
 
 from sheetgrpc import errors, v1
 from sheetgrpc.dsl import diagnostics
@@ -36,6 +38,7 @@ RPCS = {
     ),
     "CatalogService": "GetCatalog? ListVerbs? SearchEntities?",
     "ControlService": "GetServerInfo?",
+    "TaskService": TASK_RPCS,
 }
 
 # Message to its fields. No type means string, `*` repeated, `?` a scalar whose absence is told from its zero.
@@ -45,7 +48,6 @@ ANSWERED_BY_SESSION = (
     "CreateSession UpdateSession LabelSession CloseSession RenewSession ResetSession SetScope ClearScope SetTemplate"
     " ConfirmIntent UndoSession RedoSession ForkSession"
 )
-ONE_SHEET = "session? sheet_id?"
 UPDATE = (
     "epoch:int64 sequence:int64 resume_token time:Timestamp snapshot:Execution phase_started:PhaseStarted"
     " phase_completed:PhaseCompleted statements:StatementResults progress:Progress finished:Execution heartbeat:bool?"
@@ -79,47 +81,9 @@ FIELDS = {
     "ResetSessionRequest": f"session to:SessionState {CHANGING}",
     **{f"{rpc}Response": "session:Session" for rpc in ANSWERED_BY_SESSION.split()},
     **LOG_FIELDS,
+    **TASK_FIELDS,
     "ListSessionsResponse": "sessions:Session* next_page_token",
-    "Sheet": (
-        "id session_id digest statement_count:int32 phase_count:int32 error_count:int32 warning_count:int32"
-        " unresolved_count:int32 create_time:Timestamp phases:Phase* diagnostics:Diagnostic*"
-        " unresolved_references:Reference*"
-    ),
-    "Phase": "depth:int32 statement_count:int32 statement_indices:int32* produces* consumes*",
-    "Diagnostic": ("severity:DiagnosticSeverity code:DiagnosticCode message hint statement_index:int32? span:Span"),
-    "Reference": (
-        "ref_id statement_index:int32? argument text entity_type candidates:Candidate* entity_id span:Span hint"
-    ),
-    "Candidate": "entity_id display score:double",
-    "Symbol": "name entity_type entity_id execution_id",
-    "Statement": (
-        "index:int32 source verb depth:int32 produces* consumes* entity_id span:Span status:StatementStatus"
-        " resolved_arguments:ResolvedArgument* template_statement:int32?"
-    ),
-    "ResolvedArgument": "name entity_id display",
-    "Span": "offset:int64 length:int64 line:int32 column:int32",
-    "CheckSheetRequest": "source",
-    "ImportSheetRequest": f"session source {CHANGING}",
-    "GenerateSheetRequest": f"session {CHANGING}",
-    "ParseSheetRequest": f"session {CHANGING}",
-    "ResolveReferenceRequest": f"session ref_id entity_id apply_to_same_text:bool {CHANGING}",
-    "GetSheetRequest": ONE_SHEET,
-    "ListStatementsRequest": f"{ONE_SHEET} depth:int32? {PAGED}",
-    "ListPhasesRequest": f"{ONE_SHEET} {PAGED}",
-    "ListDiagnosticsRequest": f"{ONE_SHEET} {PAGED}",
-    "ListReferencesRequest": f"{ONE_SHEET} unresolved_only:bool {PAGED}",
-    "ListSymbolsRequest": f"session {PAGED}",
-    "CheckSheetResponse": "sheet:Sheet",
-    "ImportSheetResponse": "session:Session sheet:Sheet",
-    "GenerateSheetResponse": "session:Session sheet:Sheet",
-    "ParseSheetResponse": "session:Session sheet:Sheet",
-    "ResolveReferenceResponse": "session:Session sheet:Sheet",
-    "GetSheetResponse": "sheet:Sheet",
-    "ListStatementsResponse": "statements:Statement* next_page_token",
-    "ListPhasesResponse": "phases:Phase* next_page_token",
-    "ListDiagnosticsResponse": "diagnostics:Diagnostic* next_page_token",
-    "ListReferencesResponse": "references:Reference* next_page_token",
-    "ListSymbolsResponse": "symbols:Symbol* next_page_token",
+    **SHEET_FIELDS,
     "SubmitSheetRequest": f"session confirm:bool mode:ExecutionMode timeout:Duration {CHANGING}",
     "ExecuteSheetRequest": (
         f"session confirm:bool mode:ExecutionMode timeout:Duration include_results:bool {CHANGING}"
@@ -174,6 +138,7 @@ ENUMS = {
     ),
     "SessionLifecycle": ("SESSION_LIFECYCLE_", "PENDING ACTIVE COMPLETED FAILED EXPIRED"),
     **LOG_ENUMS,
+    **TASK_ENUMS,
     "ExecutionState": (
         "EXECUTION_STATE_",
         "QUEUED RUNNING CANCELLING COMMITTING SUCCEEDED PARTIAL ROLLED_BACK FAILED CANCELLED TIMED_OUT INTERRUPTED",
@@ -212,7 +177,7 @@ ENUMS = {
             " SESSION_NOT_FOUND SHEET_NOT_FOUND EXECUTION_NOT_FOUND REFERENCE_NOT_FOUND ENTITY_NOT_FOUND LABEL_TAKEN"
             " ACTION_NOT_ALLOWED SESSION_CLOSED SESSION_EXPIRED SHEET_ALREADY_APPLIED EMPTY_SCOPE PLAN_STALE"
             " APPROVAL_REQUIRED RESPONSE_EVICTED VERSION_CONFLICT CONFLICT LIMIT_EXCEEDED QUEUE_FULL BUDGET_EXCEEDED"
-            " STORE_UNAVAILABLE STORE_BUSY SHUTTING_DOWN OUTCOME_UNKNOWN INTERNAL_ERROR"
+            " STORE_UNAVAILABLE STORE_BUSY SHUTTING_DOWN OUTCOME_UNKNOWN INTERNAL_ERROR TASK_NOT_FOUND"
         ),
     ),
 }
@@ -224,6 +189,8 @@ TWINS: list[tuple[type[StrEnum], str]] = [
     (model.ExecutionState, "ExecutionState"),
     (model.Mode, "ExecutionMode"),
     (model.EntryKind, "SessionEntryKind"),
+    (model.TaskKind, "TaskKind"),
+    (model.TaskState, "TaskState"),
     (cancelling.CancelOutcome, "CancelOutcome"),
     (diagnostics.DiagnosticCode, "DiagnosticCode"),
     (diagnostics.Severity, "DiagnosticSeverity"),
@@ -303,8 +270,9 @@ def test_each_rpc_has_a_request_and_a_response_of_its_own_name(name: str) -> Non
 def test_changing_requests_and_only_they_carry_a_request_id(name: str) -> None:
     fields = METHODS[name].input_type.fields_by_name
     assert ("request_id" in fields) is (name not in READ_ONLY)
-    # A session that does not exist yet has no version to expect, and a cancel is not judged by its session's.
-    assert ("expected_version" in fields) is (name not in READ_ONLY | {"CreateSession", "CancelExecution"})
+    # What does not exist yet has no version to expect, and a cancel is not judged by its session's.
+    unversioned = READ_ONLY | {"CreateSession", "CreateTask", "CancelExecution"}
+    assert ("expected_version" in fields) is (name not in unversioned)
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
@@ -348,6 +316,7 @@ def test_resources_have_no_field_of_a_later_issue(message: str, fields: set[str]
     [
         ("SetScopeRequest", "selector", "entity_ids filter all"),
         ("WatchSessionResponse", "update", "event bookmark reset"),
+        ("FetchStatusRequest", "target", "session task"),
         *(
             (f"{rpc}Request", "target", "session sheet_id")
             for rpc in ("GetSheet", "ListStatements", "ListPhases", "ListDiagnostics", "ListReferences")

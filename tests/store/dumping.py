@@ -21,7 +21,7 @@ from tests.engine.test_recovery import _claim
 from sheetgrpc.clock import Draws
 from sheetgrpc.engine import intents
 from sheetgrpc.session.evolution import fold
-from sheetgrpc.session.model import Client, Entry, EntryKind, Lifecycle
+from sheetgrpc.session.model import Client, Entry, EntryKind, Lifecycle, TaskKind, TaskState
 
 NOON = 1_790_000_000_000_000
 """When the rows came about, in microseconds."""
@@ -39,6 +39,7 @@ async def fill(path: Path) -> None:
         await _resolve(fleet)
         await _go_back(fleet)
         await _age(fleet)
+        await _ask(fleet)
     async with drive(path, draws=draws, start=False) as fleet:
         await fleet.submit(await fleet.ready('(port.ensure :code "A")'))
         await _claim(fleet, await fleet.submit(await fleet.ready('(port.ensure :code "B")')))
@@ -104,6 +105,18 @@ async def _age(fleet: Driver) -> None:
     gone = (await fleet.run('(port.ensure :code "G")')).session
     await fleet.call(gone, intents.CloseSession(Lifecycle.FAILED))
     assert await store.upkeep.purge(gone, NOON * 2)
+
+
+async def _ask(fleet: Driver) -> None:
+    """Tasks: a routed one of a session, with the approval it was asked for; a notification of nobody's session."""
+    session = await fleet.open("asked")
+    routed = await fleet.ask(intents.CreateTask(TaskKind.ROUTING, "load", "desk", "loader", session=session))
+    approval = intents.CreateTask(
+        TaskKind.APPROVAL, "may we?", "loader", "finance", {"rows": 2}, parent=routed.id, idempotency_key="k"
+    )
+    asked = await fleet.ask(approval)
+    await fleet.carry_on(asked.id, TaskState.APPROVED, notes="go on")
+    await fleet.ask(intents.CreateTask(TaskKind.NOTIFICATION, "loaded", "loader", "desk"))
 
 
 def main() -> None:

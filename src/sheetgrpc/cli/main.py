@@ -43,6 +43,7 @@ for _name, _where, _help in (
     ("record", "resume:record", "Record lines of a terminal in a session's log."),
     ("renew", "events:renew", "Give a session its time to live again."),
     ("cancel", "cancel:cancel", "Cancel an execution."),
+    ("tasks", "tasks:app", "What roles ask of each other: list, show, create, done, status."),
     ("watch", "watch:watch", "Watch an execution to its end."),
     ("snapshot", "snapshots:snapshot", "Write a database to a file, also while a server runs on it."),
     ("restore", "snapshots:restore", "Make a new database of a snapshot."),

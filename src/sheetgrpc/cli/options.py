@@ -1,15 +1,17 @@
-"""The arguments that several commands share, with their help."""
+"""The arguments that several commands share, with their help, and how they are read."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, TypeVar, get_args
 
 from cyclopts import Parameter, Token
 
 from sheetgrpc.cli.failure import NOT_BEGUN, Failure
 from sheetgrpc.config import Settings
+
+T = TypeVar("T")
 
 STDIN = "/dev/stdin"
 """What `-` stands for (main.py says it so to cyclopts, which takes a bare dash for an option)."""
@@ -37,6 +39,17 @@ def read_sheet(file: str) -> tuple[str, str]:
         raise Failure(f"{name} cannot be read: {error.strerror}", NOT_BEGUN) from error
     except UnicodeDecodeError as error:
         raise Failure(f"{name} is not UTF-8: byte {error.start} is wrong", NOT_BEGUN) from error
+
+
+async def first(count: int, items: AsyncIterator[T]) -> list[T]:
+    """The first `count` items, or as many as there are."""
+    found: list[T] = []
+    if count > 0:
+        async for item in items:
+            found.append(item)
+            if len(found) == count:
+                break
+    return found
 
 
 def read_word(choices: object, tokens: Sequence[Token]) -> str:

@@ -1,20 +1,18 @@
 """`sheetgrpc sessions` and `sheetgrpc show`: the sessions of a server, many in a line each or one in full."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from sheetgrpc.cli.connecting import reaching
 from sheetgrpc.cli.documents import document_of, print_document
-from sheetgrpc.cli.options import DEFAULT_ADDRESS, Address, AsJson, read_word
+from sheetgrpc.cli.options import DEFAULT_ADDRESS, Address, AsJson, first, read_word
 from sheetgrpc.cli.terminal import Terminal, plural, shown_time, stdout
 from sheetgrpc.client import words
 from sheetgrpc.client.words import State
 from sheetgrpc.v1.execution_pb2 import Execution
 from sheetgrpc.v1.session_pb2 import Session
 
-T = TypeVar("T")
 MOST_EXECUTIONS = 10
 
 
@@ -28,7 +26,7 @@ async def sessions(
     """List sessions, newest first."""
     limit = max(1, limit)
     async with reaching(address) as client:
-        found = await _first(limit, client.sessions.list(states=[state] if state else (), page_size=min(limit, 1000)))
+        found = await first(limit, client.sessions.list(states=[state] if state else (), page_size=min(limit, 1000)))
     if as_json:
         print_document([document_of(session) for session in found])
         return
@@ -49,7 +47,7 @@ async def show(
     """Show a session: where it stands, what may be done with it, what ran."""
     async with reaching(address) as client:
         found = (await client.sessions.get(session)).now
-        runs = await _first(MOST_EXECUTIONS, client.executions.list(session=found.id, page_size=MOST_EXECUTIONS))
+        runs = await first(MOST_EXECUTIONS, client.executions.list(session=found.id, page_size=MOST_EXECUTIONS))
     if as_json:
         print_document({"session": document_of(found), "executions": [document_of(run) for run in runs]})
         return
@@ -59,16 +57,6 @@ async def show(
         terminal.line()
         rows = [["execution", "state", "mode", "statements", "submitted"], *map(_execution_row, runs)]
         terminal.columns(rows, numbers=frozenset({3}))
-
-
-async def _first(count: int, items: AsyncIterator[T]) -> list[T]:
-    found: list[T] = []
-    if count > 0:
-        async for item in items:
-            found.append(item)
-            if len(found) == count:
-                break
-    return found
 
 
 def _show_facts(terminal: Terminal, session: Session) -> None:

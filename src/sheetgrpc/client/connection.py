@@ -10,6 +10,7 @@ from sheetgrpc.client.executions import Executions
 from sheetgrpc.client.retry import Retry
 from sheetgrpc.client.services import Sessions, Sheets
 from sheetgrpc.client.stubs import Stubs
+from sheetgrpc.client.tasks import Tasks
 
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # A dead peer is noticed after 30 s, not after 15 min; stays above the server's shortest ping interval of 10 s.
@@ -40,6 +41,7 @@ class Client:
         self.executions = Executions(caller, stubs, silence=silence)
         self.catalog = CatalogReader(caller, stubs)
         self.control = Control(caller, stubs)
+        self.tasks = Tasks(caller, stubs)
         self._channel = channel
 
     async def __aenter__(self) -> Self:

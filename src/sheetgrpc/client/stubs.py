@@ -10,6 +10,7 @@ from sheetgrpc.v1 import (
     execution_service_pb2_grpc,
     session_service_pb2_grpc,
     sheet_service_pb2_grpc,
+    task_service_pb2_grpc,
 )
 
 if TYPE_CHECKING:  # these names are in the .pyi files alone
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # these names are in the .pyi files alone
     from sheetgrpc.v1.execution_service_pb2_grpc import ExecutionServiceAsyncStub
     from sheetgrpc.v1.session_service_pb2_grpc import SessionServiceAsyncStub
     from sheetgrpc.v1.sheet_service_pb2_grpc import SheetServiceAsyncStub
+    from sheetgrpc.v1.task_service_pb2_grpc import TaskServiceAsyncStub
 
 
 class Stubs:
@@ -29,3 +31,4 @@ class Stubs:
         self.executions: ExecutionServiceAsyncStub = execution_service_pb2_grpc.ExecutionServiceStub(channel)
         self.catalog: CatalogServiceAsyncStub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
         self.control: ControlServiceAsyncStub = control_service_pb2_grpc.ControlServiceStub(channel)
+        self.tasks: TaskServiceAsyncStub = task_service_pb2_grpc.TaskServiceStub(channel)

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from sheetgrpc.v1 import task_pb2
 from sheetgrpc.v1.diagnostic_pb2 import DiagnosticCode, DiagnosticSeverity
 from sheetgrpc.v1.execution_pb2 import ExecutionMode, ExecutionState
 from sheetgrpc.v1.execution_service_pb2 import CancelOutcome
@@ -31,6 +32,8 @@ RunState = Literal[
     "TIMED_OUT",
     "INTERRUPTED",
 ]
+TaskKind = Literal["NOTIFICATION", "APPROVAL", "ROUTING"]
+TaskState = Literal["PENDING", "ACTIVE", "COMPLETED", "FAILED", "CANCELLED", "APPROVED", "REJECTED"]
 EntryKind = Literal["PROMPT", "SYSTEM", "COMMAND", "WARN", "ALERT"]
 Status = Literal["PENDING", "PARSED", "RESOLVED", "SUCCESS", "FAILED", "SKIPPED", "NOT_RUN", "ROLLED_BACK"]
 
@@ -102,6 +105,16 @@ def diagnostic_code(number: DiagnosticCode.ValueType) -> str:
 def severity(number: DiagnosticSeverity.ValueType) -> str:
     """The word of a DiagnosticSeverity, "ERROR" or "WARNING"."""
     return _word(DiagnosticSeverity.Name, "DIAGNOSTIC_SEVERITY_", number)
+
+
+def task_kind(number: task_pb2.TaskKind.ValueType) -> str:
+    """The word of a TaskKind, such as "APPROVAL"."""
+    return _word(task_pb2.TaskKind.Name, "TASK_KIND_", number)
+
+
+def task_state(number: task_pb2.TaskState.ValueType) -> str:
+    """The word of a TaskState, such as "PENDING"."""
+    return _word(task_pb2.TaskState.Name, "TASK_STATE_", number)
 
 
 def _word(name: Callable[[N], str], prefix: str, number: N) -> str:

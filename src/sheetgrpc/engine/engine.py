@@ -23,6 +23,7 @@ from sheetgrpc.engine.pace import Pace
 from sheetgrpc.engine.reading import SheetReader
 from sheetgrpc.engine.runs import Run, Watcher, read_token
 from sheetgrpc.engine.sweeping import Sweeper
+from sheetgrpc.engine.tasks import Tasks
 from sheetgrpc.engine.views import CancelView, Outcome, Reply, ResultView, SessionView
 from sheetgrpc.engine.watching import SessionWatcher
 from sheetgrpc.errors import invalid_field
@@ -42,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 class Engine:
-    """The service, as functions. `sheets` has the reads about sheets."""
+    """The service, as functions. `sheets` has the reads about sheets, `tasks` all that is about tasks."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -67,6 +68,7 @@ class Engine:
         self._executor = Executor(context)
         self._canceller = Canceller(context, self._expiry)
         self.sheets = SheetReader(context)
+        self.tasks = Tasks(context, self._handler, self._expiry, self._find)
 
     @property
     def catalog(self) -> Catalog:

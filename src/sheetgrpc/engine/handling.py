@@ -9,7 +9,7 @@ The work runs in a task of its own: a caller that goes away cancels nothing half
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -27,6 +27,7 @@ from sheetgrpc.store.records import Changes, Moved, RequestKey, Seen, SessionRow
 
 _ATTEMPTS = 3
 T = TypeVar("T")
+Attempt: TypeAlias = Callable[[RequestKey | None], Coroutine[None, None, Reply]]
 
 
 class Step(Protocol):
@@ -83,13 +84,25 @@ class Handler:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def handle(self, envelope: Envelope, step: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
-        """The answer to a changing call. The commit is not undone by the caller going away."""
-        commits = self._store.commits
+        """The answer to a changing call about a session. The commit is not undone by the caller going away."""
+        commits = self._store.commits  # before anything is read
+        return await self.once(envelope, lambda key: self._try(envelope, key, commits, step, encode))
+
+    async def once(self, envelope: Envelope, attempt: Attempt) -> Reply:
+        """What `attempt` answers; of a repeat, what was answered before.
+
+        It is given what the reply is to be kept under, and keeps it in its own transaction. It runs to its end whatever
+        happens to the caller.
+        """
         key = request_key(envelope)
         stored = await self._store.reply(key) if key is not None else None
         if stored is not None:
             return replay(stored, envelope)
-        return await self.shielded(self._handle(envelope, key, commits, step, encode))
+        return await self.shielded(self._once(envelope, key, attempt))
+
+    async def find(self, envelope: Envelope, session: str) -> SessionRow | None:
+        """The session of this name as the caller may use it, expired if its time has run out; None for no name."""
+        return await self._find(msgspec.structs.replace(envelope, session=session))
 
     async def shielded(self, work: Coroutine[None, None, T]) -> T:
         """Runs `work` to its end whatever happens to the caller."""
@@ -104,17 +117,9 @@ class Handler:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _handle(
-        self,
-        envelope: Envelope,
-        key: RequestKey | None,
-        commits: int | None,
-        make: Callable[[], Step],
-        encode: Callable[[Outcome], bytes],
-    ) -> Reply:
-        """`commits` is how many the store had made when it had no reply for the key."""
+    async def _once(self, envelope: Envelope, key: RequestKey | None, attempt: Attempt) -> Reply:
         try:
-            return await self._try(envelope, key, commits, make, encode)
+            return await attempt(key)
         except SheetError:
             # Another sending of this very request may have been accepted meanwhile, and be what stands in the way.
             stored = await self._store.reply(key) if key is not None else None

@@ -9,13 +9,15 @@ from typing import Any
 
 import msgspec
 
-from sheetgrpc.session.model import Client, Entry, Lifecycle, Mode, State
+from sheetgrpc.session.model import Client, Entry, Lifecycle, Mode, State, TaskKind
+from sheetgrpc.session.tasks import TaskUpdate
 
 
 class Envelope(msgspec.Struct, frozen=True):
     """Who asks, through which RPC, of what, and how often at most.
 
-    `session` is the field as it was sent ("" for CreateSession); of CancelExecution it is `execution`. `fingerprint` is
+    `session` is the field as it was sent ("" for CreateSession); of CancelExecution it is `execution`, of
+    UpdateTask `task`. `fingerprint` is
     of the request's content without request_id and expected_version, looked at only where there is a `request_id`.
     """
 
@@ -152,6 +154,28 @@ class AppendSessionEvents(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
+class CreateTask(msgspec.Struct, frozen=True):
+    """A task; at most one under an `idempotency_key`, of which `fingerprint` tells what it stands for."""
+
+    kind: TaskKind
+    description: str
+    from_role: str
+    to_role: str
+    data: Mapping[str, Any] = {}
+    trace_id: str = ""
+    session: str = ""
+    parent: str = ""
+    idempotency_key: str = ""
+    fingerprint: bytes = b""
+
+
+class UpdateTask(msgspec.Struct, frozen=True):
+    """A task that goes on; the envelope's `session` is its id."""
+
+    update: TaskUpdate
+
+
+TaskIntent = CreateTask | UpdateTask
 Intent = (
     CreateSession
     | SetScope

@@ -35,6 +35,7 @@ class Swept(msgspec.Struct):
     purged: int = 0
     trimmed: int = 0  # events
     replies: int = 0
+    tasks: int = 0
     more: bool = False
 
 
@@ -91,6 +92,7 @@ class Sweeper:
             ("purge", lambda: self._purge(swept, retained)),
             ("clear", lambda: self._clear(swept)),
             ("replies", lambda: self._drop_replies(swept)),
+            ("tasks", lambda: self._drop_tasks(swept, retained)),
             ("trim", lambda: self._trim(swept, retained)),
         ]
         for name, step in steps:
@@ -101,8 +103,14 @@ class Sweeper:
     async def _work(self) -> None:
         while not self._stopping.is_set():
             swept = await self.sweep()
-            if swept.expired or swept.purged or swept.trimmed:
-                log.info("sweep.finished", expired=swept.expired, purged=swept.purged, trimmed=swept.trimmed)
+            if swept.expired or swept.purged or swept.trimmed or swept.tasks:
+                done = {
+                    "expired": swept.expired,
+                    "purged": swept.purged,
+                    "trimmed": swept.trimmed,
+                    "tasks": swept.tasks,
+                }
+                log.info("sweep.finished", **done)
             if swept.more:
                 await asyncio.sleep(0)
                 continue
@@ -184,6 +192,11 @@ class Sweeper:
     async def _drop_replies(self, swept: Swept) -> None:
         swept.replies = await self._store.upkeep.drop_replies(self._draws.now(), _ROWS)
         swept.more = swept.more or swept.replies >= _ROWS
+
+    async def _drop_tasks(self, swept: Swept, retained: int | None) -> None:
+        if retained is not None:
+            swept.tasks = await self._store.upkeep.drop_tasks(retained, _ROWS)
+            swept.more = swept.more or swept.tasks >= _ROWS
 
     async def _trim(self, swept: Swept, retained: int | None) -> None:
         if retained is not None:

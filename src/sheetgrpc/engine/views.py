@@ -8,7 +8,9 @@ import msgspec
 from sheetgrpc.dsl.diagnostics import Diagnostic, Span
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session.cancelling import CancelOutcome
+from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.records import EventRow, ExecutionRow, ReferenceRow, ResultRow, SessionRow, StoredReply
+from sheetgrpc.store.tasks import Belonging
 
 EMBEDDED = 1000
 
@@ -111,6 +113,14 @@ class CancelView(msgspec.Struct, frozen=True):
     outcome: CancelOutcome
     execution: ExecutionRow
     session: SessionView
+
+
+class StatusView(msgspec.Struct, frozen=True):
+    """How far a session (`session`) or a task (`task`) is, with the tasks that belong to it."""
+
+    belonging: Belonging
+    session: SessionView | None = None
+    task: Task | None = None
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -31,12 +31,14 @@ from sheetgrpc.server.logs import configure_logs
 from sheetgrpc.server.reflection import Reflection
 from sheetgrpc.server.session_service import SessionService
 from sheetgrpc.server.sheet_service import SheetService
+from sheetgrpc.server.task_service import TaskService
 from sheetgrpc.v1 import (
     catalog_service_pb2,
     control_service_pb2,
     execution_service_pb2,
     session_service_pb2,
     sheet_service_pb2,
+    task_service_pb2,
 )
 
 _log = structlog.get_logger("sheetgrpc.server")
@@ -47,6 +49,7 @@ _FILES = (
     execution_service_pb2.DESCRIPTOR,
     session_service_pb2.DESCRIPTOR,
     sheet_service_pb2.DESCRIPTOR,
+    task_service_pb2.DESCRIPTOR,
 )
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service for file in _FILES for service in file.services_by_name.values()
@@ -61,16 +64,16 @@ async def serve(settings: Settings, ready: Callable[[str], None] | None = None) 
 
     `ready` is told the address once calls are accepted. Raises StartError where the server cannot start.
     """
-    configure_logs(settings.log_format)
-    server = Server(await open_engine(settings))
-    with _signals(server) as asked:
-        try:
-            await server.start()
-            if ready is not None:
-                ready(server.address)
-            await asked.wait()
-        finally:
-            await server.stop()
+    with contextlib.closing(configure_logs(settings.log_format)):
+        server = Server(await open_engine(settings))
+        with _signals(server) as asked:
+            try:
+                await server.start()
+                if ready is not None:
+                    ready(server.address)
+                await asked.wait()
+            finally:
+                await server.stop()
 
 
 class Server:
@@ -137,6 +140,7 @@ class Server:
             "ExecutionService": ExecutionService(engine),
             "CatalogService": CatalogService(engine),
             "ControlService": ControlService(engine),
+            "TaskService": TaskService(engine),
         }
         for service in SERVICES:
             calls.add(server, service, servicers[service.name])

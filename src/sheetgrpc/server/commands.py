@@ -54,7 +54,7 @@ async def read_envelope(form: Form, call: Call, request: Message, *, target: str
         method=call.method,
         session=session,
         request_id=request_id,
-        fingerprint=await aside(call.size, _fingerprint, request) if request_id else b"",
+        fingerprint=await aside(call.size, fingerprint, request) if request_id else b"",
         expected_version=expected_version,
     )
 
@@ -67,8 +67,8 @@ def tell_reply(call: Call, reply: Reply) -> None:
         call.add_trailer(EXPIRES, write_rfc3339(reply.stored.expires_at))
 
 
-def _fingerprint(request: Message) -> bytes:
-    """SHA-256 of the request's content, as far as this server understands it."""
+def fingerprint(request: Message) -> bytes:
+    """SHA-256 of the request's content, as far as this server understands it; takes all else out of the request."""
     request.DiscardUnknownFields()  # a newer client's, which change nothing here; their order would be theirs, too
     request.ClearField("request_id")
     if "expected_version" in request.DESCRIPTOR.fields_by_name:

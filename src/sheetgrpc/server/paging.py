@@ -18,7 +18,13 @@ from sheetgrpc.config import PAGE_DEFAULT, PAGE_LIMIT
 from sheetgrpc.errors import limit_exceeded
 from sheetgrpc.server.convert.fitting import fit
 from sheetgrpc.server.convert.form import Form
-from sheetgrpc.v1 import catalog_service_pb2, execution_service_pb2, session_service_pb2, sheet_service_pb2
+from sheetgrpc.v1 import (
+    catalog_service_pb2,
+    execution_service_pb2,
+    session_service_pb2,
+    sheet_service_pb2,
+    task_service_pb2,
+)
 
 PageRequest: TypeAlias = (
     session_service_pb2.ListSessionsRequest
@@ -31,6 +37,7 @@ PageRequest: TypeAlias = (
     | execution_service_pb2.ListExecutionsRequest
     | execution_service_pb2.ListStatementResultsRequest
     | catalog_service_pb2.ListVerbsRequest
+    | task_service_pb2.ListTasksRequest
 )
 K = TypeVar("K")
 V = TypeVar("V")

@@ -31,6 +31,7 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.EXECUTION_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.REFERENCE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.ENTITY_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.TASK_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.LABEL_TAKEN: grpc.StatusCode.ALREADY_EXISTS,
     Reason.ACTION_NOT_ALLOWED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.SESSION_CLOSED: grpc.StatusCode.FAILED_PRECONDITION,
@@ -62,6 +63,7 @@ _THINGS = {
     Reason.EXECUTION_NOT_FOUND: "execution",
     Reason.REFERENCE_NOT_FOUND: "reference",
     Reason.ENTITY_NOT_FOUND: "entity",
+    Reason.TASK_NOT_FOUND: "task",
     Reason.LABEL_TAKEN: "label",
 }
 _RETRY_SECONDS = 1.0  # told where a retry helps and the refusal says no better

@@ -69,7 +69,8 @@ it has committed anything (SUCCEEDED, PARTIAL).
 Labels, name, role, task and metadata are no layers either: LabelSession and UpdateSession are accepted in every state
 of a live session and leave the state alone. A label moves from whoever has it, which loses it by an event of its own
 (LabelLost), even after its end. Nor are the lines of a terminal that AppendSessionEvents records, an event each: they
-are in the log and nowhere else.
+are in the log and nowhere else. A task that is made for the session, and each of its changes, is an event of the log
+too (TaskCreated, TaskUpdated): somebody else's doing, which leaves state and lifecycle alone.
 """
 
 _UNDO = """\

@@ -9,7 +9,18 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
-from sheetgrpc.session.model import Client, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
+from sheetgrpc.session.model import (
+    Client,
+    ExecutionState,
+    Layers,
+    Lifecycle,
+    Mode,
+    Scope,
+    Sheet,
+    State,
+    TaskKind,
+    TaskState,
+)
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
@@ -178,6 +189,25 @@ class SessionUpdated(_Event, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None  # JSON values
 
 
+class TaskCreated(_Event, frozen=True, kw_only=True):
+    """A task was made for the session. Whose doing that was the task says; the session did nothing."""
+
+    task_id: str
+    kind: TaskKind
+    from_role: str
+    to_role: str
+    trace_id: str
+
+
+class TaskUpdated(_Event, frozen=True, kw_only=True):
+    """A task of the session changed: it is at `task_version`, in `state`."""
+
+    task_id: str
+    task_version: int
+    state: TaskState
+    trace_id: str
+
+
 class _Line(_Event, frozen=True, kw_only=True):
     """A terminal showed `text`; `data` is what the program that recorded it put beside it."""
 
@@ -227,6 +257,8 @@ Event: TypeAlias = (
     | LabelGiven
     | LabelLost
     | SessionUpdated
+    | TaskCreated
+    | TaskUpdated
     | PromptLine
     | SystemLine
     | CommandLine

@@ -36,6 +36,8 @@ from sheetgrpc.session.events import (
     SheetParsed,
     SheetSubmitted,
     SystemLine,
+    TaskCreated,
+    TaskUpdated,
     TemplateSet,
     WarnLine,
 )
@@ -52,6 +54,8 @@ from sheetgrpc.session.model import (
     Template,
 )
 
+_OF_OTHERS = (LabelLost, SessionExpired, TaskCreated, TaskUpdated)
+
 
 def evolve(session: Session | None, event: Event) -> Session:
     """The session after the event, one version later; ValueError only for a log that opens with another event."""
@@ -59,8 +63,8 @@ def evolve(session: Session | None, event: Event) -> Session:
         return _created(event, 1 if session is None else session.version + 1)
     if session is None:
         raise ValueError(f"no session's log begins with {type(event).__name__}")
-    # A label is lost by what another session does, and a lease by nobody's doing: those are no signs of life.
-    wakes = session.lifecycle is Lifecycle.PENDING and not isinstance(event, LabelLost | SessionExpired)
+    # A label is lost by what another session does, a lease by nobody's doing, and a task is somebody else's.
+    wakes = session.lifecycle is Lifecycle.PENDING and not isinstance(event, _OF_OTHERS)
     active = Lifecycle.ACTIVE if wakes else session.lifecycle
     after = replace(session, version=session.version + 1, updated_at=event.at, lifecycle=active)
     if isinstance(event, LAYERED):
@@ -161,8 +165,8 @@ def _applied(session: Session, event: Event) -> Session:
             return replace(session, labels=_without(session.labels, label))
         case SessionUpdated():
             return _updated(session, event)
-        case PromptLine() | SystemLine() | CommandLine() | WarnLine() | AlertLine():
-            return session  # what a terminal showed is in the log and nowhere else
+        case PromptLine() | SystemLine() | CommandLine() | WarnLine() | AlertLine() | TaskCreated() | TaskUpdated():
+            return session  # what a terminal showed is in the log and nowhere else, and a task has a row of its own
         case SessionCreated() | SessionForked():
             raise AssertionError("evolve opens the log itself")
         case _:

@@ -130,7 +130,7 @@ def _legal_row(session: Session | None, command: Command, digest: str) -> Row:
         if rows[0].sources != (None,):
             raise NotFound(Reason.SESSION_NOT_FOUND, f"{_name(command)} needs a session; call CreateSession first")
         return rows[0]
-    _check_alive(session)
+    check_alive(session)
     outspoken = (guard for row in rows for guard in row.guards if guard.reason is not Reason.ACTION_NOT_ALLOWED)
     _check_guards(session, command, outspoken, digest)
     here = [row for row in rows if session.state in row.sources]
@@ -143,8 +143,8 @@ def _legal_row(session: Session | None, command: Command, digest: str) -> Row:
     return row
 
 
-def _check_alive(session: Session) -> None:
-    """Refuses every change of a session that has ended."""
+def check_alive(session: Session) -> None:
+    """Raises NotAllowed(SESSION_CLOSED | SESSION_EXPIRED) for a session that has ended: it takes no change."""
     if session.lifecycle.terminal:
         expired = session.lifecycle is Lifecycle.EXPIRED
         reason = Reason.SESSION_EXPIRED if expired else Reason.SESSION_CLOSED

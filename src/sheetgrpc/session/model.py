@@ -97,6 +97,31 @@ class EntryKind(StrEnum):
     ALERT = "ALERT"
 
 
+class TaskKind(StrEnum):
+    """What a task asks for."""
+
+    NOTIFICATION = "NOTIFICATION"
+    APPROVAL = "APPROVAL"
+    ROUTING = "ROUTING"
+
+
+class TaskState(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "PENDING"
+    ACTIVE = "ACTIVE"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+
+    @property
+    def terminal(self) -> bool:
+        """True once nothing can change any more."""
+        return self not in (TaskState.PENDING, TaskState.ACTIVE)
+
+
 class Entry(msgspec.Struct, frozen=True):
     """A line of a terminal, or several that belong together."""
 

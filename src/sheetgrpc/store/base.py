@@ -18,6 +18,7 @@ from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.model import Key, Plan, Results
 from sheetgrpc.session.model import Session
+from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.records import (
     AnalysisRow,
     Candidate,
@@ -37,6 +38,7 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
+from sheetgrpc.store.tasks import TaskChanges, TaskKey, TaskReads
 from sheetgrpc.store.upkeep import Upkeep
 
 
@@ -89,7 +91,11 @@ class Transaction(Protocol):
         """Writes the result row of every statement."""
         ...
 
-    async def commit(self, changes: Changes) -> None:
+    async def open_task(self, task_id: str, key: TaskKey | None) -> Task | None:
+        """The task with this id, or else with this key: as it is, and stays till commit; None if there is none."""
+        ...
+
+    async def commit(self, changes: Changes | TaskChanges) -> None:
         """Writes the changes and commits. Raises ConstraintViolated where a deferred constraint fails here."""
         ...
 
@@ -121,6 +127,11 @@ class Store(Protocol):
     @property
     def commits(self) -> int | None:
         """How many transactions were committed, or may have been, since the start; None where others write, too."""
+        ...
+
+    @property
+    def tasks(self) -> TaskReads:
+        """Tasks, read."""
         ...
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:

@@ -223,7 +223,8 @@ def broken(shape: Shape, count: int, held: int) -> str:
     if expect is None:
         return ""
     if expect.rows is not None:
-        return "" if count == expect.rows else f"{table}: {expect.rows} rows are expected, there are {count}"
+        wanted = "1 row is" if expect.rows == 1 else f"{expect.rows} rows are"
+        return "" if count == expect.rows else f"{table}: {wanted} expected, there are {count}"
     if expect.exists is not None:
         wanted = "a row" if expect.exists else "no row"
         return "" if (count > 0) is expect.exists else f"{table}: {wanted} is expected, there are {count}"

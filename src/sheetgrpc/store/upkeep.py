@@ -58,6 +58,10 @@ class Upkeep(Protocol):
         """Deletes about `limit` rows of what purged sessions left behind; 0 if nothing is left."""
         ...
 
+    async def drop_tasks(self, before: int, limit: int) -> int:
+        """Deletes at most `limit` tasks unchanged since `before` that have ended or only notify; answers how many."""
+        ...
+
     async def drop_replies(self, now: int, limit: int) -> int:
         """Deletes at most `limit` stored replies that have expired at `now`, never another; answers how many."""
         ...

@@ -84,6 +84,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. Whether the command was committed is not known; repeat it with the same request id."""
     ERROR_REASON_INTERNAL_ERROR: _ErrorReason.ValueType  # 30
     """INTERNAL. A fault of the server; the metadata has an error id for its log."""
+    ERROR_REASON_TASK_NOT_FOUND: _ErrorReason.ValueType  # 36
+    """NOT_FOUND. There is no such task."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of refusals. google.rpc.ErrorInfo carries one without the prefix, with the domain "sheetgrpc":
@@ -155,4 +157,6 @@ ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 29
 """UNAVAILABLE. Whether the command was committed is not known; repeat it with the same request id."""
 ERROR_REASON_INTERNAL_ERROR: ErrorReason.ValueType  # 30
 """INTERNAL. A fault of the server; the metadata has an error id for its log."""
+ERROR_REASON_TASK_NOT_FOUND: ErrorReason.ValueType  # 36
+"""NOT_FOUND. There is no such task."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1334,8 +1334,8 @@ class SessionEvent(_message.Message):
     type: _builtins.str
     """What happened: "SessionCreated", "ScopeSet", "ScopeCleared", "TemplateSet", "IntentConfirmed", "SheetGenerated",
     "SheetImported", "SheetParsed", "ReferenceResolved", "SheetSubmitted", "ExecutionFinished", "SessionReset",
-    "SessionClosed", "SessionExpired", "LabelGiven", "LabelLost", "SessionUpdated", and for lines that
-    AppendSessionEvents recorded "Prompt", "System", "Command", "Warn", "Alert"; later versions have more.
+    "SessionClosed", "SessionExpired", "LabelGiven", "LabelLost", "SessionUpdated", "TaskCreated", "TaskUpdated", and for
+    lines that AppendSessionEvents recorded "Prompt", "System", "Command", "Warn", "Alert"; later versions have more.
     """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:

@@ -11,7 +11,7 @@ from sheetgrpc.dsl.diagnostics import DiagnosticCode, Severity
 from sheetgrpc.planning.model import Effect, ErrorCode, Status
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.session.cancelling import CancelOutcome
-from sheetgrpc.session.model import EntryKind, ExecutionState, Lifecycle, Mode, State
+from sheetgrpc.session.model import EntryKind, ExecutionState, Lifecycle, Mode, State, TaskKind, TaskState
 from sheetgrpc.v1 import (
     diagnostic_pb2,
     execution_pb2,
@@ -20,6 +20,7 @@ from sheetgrpc.v1 import (
     session_service_pb2,
     statement_pb2,
     statement_result_pb2,
+    task_pb2,
 )
 
 _MAX_LISTED = 100  # more than any enum has
@@ -75,3 +76,5 @@ ERROR_CODES = Twins(ErrorCode, statement_result_pb2.StatementErrorCode, "STATEME
 STATUSES = Twins(Status, statement_pb2.StatementStatus, "STATEMENT_STATUS_")
 CANCEL_OUTCOMES = Twins(CancelOutcome, execution_service_pb2.CancelOutcome, "CANCEL_OUTCOME_")
 EFFECTS = Twins([effect for effect in Effect if effect], statement_result_pb2.EffectKind, "EFFECT_KIND_")
+TASK_KINDS = Twins(TaskKind, task_pb2.TaskKind, "TASK_KIND_")
+TASK_STATES = Twins(TaskState, task_pb2.TaskState, "TASK_STATE_")

@@ -29,8 +29,8 @@ async def write_changes(connection: "Connection", changes: Changes, now: int) ->
     """Everything but the COMMIT. Raises Conflict, AlreadyExists(LABEL_TAKEN)."""
     session = changes.session
     if changes.loser is not None:  # first: a label has one session at a time
-        await _write_state(connection, Changes(session=changes.loser.session, events=changes.loser.events))
-    await _write_state(connection, changes)
+        await write_state(connection, Changes(session=changes.loser.session, events=changes.loser.events))
+    await write_state(connection, changes)
     await _write_layers(connection, changes)
     if changes.symbols is not None:
         kept = _encode(changes.symbols.first)
@@ -38,11 +38,11 @@ async def write_changes(connection: "Connection", changes: Changes, now: int) ->
     if changes.execution is not None:
         await _write_execution(connection, changes.execution)
     for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
-        await _write_reply(connection, reply, now)
+        await write_reply(connection, reply, now)
 
 
-async def _write_state(connection: "Connection", changes: Changes) -> None:
-    """The session's row, its labels, and the events that led there."""
+async def write_state(connection: "Connection", changes: Changes) -> None:
+    """The session's row, its labels, and the events that led there. Raises Conflict where it has moved."""
     session = changes.session
     bodies = [log.encode(event) for event in changes.events]
     types = [log.event_type(event) for event in changes.events]
@@ -142,7 +142,8 @@ async def _write_execution(connection: "Connection", execution: ExecutionRow) ->
         raise _conflict(f'execution "{execution.id}" has ended already, or another server has taken it over')
 
 
-async def _write_reply(connection: "Connection", reply: StoredReply, now: int) -> None:
+async def write_reply(connection: "Connection", reply: StoredReply, now: int) -> None:
+    """The answer to a request id. Raises Conflict where it has one that has not expired."""
     done = await connection.execute(
         _SQL["add_reply"],
         *map(storable, msgspec.structs.astuple(reply.key)),

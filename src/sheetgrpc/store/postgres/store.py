@@ -22,6 +22,7 @@ from sheetgrpc.store.postgres.migrations import check_version, migrate
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
 from sheetgrpc.store.postgres.statements import Compiled, Live
 from sheetgrpc.store.postgres.tables import LiveColumn, describe_tables, read_columns
+from sheetgrpc.store.postgres.tasks import PostgresTasks
 from sheetgrpc.store.postgres.transaction import PostgresTransaction
 from sheetgrpc.store.postgres.upkeep import PostgresUpkeep
 from sheetgrpc.store.queries import load_migrations
@@ -57,6 +58,7 @@ class PostgresStore:
 
     about: About
     upkeep: PostgresUpkeep
+    tasks: PostgresTasks
 
     def __init__(self, writers: Pool, readers: Pool, query_timeout: float, now: Callable[[], int]) -> None:
         self._writers = writers
@@ -68,6 +70,7 @@ class PostgresStore:
         self._open: dict[PostgresTransaction, Connection] = {}
         self._closed = False
         self.upkeep = PostgresUpkeep(self.begin, self._read_ids)
+        self.tasks = PostgresTasks(self._read)
 
     async def start(self) -> None:
         """Connects and brings the schema up to date. Raises StoreRefused, Unavailable."""

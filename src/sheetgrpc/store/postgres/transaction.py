@@ -14,13 +14,15 @@ import asyncpg
 
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.model import Plan, Results
+from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.base import ConstraintViolated, Interrupted
-from sheetgrpc.store.postgres import reads, writes
+from sheetgrpc.store.postgres import reads, tasks, writes
 from sheetgrpc.store.postgres.changes import write_changes
 from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, answering
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen, SessionRow
+from sheetgrpc.store.tasks import TaskChanges, TaskKey
 from sheetgrpc.store.waiting import RETRY_AFTER, busy, closed, settled
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class PostgresTransaction:
         self._touched = False  # something was done that cannot simply be done again
         self._locked: tuple[str | None, str] = None, ""  # what `open` was asked for: a second try locks the same
         self._holder: str | None = None  # who had the label then
+        self._locked_task = ""  # of `open_task`, likewise
         self._task: asyncio.Task[Any] | None = None  # whatever the call under way answers
 
     async def open(
@@ -92,9 +95,21 @@ class PostgresTransaction:
         catalog = self._catalog.catalog
         await self._touch(lambda connection: writes.record(connection, execution, plan, results, catalog))
 
-    async def commit(self, changes: Changes) -> None:
+    async def open_task(self, task_id: str, key: TaskKey | None) -> Task | None:
+        """Locks a task that is meant by its id, and reads."""
+        self._locked_task = task_id
+        return await self._run(lambda connection: tasks.open_task(connection, task_id, key))
+
+    async def commit(self, changes: Changes | TaskChanges) -> None:
         """Writes the changes and commits; the transaction is over."""
-        await self.finish(lambda connection: write_changes(connection, changes, self._now()))
+
+        async def write(connection: "Connection") -> None:
+            if isinstance(changes, TaskChanges):
+                await tasks.write_task(connection, changes, self._now())
+            else:
+                await write_changes(connection, changes, self._now())
+
+        await self.finish(write)
 
     async def run_script(self, sql: str) -> None:
         """Runs the statements of a script and commits; the transaction is over. One such at a time."""
@@ -215,6 +230,8 @@ class PostgresTransaction:
         _, holder = await _lock(connection, session_id, label)
         if label and (holder.session.id if holder is not None else None) != self._holder:
             raise conflict()
+        if self._locked_task:
+            await tasks.open_task(connection, self._locked_task, None)
 
     async def _finish(self, connection: "Connection", work: "Callable[[Connection], Awaitable[T]]") -> T:
         try:

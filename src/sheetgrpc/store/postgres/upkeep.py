@@ -86,6 +86,10 @@ class PostgresUpkeep:
             return 0  # seen without a transaction, as nearly always
         return await self._write(lambda connection: _clear(connection, limit))
 
+    async def drop_tasks(self, before: int, limit: int) -> int:
+        """Deletes tasks that nobody waits for."""
+        return await self._change("drop_tasks", before, limit)
+
     async def drop_replies(self, now: int, limit: int) -> int:
         """Deletes stored replies that have expired."""
         return await self._change("drop_expired_replies", now, limit)
@@ -116,7 +120,8 @@ async def _clear(connection: "Connection", limit: int) -> int:
         piece = sheet, limit
         steps = {"drop_some_references": piece, "drop_some_diagnostics": piece, "drop_sheet": (sheet,)}
         return await _first(connection, steps)
-    steps = {"drop_scope": (session,), "drop_some_events": (session, limit), "drop_session": (session,)}
+    piece = session, limit
+    steps = {"drop_scope": (session,), "drop_some_tasks": piece, "drop_some_events": piece, "drop_session": (session,)}
     return await _first(connection, steps)
 
 

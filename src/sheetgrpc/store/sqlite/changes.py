@@ -25,8 +25,8 @@ def write_changes(connection: sqlite3.Connection, changes: Changes, now: int) ->
     """Everything but the COMMIT. Raises Conflict, AlreadyExists(LABEL_TAKEN)."""
     session = changes.session
     if changes.loser is not None:  # first: a label has one session at a time
-        _write_state(connection, Changes(session=changes.loser.session, events=changes.loser.events))
-    _write_state(connection, changes)
+        write_state(connection, Changes(session=changes.loser.session, events=changes.loser.events))
+    write_state(connection, changes)
     _write_layers(connection, changes)
     if changes.symbols is not None:
         kept = {"id": session.id, "count": changes.symbols.count, "first": _encode(changes.symbols.first)}
@@ -34,7 +34,7 @@ def write_changes(connection: sqlite3.Connection, changes: Changes, now: int) ->
     if changes.execution is not None:
         _write_execution(connection, changes.execution)
     for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
-        _write_reply(connection, reply, now)
+        write_reply(connection, reply, now)
 
 
 def commit(connection: sqlite3.Connection) -> None:
@@ -53,8 +53,8 @@ def commit(connection: sqlite3.Connection) -> None:
         ) from error
 
 
-def _write_state(connection: sqlite3.Connection, changes: Changes) -> None:
-    """The session's row, its labels, and the events that led there."""
+def write_state(connection: sqlite3.Connection, changes: Changes) -> None:
+    """The session's row, its labels, and the events that led there. Raises Conflict where it has moved."""
     session = changes.session
     before = session.version - len(changes.events)
     _write_session(connection, changes, before)
@@ -162,7 +162,8 @@ def _write_execution(connection: sqlite3.Connection, execution: ExecutionRow) ->
         raise _conflict(f'execution "{execution.id}" has ended already')
 
 
-def _write_reply(connection: sqlite3.Connection, reply: StoredReply, now: int) -> None:
+def write_reply(connection: sqlite3.Connection, reply: StoredReply, now: int) -> None:
+    """The answer to a request id. Raises Conflict where it has one that has not expired."""
     row = msgspec.structs.asdict(reply) | msgspec.structs.asdict(reply.key) | {"now": now}
     del row["key"]
     if connection.execute(_SQL["add_reply"], row).rowcount != 1:

@@ -40,6 +40,7 @@ from sheetgrpc.store.sqlite import lookups, reads
 from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, connect_writer, identify
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
+from sheetgrpc.store.sqlite.tasks import SQLiteTasks
 from sheetgrpc.store.sqlite.transaction import SQLiteTransaction
 from sheetgrpc.store.sqlite.upkeep import SQLiteUpkeep
 from sheetgrpc.store.sqlite.worker import Worker
@@ -59,6 +60,7 @@ class SQLiteStore:
 
     about: About
     upkeep: SQLiteUpkeep
+    tasks: SQLiteTasks
 
     def __init__(
         self, place: Place, released: ExitStack, *, writer_timeout: float, busy_timeout: float, now: Callable[[], int]
@@ -80,6 +82,7 @@ class SQLiteStore:
             for number in range(_READERS)
         ]
         self.upkeep = SQLiteUpkeep(self.begin, self._readers[-1])
+        self.tasks = SQLiteTasks(self._read, self._read_near)
 
     async def start(self) -> None:
         """Connects and brings the schema up to date. Raises StoreRefused, and Unavailable where the file is broken."""

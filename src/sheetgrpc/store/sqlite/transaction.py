@@ -10,17 +10,19 @@ transaction every statement would be its own.
 import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sheetgrpc.planning.model import Plan, Results
+from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.queries import load_queries, statements
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen
-from sheetgrpc.store.sqlite import writes
+from sheetgrpc.store.sqlite import tasks, writes
 from sheetgrpc.store.sqlite.changes import commit, write_changes
 from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
 from sheetgrpc.store.sqlite.statements import Compiled
 from sheetgrpc.store.sqlite.worker import Worker
+from sheetgrpc.store.tasks import TaskChanges, TaskKey
 
 _SQL = load_queries("sqlite")
 P = ParamSpec("P")
@@ -35,11 +37,11 @@ class SQLiteTransaction:
         writer: Worker,
         compiled: Compiled | None,
         now: Callable[[], int],
-        read: Callable[[Callable[[sqlite3.Connection], Opened]], Awaitable[Opened]],
+        read: Callable[..., Awaitable[Any]],
     ) -> None:
         """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC.
 
-        `read` runs a function on a connection that sees the last commit.
+        `read` runs a function on a connection that sees the last commit, and answers what that does.
         """
         self._writer = writer
         self._read = read
@@ -55,10 +57,10 @@ class SQLiteTransaction:
         if seen is not None and seen.commits == self._writer.commits and not self._begun:
             if not label:
                 return Opened(seen.row, None)
-            opened = await self.open(None, None, label)
-            return Opened(seen.row, None, opened.holder)
+            return Opened(seen.row, None, (await self.open(None, None, label)).holder)
         reading = partial(read_opened, session_id=session_id, key=key, now=self._now(), label=label)
-        return await (self._run(reading) if self._begun or self._over else self._read(reading))
+        opened: Opened = await (self._run(reading) if self._begun or self._over else self._read(reading))
+        return opened
 
     async def claim(self, execution: ExecutionRow) -> bool:
         """True if the stored execution still has this state and epoch."""
@@ -76,7 +78,13 @@ class SQLiteTransaction:
         """Writes the result rows."""
         await self._run(writes.record, execution, plan, results, self._catalog.catalog)
 
-    async def commit(self, changes: Changes) -> None:
+    async def open_task(self, task_id: str, key: TaskKey | None) -> Task | None:
+        """Reads, as `open` does."""
+        reading = partial(tasks.open_task, task_id=task_id, key=key)
+        found: Task | None = await (self._run(reading) if self._begun or self._over else self._read(reading))
+        return found
+
+    async def commit(self, changes: Changes | TaskChanges) -> None:
         """Writes the changes and commits; the transaction is over."""
         await self._run(self._commit, changes)
 
@@ -132,8 +140,8 @@ class SQLiteTransaction:
             _check_open(connection)
         return outcome
 
-    def _commit(self, connection: sqlite3.Connection, changes: Changes) -> None:
-        self._finish(connection, lambda writer: write_changes(writer, changes, self._now()))
+    def _commit(self, connection: sqlite3.Connection, changes: Changes | TaskChanges) -> None:
+        self._finish(connection, lambda writer: _write(writer, changes, self._now()))
 
     def _finish(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -150,6 +158,13 @@ class SQLiteTransaction:
         finally:
             self._over = True
         return done
+
+
+def _write(connection: sqlite3.Connection, changes: Changes | TaskChanges, now: int) -> None:
+    if isinstance(changes, TaskChanges):
+        tasks.write_task(connection, changes, now)
+    else:
+        write_changes(connection, changes, now)
 
 
 def _check_open(connection: sqlite3.Connection) -> None:

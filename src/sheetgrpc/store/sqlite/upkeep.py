@@ -67,6 +67,11 @@ class SQLiteUpkeep:
             return 0  # seen without the writer, as nearly always
         return await self._write(lambda connection: _clear(connection, limit))
 
+    async def drop_tasks(self, before: int, limit: int) -> int:
+        """Deletes tasks that nobody waits for."""
+        asked = {"before": before, "limit": limit}
+        return await self._write(lambda connection: connection.execute(_SQL["drop_tasks"], asked).rowcount)
+
     async def drop_replies(self, now: int, limit: int) -> int:
         """Deletes stored replies that have expired."""
         asked = {"now": now, "limit": limit}
@@ -111,7 +116,7 @@ def _clear(connection: sqlite3.Connection, limit: int) -> int:
     if sheet is not None:
         steps = ("drop_some_references", "drop_some_diagnostics", "drop_sheet")
         return _first(connection, steps, {"sheet_id": sheet[0], "limit": limit})
-    return _first(connection, ("drop_scope", "drop_some_events", "drop_session"), session)
+    return _first(connection, ("drop_scope", "drop_some_tasks", "drop_some_events", "drop_session"), session)
 
 
 def _first(connection: sqlite3.Connection, steps: tuple[str, ...], parameters: Mapping[str, object]) -> int:

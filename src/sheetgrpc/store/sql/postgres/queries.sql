@@ -681,3 +681,189 @@ LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum =
 WHERE i.indrelid = to_regclass($1)
     AND i.indisunique AND i.indpred IS NULL AND i.indisvalid AND k.place <= i.indnkeyatts
 ORDER BY i.indexrelid, k.place;
+
+-- name: task
+-- One task by its id.
+SELECT body FROM sheetgrpc.tasks WHERE id = $1;
+
+-- name: lock_task
+-- One task, held against every other command until the transaction ends.
+SELECT body FROM sheetgrpc.tasks WHERE id = $1 FOR UPDATE;
+
+-- name: task_of_key
+-- The task that a caller made under a key.
+SELECT body
+FROM sheetgrpc.tasks
+WHERE created_by = $1 AND idempotency_key = $2 AND idempotency_key <> '';
+
+-- name: tasks
+-- A page of tasks, newest first. Those below are the same from the index of one filter. CASE: as with sessions.
+SELECT body
+FROM sheetgrpc.tasks
+WHERE (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN (cardinality($3::text[]) = 0 OR kind = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR state = ANY($4))
+            AND ($5::text = '' OR from_role = $5)
+            AND ($6::text = '' OR to_role = $6)
+            AND ($7::text = '' OR trace_id = $7)
+            AND ($8::text = '' OR session_id = $8)
+            AND ($9::text = '' OR parent_id = $9)
+            AND ($10::text = '' OR created_by = $10)
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $11;
+
+-- name: tasks_of_session
+-- Those of a session.
+SELECT body
+FROM sheetgrpc.tasks
+WHERE session_id = $8
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN (cardinality($3::text[]) = 0 OR kind = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR state = ANY($4))
+            AND ($5::text = '' OR from_role = $5)
+            AND ($6::text = '' OR to_role = $6)
+            AND ($7::text = '' OR trace_id = $7)
+            AND ($9::text = '' OR parent_id = $9)
+            AND ($10::text = '' OR created_by = $10)
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $11;
+
+-- name: tasks_about
+-- Those about one task.
+SELECT body
+FROM sheetgrpc.tasks
+WHERE parent_id = $9 AND parent_id <> ''
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN (cardinality($3::text[]) = 0 OR kind = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR state = ANY($4))
+            AND ($5::text = '' OR from_role = $5)
+            AND ($6::text = '' OR to_role = $6)
+            AND ($7::text = '' OR trace_id = $7)
+            AND ($8::text = '' OR session_id = $8)
+            AND ($10::text = '' OR created_by = $10)
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $11;
+
+-- name: tasks_of_trace
+-- Those of a trace.
+SELECT body
+FROM sheetgrpc.tasks
+WHERE trace_id = $7
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN (cardinality($3::text[]) = 0 OR kind = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR state = ANY($4))
+            AND ($5::text = '' OR from_role = $5)
+            AND ($6::text = '' OR to_role = $6)
+            AND ($8::text = '' OR session_id = $8)
+            AND ($9::text = '' OR parent_id = $9)
+            AND ($10::text = '' OR created_by = $10)
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $11;
+
+-- name: tasks_for_role
+-- Those that ask one role.
+SELECT body
+FROM sheetgrpc.tasks
+WHERE to_role = $6
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN (cardinality($3::text[]) = 0 OR kind = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR state = ANY($4))
+            AND ($5::text = '' OR from_role = $5)
+            AND ($7::text = '' OR trace_id = $7)
+            AND ($8::text = '' OR session_id = $8)
+            AND ($9::text = '' OR parent_id = $9)
+            AND ($10::text = '' OR created_by = $10)
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $11;
+
+-- name: tasks_around_session
+-- Tasks made for a session and the one that it serves, each once, with how many are in each state and the trace of the
+-- latter, all as of one moment.
+WITH belonging AS (
+    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE session_id = $1
+    UNION
+    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE id = $2
+)
+SELECT t.body, (
+    SELECT json_object_agg(state, count)::text
+    FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state) AS counted
+), (SELECT trace_id FROM sheetgrpc.tasks WHERE id = $2)
+FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT $3) AS newest
+JOIN sheetgrpc.tasks AS t ON t.id = newest.id
+ORDER BY t.created_at DESC, t.id DESC;
+
+-- name: tasks_around_task
+-- A task and those about it, likewise.
+WITH belonging AS (
+    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE id = $1
+    UNION
+    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE parent_id = $1 AND parent_id <> ''
+)
+SELECT t.body, (
+    SELECT json_object_agg(state, count)::text
+    FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state) AS counted
+), (SELECT trace_id FROM sheetgrpc.tasks WHERE id = $1)
+FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT $2) AS newest
+JOIN sheetgrpc.tasks AS t ON t.id = newest.id
+ORDER BY t.created_at DESC, t.id DESC;
+
+-- name: add_task
+-- A new task; nothing happens if its caller has one under its key.
+INSERT INTO sheetgrpc.tasks (
+    id, created_at, updated_at, kind, state, version, from_role, to_role, description, trace_id, created_by,
+    idempotency_key, session_id, parent_id, body
+)
+VALUES (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, nullif($13, ''), $14, $15
+)
+ON CONFLICT (created_by, idempotency_key) WHERE idempotency_key <> '' DO NOTHING;
+
+-- name: change_task
+-- Compare and set: nothing happens unless the stored version is the one the command read.
+UPDATE sheetgrpc.tasks
+SET updated_at = $2, state = $3, version = $4, body = $5
+WHERE id = $1 AND version = $4 - 1;
+
+-- name: add_task_event
+-- One more change of a task.
+INSERT INTO sheetgrpc.task_events (task_id, version, body) VALUES ($1, $2, $3);
+
+-- name: task_events
+-- The last changes of a task, latest first.
+SELECT body FROM sheetgrpc.task_events WHERE task_id = $1 ORDER BY version DESC LIMIT $2;
+
+-- name: drop_tasks
+-- Tasks that nobody waits for and that nothing has happened to for long enough, oldest first.
+DELETE FROM sheetgrpc.tasks
+WHERE id IN (
+    SELECT id
+    FROM sheetgrpc.tasks
+    WHERE updated_at <= $1 AND (state NOT IN ('PENDING', 'ACTIVE') OR kind = 'NOTIFICATION')
+    ORDER BY updated_at
+    LIMIT $2
+);
+
+-- name: drop_some_tasks
+-- Some tasks of a session.
+DELETE FROM sheetgrpc.tasks
+WHERE id IN (SELECT id FROM sheetgrpc.tasks WHERE session_id = $1 LIMIT $2);

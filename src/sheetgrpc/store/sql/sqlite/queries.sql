@@ -579,3 +579,166 @@ SELECT "table", parent, fkid FROM pragma_foreign_key_check LIMIT 1;
 -- name: foreign_key_columns
 -- The columns of one foreign key.
 SELECT "from" FROM pragma_foreign_key_list(:table) WHERE id = :id ORDER BY seq;
+
+-- name: task
+-- One task by its id.
+SELECT body FROM sheetgrpc_tasks WHERE id = :id;
+
+-- name: task_of_key
+-- The task that a caller made under a key.
+SELECT body
+FROM sheetgrpc_tasks
+WHERE created_by = :created_by AND idempotency_key = :idempotency_key AND idempotency_key <> '';
+
+-- name: tasks
+-- A page of tasks, newest first. Those below are the same from the index of one filter.
+SELECT body
+FROM sheetgrpc_tasks
+WHERE (created_at, id) < (:created_at, :id)
+    AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)))
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:from_role = '' OR from_role = :from_role)
+    AND (:to_role = '' OR to_role = :to_role)
+    AND (:trace_id = '' OR trace_id = :trace_id)
+    AND (:session_id = '' OR session_id = :session_id)
+    AND (:parent_id = '' OR parent_id = :parent_id)
+    AND (:created_by = '' OR created_by = :created_by)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: tasks_of_session
+-- Those of a session.
+SELECT body
+FROM sheetgrpc_tasks
+WHERE session_id = :session_id
+    AND (created_at, id) < (:created_at, :id)
+    AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)))
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:from_role = '' OR from_role = :from_role)
+    AND (:to_role = '' OR to_role = :to_role)
+    AND (:trace_id = '' OR trace_id = :trace_id)
+    AND (:parent_id = '' OR parent_id = :parent_id)
+    AND (:created_by = '' OR created_by = :created_by)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: tasks_about
+-- Those about one task.
+SELECT body
+FROM sheetgrpc_tasks
+WHERE parent_id = :parent_id AND parent_id <> ''
+    AND (created_at, id) < (:created_at, :id)
+    AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)))
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:from_role = '' OR from_role = :from_role)
+    AND (:to_role = '' OR to_role = :to_role)
+    AND (:trace_id = '' OR trace_id = :trace_id)
+    AND (:session_id = '' OR session_id = :session_id)
+    AND (:created_by = '' OR created_by = :created_by)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: tasks_of_trace
+-- Those of a trace.
+SELECT body
+FROM sheetgrpc_tasks
+WHERE trace_id = :trace_id
+    AND (created_at, id) < (:created_at, :id)
+    AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)))
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:from_role = '' OR from_role = :from_role)
+    AND (:to_role = '' OR to_role = :to_role)
+    AND (:session_id = '' OR session_id = :session_id)
+    AND (:parent_id = '' OR parent_id = :parent_id)
+    AND (:created_by = '' OR created_by = :created_by)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: tasks_for_role
+-- Those that ask one role.
+SELECT body
+FROM sheetgrpc_tasks
+WHERE to_role = :to_role
+    AND (created_at, id) < (:created_at, :id)
+    AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)))
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:from_role = '' OR from_role = :from_role)
+    AND (:trace_id = '' OR trace_id = :trace_id)
+    AND (:session_id = '' OR session_id = :session_id)
+    AND (:parent_id = '' OR parent_id = :parent_id)
+    AND (:created_by = '' OR created_by = :created_by)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: tasks_around_session
+-- Tasks made for a session and the one that it serves, each once, with how many are in each state and the trace of the
+-- latter, all as of one moment.
+WITH belonging AS (
+    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE session_id = :session_id
+    UNION
+    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE id = :served
+)
+SELECT t.body, (
+    SELECT json_group_object(state, count)
+    FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state)
+), (SELECT trace_id FROM sheetgrpc_tasks WHERE id = :served)
+FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT :limit) AS newest
+JOIN sheetgrpc_tasks AS t ON t.id = newest.id
+ORDER BY t.created_at DESC, t.id DESC;
+
+-- name: tasks_around_task
+-- A task and those about it, likewise.
+WITH belonging AS (
+    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE id = :id
+    UNION
+    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE parent_id = :id AND parent_id <> ''
+)
+SELECT t.body, (
+    SELECT json_group_object(state, count)
+    FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state)
+), (SELECT trace_id FROM sheetgrpc_tasks WHERE id = :id)
+FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT :limit) AS newest
+JOIN sheetgrpc_tasks AS t ON t.id = newest.id
+ORDER BY t.created_at DESC, t.id DESC;
+
+-- name: add_task
+-- A new task; nothing happens if its caller has one under its key.
+INSERT INTO sheetgrpc_tasks (
+    id, created_at, updated_at, kind, state, version, from_role, to_role, description, trace_id, created_by,
+    idempotency_key, session_id, parent_id, body
+)
+VALUES (
+    :id, :created_at, :updated_at, :kind, :state, :version, :from_role, :to_role, :description, :trace_id, :created_by,
+    :idempotency_key, nullif(:session_id, ''), :parent_id, :body
+)
+ON CONFLICT (created_by, idempotency_key) WHERE idempotency_key <> '' DO NOTHING;
+
+-- name: change_task
+-- Compare and set: nothing happens unless the stored version is the one the command read.
+UPDATE sheetgrpc_tasks
+SET updated_at = :updated_at, state = :state, version = :version, body = :body
+WHERE id = :id AND version = :version - 1;
+
+-- name: add_task_event
+-- One more change of a task.
+INSERT INTO sheetgrpc_task_events (task_id, version, body) VALUES (:task_id, :version, :body);
+
+-- name: task_events
+-- The last changes of a task, latest first.
+SELECT body FROM sheetgrpc_task_events WHERE task_id = :task_id ORDER BY version DESC LIMIT :limit;
+
+-- name: drop_tasks
+-- Tasks that nobody waits for and that nothing has happened to for long enough, oldest first.
+DELETE FROM sheetgrpc_tasks
+WHERE id IN (
+    SELECT id
+    FROM sheetgrpc_tasks
+    WHERE updated_at <= :before AND (state NOT IN ('PENDING', 'ACTIVE') OR kind = 'NOTIFICATION')
+    ORDER BY updated_at
+    LIMIT :limit
+);
+
+-- name: drop_some_tasks
+-- Some tasks of a session.
+DELETE FROM sheetgrpc_tasks
+WHERE id IN (SELECT id FROM sheetgrpc_tasks WHERE session_id = :id LIMIT :limit);

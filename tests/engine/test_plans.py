@@ -1,6 +1,6 @@
 """PlanSheet: a dry run tells what an execution would do and does nothing of it."""
 
-from tests.engine.driving import Driver, drive
+from tests.engine.driving import drive
 from tests.engine.places import Place
 
 from sheetgrpc.planning.effects import RowEffect

@@ -112,7 +112,7 @@ _ERRORS = When("other errors", lambda c: isinstance(c, ParseSheet) and (c.error_
 _OPEN = When("references open", lambda c: isinstance(c, ParseSheet | ResolveReference) and c.unresolved_count > 0)
 _NONE_OPEN = When("nothing open", lambda c: isinstance(c, ParseSheet | ResolveReference))
 _CONFIRM = When("confirm = true", lambda c: isinstance(c, SubmitSheet) and c.confirm)
-_ENDED = When("the run has ended", lambda c: isinstance(c, FinishExecution) and c.state.terminal)
+_ENDED = When("the run has ended", lambda c: isinstance(c, FinishExecution) and c.state.terminal and not c.stale)
 _STALE = When("its plan is stale", lambda c: isinstance(c, FinishExecution) and c.stale and c.state.terminal)
 _TO_SCOPED = When("to = SCOPED", lambda c: isinstance(c, ResetSession) and c.to is State.SCOPED)
 _TO_EMPTY = When("to = EMPTY", lambda c: isinstance(c, ResetSession) and c.to is State.EMPTY)

@@ -287,10 +287,8 @@ class Engine:
                 return sheet_steps.ParseSheet(context)
             case intents.ResolveReference():
                 return sheet_steps.ResolveReference(context, intent)
-            case intents.SubmitSheet():
-                return plan_steps.SubmitPlanned(context, intent)
-            case intents.PlanSheet():
-                return plan_steps.PlanSheet(context, intent)
+            case intents.SubmitSheet() | intents.PlanSheet() | intents.CloseSession():
+                return plan_steps.step(context, intent, caller)
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.UndoSession():
@@ -299,8 +297,6 @@ class Engine:
                 return undoing.RedoSession(context)
             case intents.ForkSession():
                 return forking.ForkSession(context, intent)
-            case intents.CloseSession():
-                return plan_steps.CloseSession(context, intent, caller)
             case intents.RenewSession():
                 return steps.Simple(context, commands.RenewSession())
             case intents.LabelSession():

@@ -37,6 +37,8 @@ TaskState = Literal["PENDING", "ACTIVE", "COMPLETED", "FAILED", "CANCELLED", "AP
 EntryKind = Literal["PROMPT", "SYSTEM", "COMMAND", "WARN", "ALERT"]
 Status = Literal["PENDING", "PARSED", "RESOLVED", "SUCCESS", "FAILED", "SKIPPED", "NOT_RUN", "ROLLED_BACK"]
 
+Change = Literal["CREATED", "UPDATED", "DELETED"]
+
 Json: TypeAlias = bool | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 """What JSON can hold."""
 

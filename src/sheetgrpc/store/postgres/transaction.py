@@ -6,7 +6,7 @@ come back and starts anew. Nothing is ever sent outside of the transaction: afte
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +16,8 @@ from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.base import ConstraintViolated, Interrupted
-from sheetgrpc.store.postgres import reads, tasks, writes
+from sheetgrpc.store.packing import Piece
+from sheetgrpc.store.postgres import effects, reads, tasks, writes
 from sheetgrpc.store.postgres.changes import write_changes
 from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, answering
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
@@ -99,6 +100,14 @@ class PostgresTransaction:
         """Locks a task that is meant by its id, and reads."""
         self._locked_task = task_id
         return await self._run(lambda connection: tasks.open_task(connection, task_id, key))
+
+    async def record_effects(self, execution: ExecutionRow, pieces: Sequence[Piece]) -> None:
+        """Writes what the statements did to rows."""
+        await self._touch(lambda connection: effects.record_effects(connection, execution, pieces))
+
+    async def check_deferred(self) -> None:
+        """Raises what the commit would raise."""
+        await self._touch(effects.check_deferred)
 
     async def commit(self, changes: Changes | TaskChanges) -> None:
         """Writes the changes and commits; the transaction is over."""

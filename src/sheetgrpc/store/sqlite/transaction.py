@@ -8,16 +8,17 @@ transaction every statement would be its own.
 """
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.base import Interrupted
+from sheetgrpc.store.packing import Piece
 from sheetgrpc.store.queries import load_queries, statements
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen
-from sheetgrpc.store.sqlite import tasks, writes
+from sheetgrpc.store.sqlite import effects, tasks, writes
 from sheetgrpc.store.sqlite.changes import commit, write_changes
 from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
 from sheetgrpc.store.sqlite.statements import Compiled
@@ -83,6 +84,14 @@ class SQLiteTransaction:
         reading = partial(tasks.open_task, task_id=task_id, key=key)
         found: Task | None = await (self._run(reading) if self._begun or self._over else self._read(reading))
         return found
+
+    async def record_effects(self, execution: ExecutionRow, pieces: Sequence[Piece]) -> None:
+        """Writes what the statements did to rows."""
+        await self._run(effects.record_effects, execution, pieces)
+
+    async def check_deferred(self) -> None:
+        """Raises what the commit would raise."""
+        await self._run(effects.check_deferred)
 
     async def commit(self, changes: Changes | TaskChanges) -> None:
         """Writes the changes and commits; the transaction is over."""

@@ -187,6 +187,20 @@ class ErrorCode(StrEnum):
     CANCELLED = "CANCELLED"
     PLAN_STALE = "PLAN_STALE"
     INTERNAL = "INTERNAL"
+    HANDLER_FAILED = "HANDLER_FAILED"
+
+
+class RowEffect(msgspec.Struct, frozen=True, gc=False):
+    """One row change: of columns that changed, what was there before and is there after. None: there was no such row.
+
+    `kind` is the name of an Effect; `key` None where the table has none that the catalog knows.
+    """
+
+    table: str
+    kind: str
+    key: Key | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
 
 
 class StatementError(msgspec.Struct, frozen=True, gc=False):
@@ -210,6 +224,7 @@ class Results(msgspec.Struct):
     roots: dict[int, int]  # failed or skipped statement -> the lowest failure that it is or hangs on
     failed_asserts: dict[str, list[tuple[int, int]]]  # table -> (depth, statement) of asserts that failed on it
     doomed: dict[int, StatementError]  # statements that will fail when their turn comes: a key of theirs has no row now
+    emitted: dict[int, list[RowEffect]] = {}  # calls: what their handlers changed, or say they did
     stop: bool = False  # set from another task: whoever writes stops at the next row piece
     running: int = -1  # the statement that is being written, the first of several; -1 for none
     writes: int = 0  # counts with each such

@@ -198,10 +198,9 @@ class PostgresStore:
 
     async def prepare(self, catalog: Catalog) -> None:
         """The catalog whose verbs runs will write."""
-        names = {entity.table for entity in catalog.entities.values()}
-        names |= {verb.table for verb in catalog.verbs.values()}
-        columns = {name: await self._read(read_columns, name) for name in sorted(names)}
-        self._compiled = Compiled(catalog, Live(columns, await self.describe(sorted(names))))
+        names = sorted(catalog.tables)
+        columns = {name: await self._read(read_columns, name) for name in names}
+        self._compiled = Compiled(catalog, Live(columns, await self.describe(names)))
 
     async def run_script(self, sql: str) -> None:
         """Statements that make an example's tables, in one transaction."""

@@ -24,6 +24,7 @@ from sheetgrpc.errors import Unavailable
 from sheetgrpc.paths import UnsafePath, safe_join
 from sheetgrpc.store.base import Store, StoreRefused
 from sheetgrpc.store.opening import MEMORY_URL, open_store
+from sheetgrpc.trust.loading import load_handlers
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,7 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     """An engine, not started. StartError, with a message for people, if it cannot be."""
     draws = draws or Draws()
     catalog, schemas = read_catalog(settings.catalog)
+    handlers = load_handlers(catalog, settings.allow, settings.handlers)
     store = await _open_store(settings, draws)
     try:
         schema = schemas.get(store.about.kind, "")
@@ -43,7 +45,7 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
         if problems:
             kind = "database" if store.about.persistent else "empty database in memory"
             raise StartError(f"the {kind} does not fit the catalog:\n" + "\n".join(f"  {line}" for line in problems))
-        await store.prepare(catalog)
+        await store.prepare(catalog, handlers)
     except BaseException:
         await store.close()
         raise
@@ -52,7 +54,9 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     lifetimes = Lifetimes(draws, presence, settings.retention_us)
     analyst = Analyst(catalog, store, limits)
     topics, replies = Topics(presence), Replies(store)
-    return Engine(Context(store, catalog, settings, draws, analyst, Runs(), topics, presence, lifetimes, replies))
+    return Engine(
+        Context(store, catalog, settings, draws, analyst, Runs(), topics, presence, lifetimes, replies, handlers)
+    )
 
 
 async def _open_store(settings: Settings, draws: Draws) -> Store:

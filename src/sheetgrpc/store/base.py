@@ -37,6 +37,7 @@ from sheetgrpc.store.records import (
     SymbolRow,
 )
 from sheetgrpc.store.upkeep import Upkeep
+from sheetgrpc.trust.model import NO_HANDLERS, Handlers
 
 
 class StoreRefused(Exception):  # reads as what it is
@@ -216,8 +217,8 @@ class Store(Protocol):
         """Raises Unavailable while the database does not answer, or has lost what it was given to write."""
         ...
 
-    async def prepare(self, catalog: Catalog) -> None:
-        """Told once at start which verbs will be written."""
+    async def prepare(self, catalog: Catalog, handlers: Handlers = NO_HANDLERS) -> None:
+        """Told once at start which verbs will be written, and who does the work of calls."""
         ...
 
     async def run_script(self, sql: str) -> None:

@@ -12,6 +12,7 @@ from sheetgrpc.dsl.diagnostics import Diagnostic, Span
 from sheetgrpc.planning.model import Key, Reference, StatementError
 from sheetgrpc.session.events import Event
 from sheetgrpc.session.model import ExecutionState, Mode, Session
+from sheetgrpc.trust.model import TrustedModule
 
 
 class SymbolRow(msgspec.Struct, frozen=True, gc=False):
@@ -110,6 +111,7 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     number: int = 0
     cancelled_by: str = ""  # who asked for the cancel that ended it, and when
     cancelled_at: int | None = None
+    trusted_modules: tuple[TrustedModule, ...] = ()  # that its call verbs ran; before its plan is known: may run
 
 
 class ResultRow(msgspec.Struct, frozen=True, gc=False):

@@ -1,6 +1,6 @@
 """What trusting a module comes to: which bytes it was, who vouches for them, and the functions they hold."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -32,9 +32,15 @@ class Handlers(msgspec.Struct, frozen=True):
     by_verb: Mapping[str, Handler] = {}
     modules: Mapping[str, TrustedModule] = {}
 
-    def of(self, verbs: Mapping[str, object] | None = None) -> tuple[TrustedModule, ...]:
-        """The modules that these verbs call into, by name; all of them where no verbs are given."""
-        if verbs is None:
-            return tuple(self.modules[name] for name in sorted(self.modules))
+    @property
+    def trusted(self) -> tuple[TrustedModule, ...]:
+        """All modules that are called into, by name."""
+        return tuple(self.modules[name] for name in sorted(self.modules))
+
+    def of(self, verbs: Iterable[str]) -> tuple[TrustedModule, ...]:
+        """The modules that these verbs call into, by name."""
         wanted = {self.by_verb[verb].module for verb in verbs if verb in self.by_verb}
         return tuple(self.modules[name] for name in sorted(wanted))
+
+
+NO_HANDLERS = Handlers()

@@ -19,6 +19,7 @@ from sheetgrpc.server.convert.enums import CANCEL_OUTCOMES, EFFECTS, ERROR_CODES
 from sheetgrpc.server.convert.sessions import write_session
 from sheetgrpc.server.convert.values import write_duration, write_key, write_span, write_struct, write_time
 from sheetgrpc.store.records import ExecutionRow
+from sheetgrpc.trust.model import TrustedModule
 from sheetgrpc.v1 import execution_pb2, execution_service_pb2, progress_pb2, statement_result_pb2
 
 
@@ -43,6 +44,14 @@ def write_execution(row: ExecutionRow) -> execution_pb2.Execution:
         end_time=write_time(row.ended_at),
         cancelled_by=row.cancelled_by,
         cancel_time=write_time(row.cancelled_at),
+        trusted_modules=map(write_trusted_module, row.trusted_modules),
+    )
+
+
+def write_trusted_module(module: TrustedModule) -> execution_pb2.TrustedModule:
+    """The decision on a module."""
+    return execution_pb2.TrustedModule(
+        module=module.module, version=module.version, sha256=module.sha256, signer=module.signer
     )
 
 

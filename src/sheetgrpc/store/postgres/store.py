@@ -16,6 +16,7 @@ from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About, Interrupted
+from sheetgrpc.store.calling.batch import Calling
 from sheetgrpc.store.postgres import lookups, reads
 from sheetgrpc.store.postgres.connection import Pool
 from sheetgrpc.store.postgres.migrations import check_version, migrate
@@ -42,6 +43,7 @@ from sheetgrpc.store.records import (
     SymbolRow,
 )
 from sheetgrpc.store.waiting import away, closed, settled
+from sheetgrpc.trust.model import NO_HANDLERS, Handlers
 
 if TYPE_CHECKING:
     from sheetgrpc.store.postgres.connection import Connection
@@ -196,11 +198,12 @@ class PostgresStore:
         if found != self.about.incarnation:
             raise away()
 
-    async def prepare(self, catalog: Catalog) -> None:
+    async def prepare(self, catalog: Catalog, handlers: Handlers = NO_HANDLERS) -> None:
         """The catalog whose verbs runs will write."""
         names = sorted(catalog.tables)
         columns = {name: await self._read(read_columns, name) for name in names}
-        self._compiled = Compiled(catalog, Live(columns, await self.describe(names)))
+        tables = await self.describe(names)
+        self._compiled = Compiled(catalog, Live(columns, tables), Calling(catalog, handlers, tables))
 
     async def run_script(self, sql: str) -> None:
         """Statements that make an example's tables, in one transaction."""
@@ -213,6 +216,8 @@ class PostgresStore:
         if self._closed:
             return
         self._closed = True
+        if self._compiled is not None:
+            self._compiled.calling.threads.close()
         self._writers.closed = self._readers.closed = True
         for transaction in list(self._open):
             await transaction.abort()

@@ -17,6 +17,7 @@ from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.queries import load_queries, statements
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey
 from sheetgrpc.store.sqlite import writes
+from sheetgrpc.store.sqlite.calls import Desk
 from sheetgrpc.store.sqlite.changes import commit, write_changes
 from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
 from sheetgrpc.store.sqlite.statements import Compiled
@@ -47,6 +48,7 @@ class SQLiteTransaction:
         self._now = now
         self._begun = False
         self._over = False
+        self._desk = Desk()
 
     async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
         """Reads, as of the last commit or within what was begun."""
@@ -59,7 +61,7 @@ class SQLiteTransaction:
 
     async def apply(self, plan: Plan, first: int, last: int, results: Results, *, collect: bool) -> int:
         """Writes batches of the plan."""
-        return await self._run(writes.apply, self._catalog, plan, first, last, results, collect=collect)
+        return await self._run(writes.apply, self._catalog, plan, first, last, results, self._desk, collect=collect)
 
     async def recheck(self, plan: Plan, results: Results) -> None:
         """Dooms statements whose resolved keys have no row any more."""
@@ -88,6 +90,7 @@ class SQLiteTransaction:
     def interrupt(self) -> None:
         """Fails the running statement; nothing once the transaction is over, when the writer is somebody else's."""
         if not self._over:
+            self._desk.stop()
             self._writer.interrupt()
 
     async def end(self) -> None:

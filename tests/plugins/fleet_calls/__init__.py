@@ -112,3 +112,10 @@ async def fail_async(call: Call) -> None:
     await asyncio.sleep(0)
     assert not kept.done()
     raise Refused("the tide is out")
+
+
+def busy(call: Call) -> None:
+    """Computes until it is let go; does not look up."""
+    STARTED.set()
+    while not GATE.is_set():
+        SEEN[:] = [call.index]

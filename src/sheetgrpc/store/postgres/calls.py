@@ -77,7 +77,7 @@ class Calls:
                 if message.error is not None:
                     raise message.error
                 return message.outcomes
-            if isinstance(message, Stopped):
+            if isinstance(message, Stopped) or job.stopped:
                 raise Interrupted("the run was told to stop")
             if self._collect and not saved and not isinstance(message, End):
                 await self._connection.execute("SAVEPOINT call")

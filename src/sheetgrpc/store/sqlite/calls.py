@@ -88,7 +88,7 @@ def _serve(connection: sqlite3.Connection, job: Job, inbox: SimpleQueue[Message]
             if message.error is not None:
                 raise message.error
             return message.outcomes
-        if isinstance(message, Stopped):
+        if isinstance(message, Stopped) or job.stopped:  # who stopped it may have come before what is asked now
             raise Interrupted("the run was told to stop")
         if collect and not saved and not isinstance(message, (Find, End)):
             connection.execute("SAVEPOINT call")

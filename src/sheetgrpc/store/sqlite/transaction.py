@@ -7,6 +7,7 @@ on the way (an interrupt rolls back, and so may a constraint of the user's own),
 transaction every statement would be its own.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -24,6 +25,7 @@ from sheetgrpc.store.sqlite.statements import Compiled
 from sheetgrpc.store.sqlite.worker import Worker
 
 _SQL = load_queries("sqlite")
+_AGAIN_SECONDS = 0.02
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -92,6 +94,8 @@ class SQLiteTransaction:
         if not self._over:
             self._desk.stop()
             self._writer.interrupt()
+            # One that is about to begin is not hit, and nothing else would end it.
+            asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.interrupt)
 
     async def end(self) -> None:
         """Rolls back whatever was begun and not committed."""

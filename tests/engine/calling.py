@@ -10,7 +10,7 @@ from typing import Any
 from tests.engine.driving import HERE, Driver, drive
 from tests.engine.places import Place
 
-from sheetgrpc.trust.loading import describe_module
+from sheetgrpc.trust.loading import look_at
 
 PLUGINS = HERE.parent / "plugins"
 
@@ -32,7 +32,7 @@ async def drive_calls(path: Place, folder: Path, **settings: Any) -> AsyncIterat
     """An engine; `folder` is for its catalog and allow-list. Handlers that ignored everything are let go at the end."""
     catalog, allow = folder / "calls.yaml", folder / "allow.yaml"
     catalog.write_text((HERE / "fleet.yaml").read_text() + (PLUGINS / "calls.yaml").read_text())
-    module = describe_module("fleet_calls", str(PLUGINS))
+    module = look_at("fleet_calls", str(PLUGINS))
     allow.write_text(f'version: 1\nmodules:\n  fleet_calls: {{sha256: "{module.sha256}"}}\n')
     known = {"catalog": str(catalog), "allow": str(allow), "handlers": str(PLUGINS)}
     async with drive(path, **{**known, **settings}) as fleet:

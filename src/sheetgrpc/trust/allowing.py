@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetgrpc.catalog.form import Form, suggest
-from sheetgrpc.catalog.reading import Problems, read
+from sheetgrpc.catalog.reading import Position, Problems, read
 from sheetgrpc.config import StartError
 from sheetgrpc.trust.model import TrustedModule
 from sheetgrpc.trust.signing import BadKey, read_public_key
@@ -56,6 +56,8 @@ def read_allow_list(file: str) -> AllowList:
         return AllowList()
     problems = Problems(file)
     root = read(_text(file), problems)
+    if root is None and not problems:
+        problems.add(Position(1, 1), "the file is empty")
     found = _allow_list(file, Form(root, root.at, "", problems)) if root is not None else AllowList(file)
     if problems:
         raise StartError("the allow-list is not sound:\n" + "\n".join(f"  {line}" for line in problems.lines()))

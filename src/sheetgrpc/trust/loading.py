@@ -42,9 +42,14 @@ def load_handlers(catalog: Catalog, allow: str, folder: str) -> Handlers:
     return Handlers(by_verb, modules)
 
 
-def describe_module(name: str, folder: str) -> TrustedModule:
-    """What the allow-list would have to say of a module as it is now. Raises StartError."""
-    return _decision(capture(name, _folder(folder)), "")
+def look_at(name: str, folder: str) -> Unit:
+    """A module as it is now, which is not imported. Raises StartError."""
+    return capture(name, _folder(folder))
+
+
+def decision_on(unit: Unit, signer: str = "") -> TrustedModule:
+    """What the allow-list would have to say of it."""
+    return TrustedModule(unit.name, unit.version, unit.sha256, signer)
 
 
 def _folder(folder: str) -> Path | None:
@@ -77,7 +82,7 @@ def _unit(verb: Verb) -> str:
 def _check(one: Allowed, allowed: AllowList, folder: Path | None) -> Unit:
     """The module as it is, which is as the allow-list says."""
     unit, expected = capture(one.module.module, folder), one.module
-    found = _decision(unit, expected.signer)
+    found = decision_on(unit, expected.signer)
     where = f'module "{unit.name}" is not what the allow-list "{allowed.file}" says'
     if found.version != expected.version:
         raise StartError(
@@ -94,10 +99,6 @@ def _check(one: Allowed, allowed: AllowList, folder: Path | None) -> Unit:
             f' "{found.version}", SHA-256 {found.sha256}'
         )
     return unit
-
-
-def _decision(unit: Unit, signer: str) -> TrustedModule:
-    return TrustedModule(unit.name, unit.version, unit.sha256, signer)
 
 
 def _handler(verb: Verb) -> Handler:

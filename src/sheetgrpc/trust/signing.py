@@ -61,6 +61,13 @@ def read_private_key(file: Path) -> "Ed25519PrivateKey":
     raise BadKey("it holds no Ed25519 private key without passphrase, in OpenSSH's format or PEM")
 
 
+def public_line(key: "Ed25519PrivateKey") -> str:
+    """The public key that belongs to a private one, as `read_public_key` takes it."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415  # as above
+
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
 def sign(key: "Ed25519PrivateKey", module: TrustedModule) -> str:
     """The signature of a decision, in base64."""
     return base64.b64encode(key.sign(_text(module))).decode()

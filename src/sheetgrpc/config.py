@@ -148,6 +148,12 @@ class Settings:
         False, _yes_or_no, "serve from memory, as with no_persist, where the database cannot be opened", text="no"
     )
     catalog: str = _setting("onboarding", _words, "path of the catalog, or the name of a bundled one")
+    allow: str = _setting(
+        "", _words, "path of the allow-list of modules that call verbs may use; none: no module", text="none"
+    )
+    handlers: str = _setting(
+        "", _words, "folder in which modules of call verbs are looked for before what is installed", text="none"
+    )
     writer_timeout: float = _setting(
         5.0,
         _some_seconds,

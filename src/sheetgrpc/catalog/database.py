@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from sheetgrpc.catalog.form import suggest
-from sheetgrpc.catalog.model import Catalog, Entity, Verb
+from sheetgrpc.catalog.model import Catalog, Entity, Verb, VerbKind
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -47,6 +47,12 @@ def _check_entity(entity: Entity, tables: Mapping[str, Table]) -> Iterator[str]:
 
 def _check_verb(verb: Verb, catalog: Catalog, tables: Mapping[str, Table]) -> Iterator[str]:
     where = f'verb "{verb.name}"'
+    if verb.kind is VerbKind.CALL:
+        known = {entity.table for entity in catalog.entities.values()}  # of these it has been told already
+        for reach in verb.reach:
+            if reach.table not in tables and reach.table not in known:
+                yield f"{where}: {_no_table(reach.table, tables)}"
+        return
     table = tables.get(verb.table)
     if table is None:
         if verb.entity is None:  # else its entity has been told already

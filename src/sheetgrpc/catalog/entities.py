@@ -7,7 +7,7 @@ from sheetgrpc.catalog.model import Entity, Key, KeySource, KeyType
 
 ENTITY_KEYS = ("table", "key", "display", "search", "natural_key", "parent")
 KEY_KEYS = ("column", "type", "from")
-_OURS = ("sheetgrpc_", "sqlite_")  # prefixes of tables that a catalog may not name
+_OURS = ("sheetgrpc_", "sheetgrpc.", "sqlite_")  # prefixes of tables that a catalog may not name
 
 
 def read_entities(forms: Mapping[str, Form]) -> dict[str, Entity]:
@@ -21,9 +21,15 @@ def read_entities(forms: Mapping[str, Form]) -> dict[str, Entity]:
 def read_table(form: Form) -> str | None:
     """The table that `form` names, refused where it is the server's or the database's own."""
     table = form.text("table")
-    if table is not None and table.casefold().startswith(_OURS):
-        form.problem(f'table "{table}" is not for catalogs: its prefix is reserved', "table")
+    if table is not None:
+        check_table(form, table, "table")
     return table
+
+
+def check_table(form: Form, table: str, key: str) -> None:
+    """Notes a table, named at `key`, that is the server's or the database's own."""
+    if table.casefold().startswith(_OURS):
+        form.problem(f'table "{table}" is not for catalogs: its prefix is reserved', key)
 
 
 def _read(name: str, form: Form, known: Iterable[str]) -> Entity:

@@ -50,6 +50,10 @@ class Form:
     def __contains__(self, key: str) -> bool:
         return key in self._fields.entries
 
+    def keys(self) -> tuple[str, ...]:
+        """Its keys, in source order."""
+        return tuple(self._fields.entries)
+
     def only(self, known: Iterable[str]) -> None:
         """Notes every key that is not one of `known`."""
         names = tuple(known)

@@ -55,6 +55,7 @@ class VerbKind(StrEnum):
     UNLINK = "unlink"
     SELECT = "select"
     ASSERT = "assert"
+    CALL = "call"
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -115,8 +116,17 @@ class Expect(msgspec.Struct, frozen=True):
     value: Scalar = None  # with `column`: every selected row has it there, and there is at least one
 
 
+class Reach(msgspec.Struct, frozen=True):
+    """A table that a call's handler may read, and perhaps write; `name` is what the catalog and the handler call it."""
+
+    name: str
+    table: str
+    entity: str | None = None
+    writes: bool = False
+
+
 class Verb(msgspec.Struct, frozen=True):
-    """One verb. `table` is set always; `entity` where the table has a bindable key."""
+    """One verb. `table` is set but for calls that bind nothing; `entity` where the table has a bindable key."""
 
     name: str
     kind: VerbKind
@@ -134,16 +144,31 @@ class Verb(msgspec.Struct, frozen=True):
     missing_ok: bool = False
     deprecated: bool = False
     replaced_by: str | None = None
+    handler: str = ""  # call: "module:function"
+    reach: tuple[Reach, ...] = ()  # call
 
     @property
     def binds(self) -> bool:
         """True where `:as` is legal."""
-        return self.entity is not None and self.kind in (VerbKind.CREATE, VerbKind.ENSURE, VerbKind.SELECT)
+        return self.entity is not None and self.kind in _BINDING
 
     @property
     def writes(self) -> bool:
         """True where a statement may change its table."""
-        return self.kind not in (VerbKind.SELECT, VerbKind.ASSERT)
+        return self.kind not in (VerbKind.SELECT, VerbKind.ASSERT, VerbKind.CALL)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The tables that a statement may change."""
+        return (self.table,) if self.writes else tuple(one.table for one in self.reach if one.writes)
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """The tables that a statement may read or change."""
+        return tuple(one.table for one in self.reach) if self.kind is VerbKind.CALL else (self.table,)
+
+
+_BINDING = frozenset({VerbKind.CREATE, VerbKind.ENSURE, VerbKind.SELECT, VerbKind.CALL})
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -154,3 +179,9 @@ class Catalog(msgspec.Struct, frozen=True):
     digest: str
     source: str
     version: int = 1
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Every table that it names."""
+        found = {table for verb in self.verbs.values() for table in verb.touched}
+        return frozenset(found | {entity.table for entity in self.entities.values()})

@@ -34,6 +34,8 @@ class Draft(msgspec.Struct, frozen=True):
 
 def check_rules(draft: Draft) -> None:
     """Notes everything about the verb that its kind does not allow."""
+    if draft.verb.kind is VerbKind.CALL:
+        return  # what it does is its handler's business
     _check_by(draft)
     _check_idle(draft)
     _check_columns(draft)

@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping
 
 from sheetgrpc.catalog.arguments import read_arguments
+from sheetgrpc.catalog.calls import CALL_KEYS, read_handler, read_reach, without_columns
 from sheetgrpc.catalog.entities import read_table
 from sheetgrpc.catalog.form import Form, suggest
 from sheetgrpc.catalog.model import Argument, Entity, Expect, KeySource, Verb, VerbKind
 from sheetgrpc.catalog.rules import INSERTS, Draft, check_rules
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1_000  # rows that a select reads into its result
-CALL = "call"  # known to the format, not to this server
 _COMMON = ("description", "kind", "entity", "table", "arguments", "deprecated", "replaced_by")
 _KEYS_OF: Mapping[VerbKind, tuple[str, ...]] = {
     VerbKind.CREATE: ("natural_key",),
@@ -21,8 +21,9 @@ _KEYS_OF: Mapping[VerbKind, tuple[str, ...]] = {
     VerbKind.UNLINK: ("by", "missing"),
     VerbKind.SELECT: ("by", "columns", "limit"),
     VerbKind.ASSERT: ("by", "expect"),
+    VerbKind.CALL: CALL_KEYS,
 }
-VERB_KEYS = (*_COMMON, "natural_key", "by", "columns", "limit", "expect", "missing", "handler")
+VERB_KEYS = (*_COMMON, "natural_key", "by", "columns", "limit", "expect", "missing", *CALL_KEYS)
 EXPECT_KEYS = ("rows", "exists", "column", "is")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)+", re.ASCII)
 
@@ -36,6 +37,8 @@ def read_verb(name: str, form: Form, entities: Mapping[str, Entity], verbs: froz
     kind = _kind(form)
     forms = form.forms("arguments", "argument")
     arguments = read_arguments(forms, entities)
+    if kind is VerbKind.CALL:
+        arguments = without_columns(arguments, forms)
     owner, table = _owner(form, kind, entities)
     if kind is None:
         return None
@@ -56,6 +59,8 @@ def read_verb(name: str, form: Form, entities: Mapping[str, Entity], verbs: froz
         missing_ok=_missing(form),
         deprecated=form.flag("deprecated") or "replaced_by" in form,
         replaced_by=form.text("replaced_by"),
+        handler=read_handler(form) if kind is VerbKind.CALL else "",
+        reach=read_reach(form, entities) if kind is VerbKind.CALL else (),
     )
     check_rules(Draft(verb, entity, entities, form, forms))
     return verb
@@ -72,11 +77,6 @@ def _check_replacement(name: str, form: Form, verbs: frozenset[str]) -> None:
 
 
 def _kind(form: Form) -> VerbKind | None:
-    if form.leaf("kind") == CALL:
-        form.problem('kind "call" is not available yet; use one of the other kinds', "kind")
-        return None
-    if "handler" in form:
-        form.problem('"handler" is for kind call, which is not available yet', "handler")
     return form.choice("kind", VerbKind, "kind", required=True)
 
 
@@ -84,7 +84,9 @@ def _owner(form: Form, kind: VerbKind | None, entities: Mapping[str, Entity]) ->
     name, table = form.text("entity"), read_table(form)
     if "entity" in form and "table" in form:
         form.problem('has both "entity" and "table"; say one of them', "table")
-    elif "entity" not in form and "table" not in form:
+    elif kind is VerbKind.CALL and "table" in form:
+        form.problem('a call has no "table": say what it reaches with "reads" and "writes"', "table")
+    elif kind is not VerbKind.CALL and "entity" not in form and "table" not in form:
         form.problem('"entity" or "table" is missing')
     if name is not None and name not in entities:
         form.problem(f'unknown entity "{name}"{suggest(name, entities, offer=True)}', "entity")
@@ -105,7 +107,7 @@ def _check_plain_table(form: Form, kind: VerbKind | None, table: str | None, ent
 
 
 def _refuse_meaningless(form: Form, kind: VerbKind) -> None:
-    allowed = (*_COMMON, *_KEYS_OF[kind], "handler")
+    allowed = (*_COMMON, *_KEYS_OF[kind])
     for key in VERB_KEYS:
         if key in form and key not in allowed:
             kinds = ", ".join(kind for kind, keys in _KEYS_OF.items() if key in keys)

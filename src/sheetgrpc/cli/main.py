@@ -49,6 +49,7 @@ for _name, _where, _help in (
     ("watch", "watch:watch", "Watch an execution to its end."),
     ("snapshot", "snapshots:snapshot", "Write a database to a file, also while a server runs on it."),
     ("restore", "snapshots:restore", "Make a new database of a snapshot."),
+    ("trust", "trust:trust", "Print the line of the allow-list that trusts a module."),
 ):
     app.command(f"sheetgrpc.cli.{_where}", name=_name, help=_help)
 

@@ -63,6 +63,8 @@ class Attempt:
         self.plan = plan
         self._keys = await asyncio.to_thread(self._draw_keys, plan)
         self._analysis, self._sheet = analysis, sheet
+        trusted = self._context.handlers.of(group.verb for group in plan.groups)
+        self._execution = msgspec.structs.replace(self._execution, trusted_modules=trusted)
 
     async def write(self, transaction: Transaction) -> ExecutionRow:
         """The run. What it answers is committed if its state says so; otherwise the transaction is rolled back."""
@@ -147,9 +149,9 @@ class Attempt:
         keys: list[Key | None] = [None] * plan.count
         for group in plan.groups:
             verb = verbs[group.verb]
-            if verb.kind not in (VerbKind.CREATE, VerbKind.ENSURE) or verb.entity is None:
-                continue
-            if entities[verb.entity].key.source is KeySource.SERVER:
+            creates = verb.kind in (VerbKind.CREATE, VerbKind.ENSURE) and verb.entity is not None
+            written = [verb.entity if creates else None, *(one.entity for one in verb.reach if one.writes)]
+            if any(name is not None and entities[name].key.source is KeySource.SERVER for name in written):
                 for index in group.indexes:
                     keys[index] = f"{start}{index >> 14:03x}-{0x8000 | (index & 0x3FFF):04x}-{node}"
         return keys

@@ -20,6 +20,7 @@ from sheetgrpc.session.machine import allowed_actions
 from sheetgrpc.session.model import Session, State
 from sheetgrpc.store.base import Store
 from sheetgrpc.store.records import SessionRow, SheetRow
+from sheetgrpc.trust.model import NO_HANDLERS, Handlers, TrustedModule
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -35,6 +36,7 @@ class Context(msgspec.Struct, frozen=True):
     presence: Presence
     lifetimes: Lifetimes
     replies: Replies
+    handlers: Handlers = NO_HANDLERS
 
     def view(self, row: SessionRow) -> SessionView:
         """A session as a caller sees it now; the progress of a running execution is live."""
@@ -59,6 +61,13 @@ class Context(msgspec.Struct, frozen=True):
         finally:
             self.analyst.unmark(sheet.id, mark)
         return analysis
+
+    def trusted_modules(self, sheet_id: str) -> tuple[TrustedModule, ...]:
+        """The modules whose functions a run of this sheet calls; all that it might, while its plan is not known."""
+        kept = self.analyst.recall(sheet_id)
+        if kept is None or kept.plan is None:
+            return self.handlers.trusted
+        return self.handlers.of(group.verb for group in kept.plan.groups)
 
     async def resolutions(self, sheet_id: str) -> Mapping[str, Key]:
         """ref_id -> key of earlier resolutions whose row still exists."""

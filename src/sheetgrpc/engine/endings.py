@@ -64,6 +64,7 @@ def settle(catalog: Catalog, plan: Plan, results: Results, first: int, *, undone
         results.effect = bytearray(plan.count)
         results.keys = [None] * plan.count
         results.rows = {}
+        results.emitted = {}
     elif results.status.count(Status.SUCCESS) < plan.count:
         results.keys = [
             key if status == Status.SUCCESS else None for key, status in zip(results.keys, results.status, strict=True)
@@ -91,6 +92,10 @@ def count_tables(catalog: Catalog, plan: Plan, results: Results) -> tuple[TableC
         if results.effect[index] in effects:
             table = catalog.verbs[plan.groups[plan.group_of[index]].verb].table
             counts[table][effects.index(Effect(results.effect[index]))] += more
+    for emitted in results.emitted.values():
+        for one in emitted:
+            if one.kind in effects:
+                counts.setdefault(one.table, [0] * len(effects))[effects.index(Effect(one.kind))] += 1
     return tuple(TableCounts(table, *sums) for table, sums in sorted(counts.items()))
 
 

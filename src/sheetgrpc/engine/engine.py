@@ -40,6 +40,7 @@ from sheetgrpc.store.records import (
     SessionRow,
     SymbolRow,
 )
+from sheetgrpc.trust.model import TrustedModule
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,11 @@ class Engine:
     def store(self) -> Store:
         """The database."""
         return self._context.store
+
+    @property
+    def trusted_modules(self) -> tuple[TrustedModule, ...]:
+        """The modules that the catalog's call verbs run."""
+        return self._context.handlers.trusted
 
     @property
     def settings(self) -> Settings:

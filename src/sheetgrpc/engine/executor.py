@@ -162,7 +162,11 @@ class Executor:
             if row.state is not ExecutionState.QUEUED:
                 return None
             claimed = msgspec.structs.replace(
-                row, state=ExecutionState.RUNNING, epoch=row.epoch + 1, started_at=self._now()
+                row,
+                state=ExecutionState.RUNNING,
+                epoch=row.epoch + 1,
+                started_at=self._now(),
+                trusted_modules=self._context.trusted_modules(row.sheet_id),
             )
             opened = await transaction.open(row.session_id, None)
             if opened.row is None or not await transaction.claim(row):

@@ -21,8 +21,10 @@ from sheetgrpc.engine.replies import Replies
 from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.watching import Topics
 from sheetgrpc.errors import Unavailable
+from sheetgrpc.paths import UnsafePath, safe_join
 from sheetgrpc.store.base import Store, StoreRefused
 from sheetgrpc.store.opening import MEMORY_URL, open_store
+from sheetgrpc.trust.loading import load_handlers
 
 log = structlog.get_logger(__name__)
 
@@ -33,19 +35,17 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     """An engine, not started. StartError, with a message for people, if it cannot be."""
     draws = draws or Draws()
     catalog, schemas = read_catalog(settings.catalog)
+    handlers = load_handlers(catalog, settings.allow, settings.handlers)
     store = await _open_store(settings, draws)
     try:
         schema = schemas.get(store.about.kind, "")
         if schema:
             await store.run_script(schema)
-        tables = {entity.table for entity in catalog.entities.values()} | {
-            verb.table for verb in catalog.verbs.values()
-        }
-        problems = check(catalog, await store.describe(sorted(tables)))
+        problems = check(catalog, await store.describe(sorted(catalog.tables)))
         if problems:
             kind = "database" if store.about.persistent else "empty database in memory"
             raise StartError(f"the {kind} does not fit the catalog:\n" + "\n".join(f"  {line}" for line in problems))
-        await store.prepare(catalog)
+        await store.prepare(catalog, handlers)
     except BaseException:
         await store.close()
         raise
@@ -54,7 +54,9 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     lifetimes = Lifetimes(draws, presence, settings.retention_us)
     analyst = Analyst(catalog, store, limits)
     topics, replies = Topics(presence), Replies(store)
-    return Engine(Context(store, catalog, settings, draws, analyst, Runs(), topics, presence, lifetimes, replies))
+    return Engine(
+        Context(store, catalog, settings, draws, analyst, Runs(), topics, presence, lifetimes, replies, handlers)
+    )
 
 
 async def _open_store(settings: Settings, draws: Draws) -> Store:
@@ -96,9 +98,9 @@ async def _try(opening: Awaitable[Store], settings: Settings) -> tuple[Store | N
 
 def read_catalog(name: str) -> tuple[Catalog, Mapping[str, str]]:
     """A catalog by path, or a bundled one by name; a bundled one brings the SQL of its tables, by kind of database."""
-    bundled = resources.files("sheetgrpc.examples") / name
+    bundled = _bundled(name)
     schemas: dict[str, str] = {}
-    if "/" not in name and not name.endswith((".yaml", ".yml")) and (bundled / "catalog.yaml").is_file():
+    if bundled is not None:
         text = (bundled / "catalog.yaml").read_text("utf-8")
         schemas = {kind: (bundled / file).read_text("utf-8") for kind, file in _SCHEMAS.items()}
         shown = f"{name}/catalog.yaml"
@@ -112,3 +114,14 @@ def read_catalog(name: str) -> tuple[Catalog, Mapping[str, str]]:
         return load(text, shown), schemas
     except CatalogError as error:
         raise StartError("the catalog is not sound:\n" + "\n".join(f"  {line}" for line in error.problems)) from error
+
+
+def _bundled(name: str) -> Path | None:
+    """The folder of a bundled example; None if there is none of this name."""
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        return None
+    with resources.as_file(resources.files("sheetgrpc.examples")) as examples:
+        try:
+            return safe_join(examples, f"{name}/catalog.yaml").parent
+        except (UnsafePath, OSError):
+            return None

@@ -25,7 +25,7 @@ def skip(catalog: Catalog, results: Results, group: Group, start: int, stop: int
     if not results.roots:
         return
     verb = catalog.verbs[group.verb]
-    failed = results.failed_asserts.get(verb.table, ()) if verb.writes else ()
+    failed = [one for table in verb.written for one in results.failed_asserts.get(table, ())]
     by_assert = [index for at, index in failed if at < depth]
     for row in range(start, stop):
         roots = [*by_assert, *(results.roots[ref] for ref in uses(group, row) if ref in results.roots)]

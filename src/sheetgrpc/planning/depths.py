@@ -22,6 +22,7 @@ class _Table(msgspec.Struct):
     reader: int = _NONE
     any: int = _NONE
     barrier: int = _NONE
+    caller: int = _NONE  # the draft of calls that wrote it last, if nobody touched it since
 
 
 def compute(
@@ -72,14 +73,38 @@ class _Placing:
         if touch.mentions or touch.inner:
             mentioned = self._all_names(touch.mentioned(row))
             depth = _after(depth, self._deleters, mentioned)
-        table = self._tables.get(touch.table)
-        if table is not None:
+        table = self._tables.get(touch.table) if touch.kind is not VerbKind.CALL else None
+        if touch.reach:
+            depth = self._place_call(touch, depth)
+        elif table is not None:
             depth = self._place_in_table(index, row, touch, table, depth)
         for name in mentioned:
             self._mentions[name] = max(depth, self._mentions.get(name, _NONE))
         return depth
 
+    def _place_call(self, touch: Touch, depth: int) -> int:
+        """A call may do anything with what it reaches: it comes after and before all who do not go with that.
+
+        Calls of one draft run one after the other in the order of the sheet, so they may be of one depth.
+        """
+        for reach in touch.reach:
+            table = self._tables[reach.table]
+            if not reach.writes:
+                depth = max(depth, 1 + table.writer, 1 + table.barrier)
+            else:
+                depth = max(depth, table.any if table.caller == touch.number else 1 + table.any)
+        for reach in touch.reach:
+            table = self._tables[reach.table]
+            table.caller = touch.number if reach.writes else _NONE
+            if reach.writes:
+                table.writer = table.barrier = depth
+            else:
+                table.reader = max(table.reader, depth)
+            table.any = max(table.any, depth)
+        return depth
+
     def _place_in_table(self, index: int, row: int, touch: Touch, table: _Table, depth: int) -> int:
+        table.caller = _NONE
         reads = touch.kind in READS
         depth = max(depth, 1 + table.barrier, 1 + (table.writer if reads else table.reader))
         if touch.names is None:

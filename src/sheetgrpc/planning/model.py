@@ -188,6 +188,23 @@ class ErrorCode(StrEnum):
     PLAN_STALE = "PLAN_STALE"
     BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
     INTERNAL = "INTERNAL"
+    HANDLER_FAILED = "HANDLER_FAILED"
+
+
+class Emitted(msgspec.Struct, frozen=True, gc=False):
+    """One row that a call changes, or says it has changed: the columns that are written, before and after.
+
+    `entity_type` and `key` say which row it is, "" and None in a table without keys. `made` counts the rows that the
+    call has the server make a key for, from 1; 0 for others.
+    """
+
+    table: str
+    kind: int  # an Effect
+    entity_type: str = ""
+    key: Key | None = None
+    before: dict[str, Any] = {}  # JSON values: whatever the database has there
+    after: dict[str, Any] = {}
+    made: int = 0
 
 
 class StatementError(msgspec.Struct, frozen=True, gc=False):
@@ -219,6 +236,8 @@ class Results(msgspec.Struct):
     roots: dict[int, int]  # failed or skipped statement -> the lowest failure that it is or hangs on
     failed_asserts: dict[str, list[tuple[int, int]]]  # table -> (depth, statement) of asserts that failed on it
     doomed: dict[int, StatementError]  # statements that will fail when their turn comes: a key of theirs has no row now
+    emitted: dict[int, list[Emitted]]  # of calls
+    dry_run: bool = False  # nothing of the run will stay
     stop: bool = False  # set from another task: whoever writes stops at the next row piece
     running: int = -1  # the statement that is being written, the first of several; -1 for none
     writes: int = 0  # counts with each such
@@ -243,4 +262,5 @@ class Results(msgspec.Struct):
             roots={},
             failed_asserts={},
             doomed={},
+            emitted={},
         )

@@ -11,7 +11,7 @@ from itertools import repeat
 
 import msgspec
 
-from sheetgrpc.catalog.model import Catalog, Type, VerbKind
+from sheetgrpc.catalog.model import Catalog, Reach, Type, VerbKind
 from sheetgrpc.planning.drafts import Draft
 from sheetgrpc.planning.model import Column
 from sheetgrpc.planning.values import store_default
@@ -34,6 +34,8 @@ class Touch(msgspec.Struct):
     inner: dict[int, list[Row]]  # row -> keys inside its lists and json
     makes_key: bool
     folds: bool
+    number: int  # of the draft
+    reach: tuple[Reach, ...] = ()  # calls: the tables, instead of `table`
 
     def mentioned(self, row: int) -> list[Row]:
         """The rows whose keys stand in the arguments of statement `row`."""
@@ -43,12 +45,13 @@ class Touch(msgspec.Struct):
 
 def touched_tables(drafts: Sequence[Draft], catalog: Catalog) -> set[str]:
     """Tables where more than the symbols may order statements."""
-    touched = {draft.verb.table for draft in drafts if draft.verb.kind not in INSERTS}
+    touched = {table for draft in drafts if draft.verb.kind not in INSERTS for table in draft.verb.touched}
     seen: dict[str, set[Row]] = {}
     counts: dict[str, int] = {}
     for draft in drafts:
         table = draft.verb.table
-        for column in (_names(draft, catalog) or ()) if table not in touched else ():
+        inserts = draft.verb.kind in INSERTS and table not in touched
+        for column in (_names(draft, catalog) or ()) if inserts else ():
             named = [name for name in column if name]
             seen.setdefault(table, set()).update(named)
             counts[table] = counts.get(table, 0) + len(named)
@@ -77,18 +80,20 @@ def _touch(
     inner: dict[int, list[Row]],
 ) -> Touch | None:
     verb = draft.verb
-    if verb.table not in touched and not mentions and not inner:
+    if not mentions and not inner and touched.isdisjoint(verb.touched):
         return None
     inserts = verb.kind in INSERTS
     return Touch(
         kind=verb.kind,
         table=verb.table,
-        names=_names_by_row(draft, catalog),
+        names=_names_by_row(draft, catalog) if verb.kind is not VerbKind.CALL else None,
         cells=list(zip(repeat(number), *map(_tokens, draft.columns), strict=False)) if inserts else (),
         mentions=mentions,
         inner=inner,
         makes_key=verb.binds and inserts and draft.bindings is not None,
         folds=verb.kind in (VerbKind.ENSURE, VerbKind.LINK),
+        number=number,
+        reach=verb.reach,
     )
 
 

@@ -9,6 +9,7 @@ from sheetgrpc.clock import wall_clock
 from sheetgrpc.config import PAGE_LIMIT, Settings
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.server.calls import Call
+from sheetgrpc.server.convert.executions import write_trusted_module
 from sheetgrpc.server.convert.values import write_duration, write_time
 from sheetgrpc.v1 import control_service_pb2 as pb
 
@@ -30,6 +31,7 @@ class ControlService:
             start_time=write_time(wall_clock()),
             limits=_write_limits(engine.settings),
             persistent=about.persistent,
+            trusted_modules=map(write_trusted_module, engine.trusted_modules),
         )
 
     async def get_server_info(self, _request: pb.GetServerInfoRequest, _call: Call) -> pb.GetServerInfoResponse:

@@ -42,6 +42,7 @@ from sheetgrpc.store.records import (
 )
 from sheetgrpc.store.tasks import TaskChanges, TaskKey, TaskReads
 from sheetgrpc.store.upkeep import Upkeep
+from sheetgrpc.trust.model import NO_HANDLERS, Handlers
 
 
 class StoreRefused(Exception):  # reads as what it is
@@ -254,8 +255,8 @@ class Store(Protocol):
         """Raises Unavailable while the database does not answer, or has lost what it was given to write."""
         ...
 
-    async def prepare(self, catalog: Catalog) -> None:
-        """Told once at start which verbs will be written."""
+    async def prepare(self, catalog: Catalog, handlers: Handlers = NO_HANDLERS) -> None:
+        """Told once at start which verbs will be written, and who does the work of calls."""
         ...
 
     async def run_script(self, sql: str) -> None:

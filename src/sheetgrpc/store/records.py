@@ -13,6 +13,7 @@ from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key, Reference, StatementError
 from sheetgrpc.session.events import Event
 from sheetgrpc.session.model import ExecutionState, Mode, Session
+from sheetgrpc.trust.model import TrustedModule
 
 
 class SymbolRow(msgspec.Struct, frozen=True, gc=False):
@@ -122,6 +123,7 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     number: int = 0
     cancelled_by: str = ""  # who asked for the cancel that ended it, and when
     cancelled_at: int | None = None
+    trusted_modules: tuple[TrustedModule, ...] = ()  # that its call verbs ran; before its plan is known: may run
     dry_run: bool = False  # always rolled back; its session stays READY
     plan_digest: str = ""  # of a dry run: what it found; else what it must find again, "" for whatever it finds
     max_rows_affected: int | None = None

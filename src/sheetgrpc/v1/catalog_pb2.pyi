@@ -127,25 +127,38 @@ class Verb(_message.Message):
     BINDS_FIELD_NUMBER: _builtins.int
     DEPRECATED_FIELD_NUMBER: _builtins.int
     REPLACED_BY_FIELD_NUMBER: _builtins.int
+    HANDLER_FIELD_NUMBER: _builtins.int
+    READS_FIELD_NUMBER: _builtins.int
+    WRITES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, with its dots, such as "cbu.ensure"."""
     description: _builtins.str
     """What it does, for people."""
     kind: _builtins.str
-    """Kind: "create", "ensure", "link", "update", "delete", "unlink", "select" or "assert". More may come."""
+    """Kind: "create", "ensure", "link", "update", "delete", "unlink", "select", "assert" or "call". More may come."""
     entity_type: _builtins.str
     """Entity type that it works on; empty where it works on a table without a key to bind."""
     table: _builtins.str
-    """Table that it works on."""
+    """Table that it works on; empty for a call that binds nothing."""
     binds: _builtins.bool
     """Whether `:as` may bind the key of its row."""
     deprecated: _builtins.bool
     """Whether it should no longer be used."""
     replaced_by: _builtins.str
     """Verb to use instead; empty where none is named."""
+    handler: _builtins.str
+    """Function that does the work of a call, as "module:function"; empty for other kinds."""
     @_builtins.property
     def arguments(self) -> _containers.RepeatedCompositeFieldContainer[Global___VerbArgument]:
         """Its arguments, in the catalog's order."""
+
+    @_builtins.property
+    def reads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tables that a call may read, in the catalog's order; what it writes is among them. Empty for other kinds."""
+
+    @_builtins.property
+    def writes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tables that a call may write; empty for other kinds."""
 
     def __init__(
         self,
@@ -159,10 +172,13 @@ class Verb(_message.Message):
         binds: _builtins.bool = ...,
         deprecated: _builtins.bool = ...,
         replaced_by: _builtins.str = ...,
+        handler: _builtins.str = ...,
+        reads: _abc.Iterable[_builtins.str] | None = ...,
+        writes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "binds", b"binds", "deprecated", b"deprecated", "description", b"description", "entity_type", b"entity_type", "kind", b"kind", "name", b"name", "replaced_by", b"replaced_by", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "binds", b"binds", "deprecated", b"deprecated", "description", b"description", "entity_type", b"entity_type", "handler", b"handler", "kind", b"kind", "name", b"name", "reads", b"reads", "replaced_by", b"replaced_by", "table", b"table", "writes", b"writes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

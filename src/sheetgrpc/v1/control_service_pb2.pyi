@@ -3,10 +3,13 @@
 isort:skip_file
 The server itself over the wire: what runs here, and within which limits."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from sheetgrpc.v1 import execution_pb2 as _execution_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -76,6 +79,7 @@ class ServerInfo(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     PERSISTENT_FIELD_NUMBER: _builtins.int
+    TRUSTED_MODULES_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of sheetgrpc, such as "0.1.0"."""
     python_version: _builtins.str
@@ -104,6 +108,10 @@ class ServerInfo(_message.Message):
     def limits(self) -> Global___Limits:
         """What is refused as too many or too large."""
 
+    @_builtins.property
+    def trusted_modules(self) -> _containers.RepeatedCompositeFieldContainer[_execution_pb2.TrustedModule]:
+        """Modules whose functions the catalog's `call` verbs run, by name."""
+
     def __init__(
         self,
         *,
@@ -118,10 +126,11 @@ class ServerInfo(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         limits: Global___Limits | None = ...,
         persistent: _builtins.bool = ...,
+        trusted_modules: _abc.Iterable[_execution_pb2.TrustedModule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "persistent", b"persistent", "python_version", b"python_version", "schema_version", b"schema_version", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "persistent", b"persistent", "python_version", b"python_version", "schema_version", b"schema_version", "start_time", b"start_time", "trusted_modules", b"trusted_modules", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -140,6 +140,7 @@ class Execution(_message.Message):
     CANCEL_TIME_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
     PLAN_DIGEST_FIELD_NUMBER: _builtins.int
+    TRUSTED_MODULES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id: a ULID."""
     session_id: _builtins.str
@@ -200,6 +201,12 @@ class Execution(_message.Message):
     def cancel_time(self) -> _timestamp_pb2.Timestamp:
         """When that was asked; absent unless it is CANCELLING or CANCELLED."""
 
+    @_builtins.property
+    def trusted_modules(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrustedModule]:
+        """Modules whose functions its `call` statements run, by name, as the server trusted them when it was claimed; empty
+        while it is queued.
+        """
+
     def __init__(
         self,
         *,
@@ -223,14 +230,49 @@ class Execution(_message.Message):
         cancel_time: _timestamp_pb2.Timestamp | None = ...,
         dry_run: _builtins.bool = ...,
         plan_digest: _builtins.str = ...,
+        trusted_modules: _abc.Iterable[Global___TrustedModule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "end_time", b"end_time", "error", b"error", "start_time", b"start_time", "submit_time", b"submit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "dry_run", b"dry_run", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "plan_digest", b"plan_digest", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "tables", b"tables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "dry_run", b"dry_run", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "plan_digest", b"plan_digest", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "tables", b"tables", "trusted_modules", b"trusted_modules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Execution: _TypeAlias = Execution  # noqa: Y015
+
+@_typing.final
+class TrustedModule(_message.Message):
+    """The decision to run the functions of a module: which bytes they were, and who vouched for them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODULE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    SIGNER_FIELD_NUMBER: _builtins.int
+    module: _builtins.str
+    """Name of the top-level module or package."""
+    version: _builtins.str
+    """Version of the distribution that it was installed with; empty where there is none."""
+    sha256: _builtins.str
+    """SHA-256 of the bytes that were imported, 64 lower-case hex digits; of a package as docs/trust.md says."""
+    signer: _builtins.str
+    """Signer whose signature of all this was checked; empty where it is trusted by its digest alone."""
+    def __init__(
+        self,
+        *,
+        module: _builtins.str = ...,
+        version: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        signer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["module", b"module", "sha256", b"sha256", "signer", b"signer", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrustedModule: _TypeAlias = TrustedModule  # noqa: Y015
 
 @_typing.final
 class StatusCount(_message.Message):

@@ -29,6 +29,9 @@ def write_verb(verb: Verb) -> catalog_pb2.Verb:
         binds=verb.binds,
         deprecated=verb.deprecated,
         replaced_by=verb.replaced_by or "",
+        handler=verb.handler,
+        reads=[reach.table for reach in verb.reach],
+        writes=[reach.table for reach in verb.reach if reach.writes],
     )
 
 

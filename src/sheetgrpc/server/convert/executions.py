@@ -20,6 +20,7 @@ from sheetgrpc.server.convert.plans import write_change
 from sheetgrpc.server.convert.sessions import write_session
 from sheetgrpc.server.convert.values import write_duration, write_key, write_span, write_struct, write_time
 from sheetgrpc.store.records import ExecutionRow
+from sheetgrpc.trust.model import TrustedModule
 from sheetgrpc.v1 import execution_pb2, execution_service_pb2, progress_pb2, statement_result_pb2
 
 
@@ -46,6 +47,14 @@ def write_execution(row: ExecutionRow) -> execution_pb2.Execution:
         cancel_time=write_time(row.cancelled_at),
         dry_run=row.dry_run,
         plan_digest=row.plan_digest,
+        trusted_modules=map(write_trusted_module, row.trusted_modules),
+    )
+
+
+def write_trusted_module(module: TrustedModule) -> execution_pb2.TrustedModule:
+    """The decision on a module."""
+    return execution_pb2.TrustedModule(
+        module=module.module, version=module.version, sha256=module.sha256, signer=module.signer
     )
 
 

@@ -11,6 +11,7 @@ from sheetgrpc.catalog.database import Table
 from sheetgrpc.catalog.model import Catalog, KeyType, Verb, VerbKind
 from sheetgrpc.planning.model import Group
 from sheetgrpc.store import shapes
+from sheetgrpc.store.calling.batch import Calling
 from sheetgrpc.store.postgres.tables import LiveColumn, quote_table
 from sheetgrpc.store.shapes import quote
 
@@ -165,8 +166,9 @@ class Shape(shapes.Shape):
 class Compiled:
     """The shapes of one catalog, each made once."""
 
-    def __init__(self, catalog: Catalog, live: Live) -> None:
+    def __init__(self, catalog: Catalog, live: Live, calling: Calling) -> None:
         self.catalog = catalog
+        self.calling = calling
         self.live = live
         self._shapes: dict[tuple[str, tuple[str, ...]], Shape] = {}
 

@@ -17,6 +17,7 @@ from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About, Interrupted
+from sheetgrpc.store.calling.batch import Calling
 from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.postgres import effects, lookups, reads
 from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, Pool, answering
@@ -45,6 +46,7 @@ from sheetgrpc.store.records import (
     SymbolRow,
 )
 from sheetgrpc.store.waiting import away, closed, settled
+from sheetgrpc.trust.model import NO_HANDLERS, Handlers
 
 if TYPE_CHECKING:
     from sheetgrpc.store.postgres.connection import Connection
@@ -213,12 +215,12 @@ class PostgresStore:
         if found != self.about.incarnation:
             raise away()
 
-    async def prepare(self, catalog: Catalog) -> None:
+    async def prepare(self, catalog: Catalog, handlers: Handlers = NO_HANDLERS) -> None:
         """The catalog whose verbs runs will write."""
-        names = {entity.table for entity in catalog.entities.values()}
-        names |= {verb.table for verb in catalog.verbs.values()}
-        columns = {name: await self._read(read_columns, name) for name in sorted(names)}
-        self._compiled = Compiled(catalog, Live(columns, await self.describe(sorted(names))))
+        names = sorted(catalog.tables)
+        columns = {name: await self._read(read_columns, name) for name in names}
+        tables = await self.describe(names)
+        self._compiled = Compiled(catalog, Live(columns, tables), Calling(catalog, handlers, tables))
 
     async def run_script(self, sql: str) -> None:
         """Statements that make an example's tables, in one transaction."""
@@ -231,6 +233,8 @@ class PostgresStore:
         if self._closed:
             return
         self._closed = True
+        if self._compiled is not None:
+            self._compiled.calling.threads.close()
         self._writers.closed = self._readers.closed = True
         for transaction in list(self._open):
             await transaction.abort()

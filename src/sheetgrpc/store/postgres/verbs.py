@@ -55,15 +55,15 @@ async def run_rows(connection: "Connection", shape: Shape, rows: Rows, results: 
     try:
         await _RUN[shape.verb.kind](connection, shape, rows, results)
     except DATABASE_ERRORS as error:
-        failure = _failure(shape, error)
+        failure = failure_of(shape.verb.table, shape.verb.name, error)
         if failure is None:
             raise
         raise failure from error
 
 
-def _failure(shape: Shape, error: BaseException) -> Failure | None:
+def failure_of(table: str, verb: str, error: BaseException) -> Failure | None:
     """What is a statement's fault; None for anything else."""
-    code, table = sqlstate(error), shape.verb.table
+    code = sqlstate(error)
     known = _CONSTRAINTS.get(code)
     if known is None and code.startswith("23"):
         known = "constraint", "a constraint of the table does not hold"
@@ -82,7 +82,7 @@ def _failure(shape: Shape, error: BaseException) -> Failure | None:
         return Failure(StatementError(ErrorCode.PERMISSION_DENIED, f"{table}: the server's user may not do this there"))
     if not code or refusal_of(error) is not None:
         return None
-    log.warning("statement.refused", verb=shape.verb.name, sqlstate=code, error=str(error))
+    log.warning("statement.refused", verb=verb, sqlstate=code, error=str(error))
     return Failure(StatementError(ErrorCode.INTERNAL, f"{table}: the database cannot do this with these values"))
 
 
@@ -186,9 +186,14 @@ async def _select(connection: "Connection", shape: Shape, rows: Rows, results: R
 
 
 def _columns(text: str) -> dict[str, object]:
-    row = _row.decode(text)
+    row = read_row(text)
     del row["__key"]
     return row
+
+
+def read_row(text: str) -> dict[str, object]:
+    """A row that the database tells as JSON; numbers that a double would change as text."""
+    return _row.decode(text)
 
 
 async def _assert(connection: "Connection", shape: Shape, rows: Rows, results: Results) -> None:
@@ -291,10 +296,11 @@ def _arrays(
 def _texts(cells: Sequence[Cell], shape: Shape, column: str) -> list[str | None]:
     """The cells as texts that the column's type reads."""
     number = shape.columns[column].category == "N"
-    return [cell if cell is None or isinstance(cell, str) else _text(cell, number=number) for cell in cells]
+    return [cell if cell is None or isinstance(cell, str) else text_of(cell, number=number) for cell in cells]
 
 
-def _text(cell: int | bool, *, number: bool) -> str:
+def text_of(cell: int | bool, *, number: bool) -> str:
+    """A number or truth value as a column of numbers, or another, reads it."""
     if isinstance(cell, bool):
         return str(int(cell)) if number else ("true" if cell else "false")
     return str(cell)

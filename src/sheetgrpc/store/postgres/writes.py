@@ -9,7 +9,7 @@ from itertools import repeat
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
-from sheetgrpc.catalog.model import Catalog
+from sheetgrpc.catalog.model import Catalog, VerbKind
 from sheetgrpc.planning import blocking
 from sheetgrpc.planning.model import Effect, Group, Key, Plan, Results, StatementError, Status
 from sheetgrpc.store.base import Interrupted
@@ -26,6 +26,7 @@ from sheetgrpc.store.batches import (
     symbols_of,
     wanted_keys,
 )
+from sheetgrpc.store.postgres.calls import Calls
 from sheetgrpc.store.postgres.lookups import find_existing
 from sheetgrpc.store.postgres.statements import Compiled, Shape
 from sheetgrpc.store.postgres.texts import key_texts
@@ -53,6 +54,7 @@ class Batches:
         self._plan = plan
         self._results = results
         self._collect = collect
+        self._calls = Calls(connection, compiled.calling, compiled.live, plan, results, collect=collect)
         self._folds: dict[int, int] = {}  # of the batch: statement -> the equal one before it
 
     async def apply(self, first: int, last: int) -> int:
@@ -65,14 +67,20 @@ class Batches:
                 blocking.skip(self._compiled.catalog, self._results, group, start, stop, depth)
             well = await self._batch(group, start, stop)
             ended = perf_counter_ns()
-            note_time(group, start, stop, self._results, ended - began)
+            if not self._is_call(group):
+                note_time(group, start, stop, self._results, ended - began)
             began = ended
             if not well and not self._collect:
                 return done
         return last - first
 
+    def _is_call(self, group: Group) -> bool:
+        return self._compiled.catalog.verbs[group.verb].kind is VerbKind.CALL
+
     async def _batch(self, group: Group, start: int, stop: int) -> bool:
         """True if all went well."""
+        if self._is_call(group):
+            return await self._calls.run(group, start, stop)
         shape = self._compiled.shape(group)
         self._folds = {}
         well = True

@@ -10,6 +10,7 @@ from functools import cached_property
 from sheetgrpc.catalog.model import Catalog, Verb, VerbKind
 from sheetgrpc.planning.model import Group
 from sheetgrpc.store import shapes
+from sheetgrpc.store.calling.batch import Calling
 from sheetgrpc.store.shapes import quote
 
 CHUNK_ROWS = 250  # rows a statement; beyond this nothing gets faster
@@ -160,8 +161,9 @@ class One:
 class Compiled:
     """The shapes of one catalog, each made once."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, calling: Calling) -> None:
         self.catalog = catalog
+        self.calling = calling
         self._shapes: dict[tuple[str, tuple[str, ...]], Shape] = {}
 
     def shape(self, group: Group) -> Shape:
@@ -173,9 +175,9 @@ class Compiled:
         return shape
 
 
-def compile_catalog(catalog: Catalog) -> Compiled:
+def compile_catalog(catalog: Catalog, calling: Calling) -> Compiled:
     """The SQL of a catalog, made as it is needed."""
-    return Compiled(catalog)
+    return Compiled(catalog, calling)
 
 
 def _values(rows: int, width: int) -> str:

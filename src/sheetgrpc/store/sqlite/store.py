@@ -20,6 +20,7 @@ from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About
+from sheetgrpc.store.calling.batch import Calling
 from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.store.records import (
@@ -47,6 +48,7 @@ from sheetgrpc.store.sqlite.transaction import SQLiteTransaction
 from sheetgrpc.store.sqlite.upkeep import SQLiteUpkeep
 from sheetgrpc.store.sqlite.worker import Worker
 from sheetgrpc.store.waiting import busy
+from sheetgrpc.trust.model import NO_HANDLERS, Handlers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -232,9 +234,10 @@ class SQLiteStore:
             async with self.begin() as transaction:
                 await transaction.touch()
 
-    async def prepare(self, catalog: Catalog) -> None:
+    async def prepare(self, catalog: Catalog, handlers: Handlers = NO_HANDLERS) -> None:
         """The catalog whose verbs runs will write."""
-        self._compiled = compile_catalog(catalog)
+        calling = Calling(catalog, handlers, await self.describe(sorted(catalog.tables)))
+        self._compiled = compile_catalog(catalog, calling)
 
     async def run_script(self, sql: str) -> None:
         """Statements that make an example's tables, in one transaction."""
@@ -244,6 +247,8 @@ class SQLiteStore:
     async def close(self) -> None:
         """Rolls back what is open, closes every connection, releases the lock; again: does nothing."""
         with self._released:
+            if self._compiled is not None:
+                self._compiled.calling.threads.close()
             if self._near is not None:
                 self._near.close()
                 self._near = None

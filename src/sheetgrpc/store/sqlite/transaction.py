@@ -7,6 +7,7 @@ on the way (an interrupt rolls back, and so may a constraint of the user's own),
 transaction every statement would be its own.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -19,6 +20,7 @@ from sheetgrpc.store.packing import Piece
 from sheetgrpc.store.queries import load_queries, statements
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen
 from sheetgrpc.store.sqlite import effects, tasks, writes
+from sheetgrpc.store.sqlite.calls import Desk
 from sheetgrpc.store.sqlite.changes import commit, write_changes
 from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
 from sheetgrpc.store.sqlite.statements import Compiled
@@ -26,6 +28,7 @@ from sheetgrpc.store.sqlite.worker import Worker
 from sheetgrpc.store.tasks import TaskChanges, TaskKey
 
 _SQL = load_queries("sqlite")
+_AGAIN_SECONDS = 0.02
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -50,6 +53,7 @@ class SQLiteTransaction:
         self._now = now
         self._begun = False
         self._over = False
+        self._desk = Desk()
 
     async def open(
         self, session_id: str | None, key: RequestKey | None, label: str = "", seen: Seen | None = None
@@ -69,7 +73,7 @@ class SQLiteTransaction:
 
     async def apply(self, plan: Plan, first: int, last: int, results: Results, *, collect: bool) -> int:
         """Writes batches of the plan."""
-        return await self._run(writes.apply, self._catalog, plan, first, last, results, collect=collect)
+        return await self._run(writes.apply, self._catalog, plan, first, last, results, self._desk, collect=collect)
 
     async def recheck(self, plan: Plan, results: Results) -> None:
         """Dooms statements whose resolved keys have no row any more."""
@@ -112,7 +116,10 @@ class SQLiteTransaction:
     def interrupt(self) -> None:
         """Fails the running statement; nothing once the transaction is over, when the writer is somebody else's."""
         if not self._over:
+            self._desk.stop()
             self._writer.interrupt()
+            # One that is about to begin is not hit, and nothing else would end it.
+            asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.interrupt)
 
     async def end(self) -> None:
         """Rolls back whatever was begun and not committed."""

@@ -47,13 +47,13 @@ def run_rows(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: 
     """Does the statements of one shape. Raises Failure; then some of them may have been done."""
     if not rows.indexes:
         return
-    with _failures(connection, shape):
+    with failures(connection, shape.verb.table, shape.verb.name):
         _RUN[shape.verb.kind](connection, shape, rows, results)
 
 
 def run_single(connection: sqlite3.Connection, shape: Shape, index: int, cells: list[Cell], results: Results) -> None:
     """Does one create, ensure or link; `cells` are the given ones. Raises Failure; then nothing was done."""
-    with _failures(connection, shape):
+    with failures(connection, shape.verb.table, shape.verb.name):
         one = shape.one
         cells += one.defaults
         effect = Effect.CREATED
@@ -90,24 +90,25 @@ def _insert_single(
         results.keys[index] = key if isinstance(key, (str, int)) else None
 
 
-class _failures:  # noqa: N801  # used as a function; contextlib's generators cost more than the statement between
+class failures:  # noqa: N801  # used as a function; contextlib's generators cost more than the statement between
     """Turns what the database says of a statement into a Failure."""
 
-    __slots__ = ("_connection", "_shape")
+    __slots__ = ("_connection", "_table", "_verb")
 
-    def __init__(self, connection: sqlite3.Connection, shape: Shape) -> None:
+    def __init__(self, connection: sqlite3.Connection, table: str, verb: str) -> None:
         self._connection = connection
-        self._shape = shape
+        self._table = table
+        self._verb = verb
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None:
-            _raise_failure(self._connection, self._shape, error)
+            _raise_failure(self._connection, self._table, self._verb, error)
 
 
-def _raise_failure(connection: sqlite3.Connection, shape: Shape, error: BaseException) -> None:
+def _raise_failure(connection: sqlite3.Connection, table: str, verb: str, error: BaseException) -> None:
     """Raises Failure for what is a statement's fault; anything else goes on as it is."""
     if isinstance(error, sqlite3.IntegrityError):
         if not connection.in_transaction:  # a trigger rolled the whole transaction back: no statement's failure
@@ -115,13 +116,13 @@ def _raise_failure(connection: sqlite3.Connection, shape: Shape, error: BaseExce
         kind, message = _CONSTRAINTS.get(
             error.sqlite_errorcode, ("constraint", "a constraint of the table does not hold")
         )
-        raise Failure(StatementError(ErrorCode.DB_CONSTRAINT, f"{shape.verb.table}: {message}", kind)) from error
+        raise Failure(StatementError(ErrorCode.DB_CONSTRAINT, f"{table}: {message}", kind)) from error
     if isinstance(error, (sqlite3.DataError, OverflowError, UnicodeEncodeError)):
-        message = f"{shape.verb.table}: a value cannot be stored, it is too large or no valid text"
+        message = f"{table}: a value cannot be stored, it is too large or no valid text"
         raise Failure(StatementError(ErrorCode.INVALID_ARGUMENT, message)) from error
     if isinstance(error, sqlite3.OperationalError) and _is_own_sql(error):
-        log.warning("statement.refused", verb=shape.verb.name, error=str(error))
-        message = f"{shape.verb.table}: the database cannot do this with these values"
+        log.warning("statement.refused", verb=verb, error=str(error))
+        message = f"{table}: the database cannot do this with these values"
         raise Failure(StatementError(ErrorCode.INTERNAL, message)) from error
 
 
@@ -218,11 +219,11 @@ def _select(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
         if shape.key is not None:
             results.keys[index] = found[0][0] if bound else None
             names, found = names[1:], [row[1:] for row in found]
-        results.rows[index] = [dict(zip(names, map(_plain, row), strict=True)) for row in found[:limit]]
+        results.rows[index] = [dict(zip(names, map(plain, row), strict=True)) for row in found[:limit]]
         results.status[index], results.effect[index] = Status.SUCCESS, Effect.READ
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """A stored value as JSON can carry it."""
     return value.hex() if isinstance(value, bytes) else value
 
@@ -261,8 +262,8 @@ def _note_images(connection: sqlite3.Connection, shape: Shape, rows: Rows, resul
         results.images[index] = []
     for size, parameters in _chunks(shape, rows):
         for at, key, display, *values in connection.execute(shape.before(size), parameters):
-            before = dict(zip(shape.image, map(_plain, values), strict=True))
-            shown = "" if display is None else str(_plain(display))
+            before = dict(zip(shape.image, map(plain, values), strict=True))
+            shown = "" if display is None else str(plain(display))
             results.images[rows.indexes[at]].append(Image(key, shown, before))
 
 

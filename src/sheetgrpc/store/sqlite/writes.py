@@ -8,7 +8,7 @@ import sqlite3
 from itertools import chain, islice, repeat
 from time import perf_counter_ns
 
-from sheetgrpc.catalog.model import Catalog, Entity
+from sheetgrpc.catalog.model import Catalog, Entity, VerbKind
 from sheetgrpc.planning import blocking
 from sheetgrpc.planning.model import Effect, Group, Key, Plan, Results, StatementError, Status
 from sheetgrpc.store.base import Interrupted
@@ -27,6 +27,7 @@ from sheetgrpc.store.batches import (
 )
 from sheetgrpc.store.records import ExecutionRow
 from sheetgrpc.store.shapes import quote
+from sheetgrpc.store.sqlite.calls import Desk, run_calls
 from sheetgrpc.store.sqlite.statements import CHUNK_ROWS, Compiled, Shape
 from sheetgrpc.store.sqlite.verbs import run_rows, run_single
 
@@ -41,6 +42,7 @@ def apply(
     first: int,
     last: int,
     results: Results,
+    desk: Desk,
     *,
     collect: bool,
 ) -> int:
@@ -54,9 +56,15 @@ def apply(
         group, shape = plan.groups[number], shapes[number]
         if results.roots:
             blocking.skip(compiled.catalog, results, group, start, stop, depth)
-        failed = _apply_batch(connection, compiled, shape, plan, group, start, stop, results, collect=collect)
-        ended = perf_counter_ns()
-        note_time(group, start, stop, results, ended - began)
+        if shape.verb.kind is VerbKind.CALL:
+            failed = not run_calls(
+                connection, compiled.calling, desk, plan, group, start, stop, results, collect=collect
+            )
+            ended = perf_counter_ns()
+        else:
+            failed = _apply_batch(connection, compiled, shape, plan, group, start, stop, results, collect=collect)
+            ended = perf_counter_ns()
+            note_time(group, start, stop, results, ended - began)
         began = ended
         if failed and not collect:
             return done

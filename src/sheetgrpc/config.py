@@ -203,6 +203,12 @@ class Settings:
     drain_timeout: float = _setting(
         30.0, _seconds, "how long a shutdown waits for calls and the run under way before it cuts them off", text="30s"
     )
+    tokens: str = _setting(
+        "",
+        str,
+        "path of the file that says whose each bearer token is (docs/operations.md); without one nobody is identified",
+        text="none",
+    )
     log_format: str = _setting("auto", _log_format, "json, pretty, or auto: pretty on a terminal, else json")
 
     @property

@@ -5,6 +5,8 @@
     |-- NotFound              the thing named is not there
     |-- AlreadyExists         the name asked for is taken
     |-- NotAllowed            right request, wrong state; act first, then ask again
+    |-- Unauthenticated       who asks is not known; nothing else is told
+    |-- PermissionDenied      who asks is known, and may not
     |-- Conflict              somebody else was first; read again, then retry
     |-- LimitExceeded         too many, too large, too deep, too busy for more
     `-- Unavailable           nothing is wrong with the request; retry it as it is
@@ -47,6 +49,8 @@ class Reason(StrEnum):
     SHUTTING_DOWN = "SHUTTING_DOWN"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,14 @@ class AlreadyExists(SheetError):
 
 class NotAllowed(SheetError):
     """The request is right, the state is not."""
+
+
+class Unauthenticated(SheetError):
+    """Who asks is not known."""
+
+
+class PermissionDenied(SheetError):
+    """Who asks may not."""
 
 
 class Conflict(SheetError):

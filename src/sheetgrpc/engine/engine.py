@@ -117,7 +117,7 @@ class Engine:
 
     async def handle(self, envelope: Envelope, intent: Intent, encode: Callable[[Outcome], bytes]) -> Reply:
         """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""
-        return await self._handler.handle(envelope, lambda: self._step(intent), encode)
+        return await self._handler.handle(envelope, lambda: self._step(intent, envelope.caller), encode)
 
     async def execute(self, envelope: Envelope, intent: intents.SubmitSheet) -> tuple[str, Reply]:
         """Submits for a stream: the execution to attach to. A repeat with the same request id gets the same one."""
@@ -130,9 +130,9 @@ class Engine:
         """Cancels an execution, wherever it is on its way."""
         return await self._canceller.cancel(envelope, intent, encode)
 
-    async def get_session(self, ref: str) -> SessionView:
-        """By id, unique prefix, or label."""
-        return self._context.view(await self._find(ref))
+    async def get_session(self, ref: str, owner: str | None = None) -> SessionView:
+        """By id, unique prefix, or label; NotFound where it is not this owner's. None, here and below: whoever's."""
+        return self._context.view(await self._find(ref, owner))
 
     async def list_sessions(
         self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None
@@ -140,17 +140,21 @@ class Engine:
         """Newest created first."""
         return [self._context.view(row) for row in await self._context.store.sessions(wanted, limit, before)]
 
-    async def list_events(self, session: str, after: int, limit: int, types: Sequence[str]) -> list[EventRow]:
+    async def list_events(
+        self, session: str, after: int, limit: int, types: Sequence[str], owner: str | None = None
+    ) -> list[EventRow]:
         """The session's events with a sequence beyond `after`, in order; of these types, if any are given."""
-        row = await self._context.store.session(session)
+        row = await self._context.store.session(session, owner)
         return await self._context.store.events(row.session.id, after, limit, types)
 
-    async def watch_session(self, session: str, after: int, incarnation: str = "") -> SessionWatcher:
+    async def watch_session(
+        self, session: str, after: int, incarnation: str = "", owner: str | None = None
+    ) -> SessionWatcher:
         """A stream's place in a session's log, after this sequence of the store's `incarnation` ("": of any).
 
         Begins with a reset where that is not in the log, or is of another store's.
         """
-        row = await self._find(session)
+        row = await self._find(session, owner)
         return SessionWatcher(
             self._context.store,
             self._context.topics,
@@ -161,31 +165,31 @@ class Engine:
             lost=incarnation not in ("", self._context.store.about.incarnation),
         )
 
-    async def list_symbols(self, session: str, after: str, limit: int) -> list[SymbolRow]:
+    async def list_symbols(self, session: str, after: str, limit: int, owner: str | None = None) -> list[SymbolRow]:
         """The session's committed symbols, by name."""
-        row = await self._context.store.session(session)
+        row = await self._context.store.session(session, owner)
         if not row.session.committed:
             return []
         return await self._context.store.symbols(row.session.committed, None, after, limit)
 
-    async def get_execution(self, execution_id: str) -> ExecutionRow:
+    async def get_execution(self, execution_id: str, owner: str | None = None) -> ExecutionRow:
         """An execution; live where it runs here."""
-        return self._context.runs.overlay(await self._context.store.execution(execution_id))
+        return self._context.runs.overlay(await self._context.store.execution(execution_id, owner))
 
     async def list_executions(
         self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
     ) -> list[ExecutionRow]:
         """Newest submitted first; live where they run here. The session of the filter is named as in any call."""
         if wanted.session_id:
-            named = await self._context.store.session(wanted.session_id)
+            named = await self._context.store.session(wanted.session_id, wanted.owner)
             wanted = msgspec.structs.replace(wanted, session_id=named.session.id)
         return [self._context.runs.overlay(row) for row in await self._context.store.executions(wanted, limit, before)]
 
     async def list_results(
-        self, execution_id: str, after: int, limit: int, statuses: Sequence[int]
+        self, execution_id: str, after: int, limit: int, statuses: Sequence[int], owner: str | None = None
     ) -> list[ResultView]:
         """The final results, by statement."""
-        return await self.sheets.results(execution_id, after, limit, statuses)
+        return await self.sheets.results(execution_id, after, limit, statuses, owner)
 
     async def search_entities(self, entity_type: str, query: str, limit: int) -> list[Candidate]:
         """Rows that a name may mean, best first."""
@@ -201,9 +205,10 @@ class Engine:
         include_results: bool,
         *,
         from_start: bool = False,  # the wire's field
+        owner: str | None = None,
     ) -> Watcher:
         """A stream's place in an execution. `from_start`: the submit's own stream, which gets the first update too."""
-        execution = await self._context.store.execution(execution_id)
+        execution = await self._context.store.execution(execution_id, owner)
         run = self._context.runs.get(execution.id)
         if run is None:
             execution, run = await self._find_run(execution)
@@ -234,12 +239,12 @@ class Engine:
             return execution, None
         return execution, run
 
-    async def _find(self, ref: str) -> SessionRow:
+    async def _find(self, ref: str, owner: str | None) -> SessionRow:
         """A session to be shown, expired if its time has run out."""
-        row = await self._context.store.session(ref)
+        row = await self._context.store.session(ref, owner)
         return await self._handler.shielded(self._expiry.settle_if_possible(row)) if self._expiry.due(row) else row
 
-    def _step(self, intent: Intent) -> Step:
+    def _step(self, intent: Intent, caller: str) -> Step:
         context = self._context
         match intent:
             case intents.CreateSession():
@@ -253,6 +258,7 @@ class Engine:
                         metadata=dict(intent.metadata),
                         labels=intent.labels,
                         lease=intent.lease,
+                        owner=caller,
                     ),
                 )
             case intents.SetScope():
@@ -280,7 +286,7 @@ class Engine:
             case intents.RedoSession():
                 return undoing.RedoSession(context)
             case intents.ForkSession():
-                return forking.ForkSession(context, intent)
+                return forking.ForkSession(context, intent, caller)
             case intents.CloseSession():
                 return steps.Simple(context, commands.CloseSession(outcome=intent.outcome))
             case intents.RenewSession():

@@ -27,10 +27,12 @@ from sheetgrpc.server.catalog_service import CatalogService
 from sheetgrpc.server.control_service import ControlService
 from sheetgrpc.server.execution_service import ExecutionService
 from sheetgrpc.server.health import Health
+from sheetgrpc.server.identity import identify_by, trust_all
 from sheetgrpc.server.logs import configure_logs
 from sheetgrpc.server.reflection import Reflection
 from sheetgrpc.server.session_service import SessionService
 from sheetgrpc.server.sheet_service import SheetService
+from sheetgrpc.server.token_watch import TokenWatch
 from sheetgrpc.v1 import (
     catalog_service_pb2,
     control_service_pb2,
@@ -62,7 +64,8 @@ async def serve(settings: Settings, ready: Callable[[str], None] | None = None) 
     `ready` is told the address once calls are accepted. Raises StartError where the server cannot start.
     """
     configure_logs(settings.log_format)
-    server = Server(await open_engine(settings))
+    tokens = TokenWatch(settings.tokens) if settings.tokens else None
+    server = Server(await open_engine(settings), tokens)
     with _signals(server) as asked:
         try:
             await server.start()
@@ -76,11 +79,14 @@ async def serve(settings: Settings, ready: Callable[[str], None] | None = None) 
 class Server:
     """A gRPC server over an engine, from `start` to `stop`; it stops the engine too."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, tokens: TokenWatch | None = None) -> None:
+        """Without tokens every caller is anonymous."""
         self.address = ""
+        self.tokens = tokens
         self._engine = engine
         self._settings = engine.settings
-        self._calls = Calls(self._settings.max_send_bytes, engine.pace)
+        identify = identify_by(tokens.find) if tokens is not None else trust_all
+        self._calls = Calls(self._settings.max_send_bytes, engine.pace, identify)
         self._health = Health(
             (service.full_name for service in SERVICES),
             engine.store.check,
@@ -95,6 +101,8 @@ class Server:
         self._add_services(self._grpc)
         self.address = _bind(self._grpc, self._settings.listen)
         await self._grpc.start()
+        if self.tokens is not None:
+            self.tokens.start()
         self._health.serve()
         # What is here now stays: a full collection that walks it stalls the loop, once a large sheet has set one off.
         gc.collect()
@@ -120,6 +128,8 @@ class Server:
                 await self._grpc.stop(until - monotonic())
                 await self._calls.settle()
         finally:
+            if self.tokens is not None:
+                await self.tokens.stop()
             await self._engine.stop(max(0.0, until - monotonic()))
         _log.info("server.stopped")
 
@@ -136,7 +146,7 @@ class Server:
             "SheetService": SheetService(engine),
             "ExecutionService": ExecutionService(engine),
             "CatalogService": CatalogService(engine),
-            "ControlService": ControlService(engine),
+            "ControlService": ControlService(engine, authentication="tokens" if self.tokens is not None else "none"),
         }
         for service in SERVICES:
             calls.add(server, service, servicers[service.name])
@@ -192,7 +202,7 @@ def _why(listen: str) -> str:
 
 @contextlib.contextmanager
 def _signals(server: Server) -> Iterator[asyncio.Event]:
-    """The event that SIGTERM and SIGINT set; the second of them hurries the shutdown."""
+    """The event that SIGTERM and SIGINT set; the second of them hurries the shutdown. SIGHUP reads the tokens again."""
     asked = asyncio.Event()
     hurrying: list[asyncio.Task[None]] = []  # kept, or they would be collected
 
@@ -202,9 +212,12 @@ def _signals(server: Server) -> Iterator[asyncio.Event]:
         asked.set()
 
     loop = asyncio.get_running_loop()
-    wanted = (signal.SIGTERM, signal.SIGINT)
+    wanted: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
     for one in wanted:
         loop.add_signal_handler(one, ask)
+    if server.tokens is not None:
+        loop.add_signal_handler(signal.SIGHUP, server.tokens.hurry)
+        wanted = (*wanted, signal.SIGHUP)
     try:
         yield asked
     finally:

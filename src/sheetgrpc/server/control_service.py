@@ -16,7 +16,7 @@ from sheetgrpc.v1 import control_service_pb2 as pb
 class ControlService:
     """The server itself. Answers the same as long as it lives."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, authentication: str) -> None:
         about = engine.store.about
         self._info = pb.ServerInfo(
             version=version("sheetgrpc"),
@@ -30,6 +30,7 @@ class ControlService:
             start_time=write_time(wall_clock()),
             limits=_write_limits(engine.settings),
             persistent=about.persistent,
+            authentication=authentication,
         )
 
     async def get_server_info(self, _request: pb.GetServerInfoRequest, _call: Call) -> pb.GetServerInfoResponse:

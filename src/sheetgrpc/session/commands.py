@@ -8,7 +8,18 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from sheetgrpc.session.model import Client, Entry, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
+from sheetgrpc.session.model import (
+    ANONYMOUS,
+    Client,
+    Entry,
+    ExecutionState,
+    Layers,
+    Lifecycle,
+    Mode,
+    Scope,
+    Sheet,
+    State,
+)
 
 
 class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +32,7 @@ class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     labels: tuple[str, ...] = ()
     lease: int | None = None  # microseconds
+    owner: str = ANONYMOUS
 
 
 class ForkSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +47,7 @@ class ForkSession(msgspec.Struct, frozen=True, kw_only=True):
     role: str = ""
     task_id: str = ""
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
+    owner: str = ANONYMOUS
 
 
 class SetScope(msgspec.Struct, frozen=True, kw_only=True):

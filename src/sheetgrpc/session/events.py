@@ -9,13 +9,17 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
-from sheetgrpc.session.model import Client, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
+from sheetgrpc.session.model import ANONYMOUS, Client, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
-    """`at` is when it happened, in microseconds since 1970 UTC."""
+    """`at` is when it happened, in microseconds since 1970 UTC; `actor` the caller whose command made it happen.
+
+    "" where that was the server, or is not known: an event of a program that did not tell.
+    """
 
     at: int
+    actor: str = ""
 
 
 class SessionCreated(_Event, frozen=True, kw_only=True):
@@ -29,6 +33,7 @@ class SessionCreated(_Event, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     labels: tuple[str, ...] = ()
     lease: int | None = None  # microseconds
+    owner: str = ANONYMOUS
 
 
 class SessionForked(_Event, frozen=True, kw_only=True):
@@ -47,6 +52,7 @@ class SessionForked(_Event, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     layers: Layers = Layers()
     committed: tuple[str, ...] = ()  # executions of the parent and its parents
+    owner: str = ANONYMOUS
 
 
 class ScopeSet(_Event, frozen=True, kw_only=True):

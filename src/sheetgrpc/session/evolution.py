@@ -114,6 +114,7 @@ def _created(event: SessionCreated | SessionForked, version: int) -> Session:
         metadata=event.metadata,
         created_at=event.at,
         updated_at=event.at,
+        owner=event.owner,
     )
     if isinstance(event, SessionCreated):
         return replace(session, labels=event.labels, lease=event.lease)

@@ -258,6 +258,7 @@ def _created(command: Command, draw: Draw) -> SessionCreated | SessionForked:
         metadata=command.metadata,
         labels=command.labels,
         lease=command.lease,
+        owner=command.owner,
     )
 
 

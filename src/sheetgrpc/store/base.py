@@ -120,8 +120,11 @@ class Store(Protocol):
         """The stored, unexpired reply of a request id."""
         ...
 
-    async def session(self, ref: str) -> SessionRow:
-        """By id (any case), else unique prefix of 6 or more, else label; NotFound, InvalidRequest(AMBIGUOUS)."""
+    async def session(self, ref: str, owner: str | None = None) -> SessionRow:
+        """By id (any case), else unique prefix of 6 or more, else label; NotFound, InvalidRequest(AMBIGUOUS).
+
+        With an `owner` all others' sessions, prefixes and labels are not there.
+        """
         ...
 
     async def sessions(self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None) -> list[SessionRow]:
@@ -140,8 +143,8 @@ class Store(Protocol):
         """A scope snapshot."""
         ...
 
-    async def sheet(self, sheet_id: str) -> SheetRow:
-        """A sheet with its source; NotFound(SHEET_NOT_FOUND)."""
+    async def sheet(self, sheet_id: str, owner: str | None = None) -> SheetRow:
+        """A sheet with its source; NotFound(SHEET_NOT_FOUND), also where its session is not this owner's."""
         ...
 
     async def analysis(self, sheet_id: str) -> AnalysisRow | None:
@@ -172,8 +175,8 @@ class Store(Protocol):
         """Committed symbols by name beyond `after`; of two executions the later binding of a name counts."""
         ...
 
-    async def execution(self, execution_id: str) -> ExecutionRow:
-        """NotFound(EXECUTION_NOT_FOUND)."""
+    async def execution(self, execution_id: str, owner: str | None = None) -> ExecutionRow:
+        """NotFound(EXECUTION_NOT_FOUND), also where its session is not this owner's."""
         ...
 
     async def executions(

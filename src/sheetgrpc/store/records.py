@@ -110,6 +110,7 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     number: int = 0
     cancelled_by: str = ""  # who asked for the cancel that ended it, and when
     cancelled_at: int | None = None
+    submitted_by: str = ""  # the caller; "" of one from before callers were told
 
 
 class ResultRow(msgspec.Struct, frozen=True, gc=False):
@@ -231,6 +232,7 @@ class SessionFilter(msgspec.Struct, frozen=True):
     client_target: str = ""
     created_after: int | None = None
     created_before: int | None = None
+    owner: str | None = None  # None: whoever's
 
 
 class ExecutionFilter(msgspec.Struct, frozen=True):
@@ -238,3 +240,4 @@ class ExecutionFilter(msgspec.Struct, frozen=True):
 
     session_id: str = ""
     states: tuple[str, ...] = ()
+    owner: str | None = None  # None: whoever's

@@ -84,6 +84,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. Whether the command was committed is not known; repeat it with the same request id."""
     ERROR_REASON_INTERNAL_ERROR: _ErrorReason.ValueType  # 30
     """INTERNAL. A fault of the server; the metadata has an error id for its log."""
+    ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 32
+    """UNAUTHENTICATED. The call carries no token that the server knows; nothing more is told."""
+    ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 33
+    """PERMISSION_DENIED. The caller is known and may not; the metadata tells the role that may, where there is one."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of refusals. google.rpc.ErrorInfo carries one without the prefix, with the domain "sheetgrpc":
@@ -155,4 +159,8 @@ ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 29
 """UNAVAILABLE. Whether the command was committed is not known; repeat it with the same request id."""
 ERROR_REASON_INTERNAL_ERROR: ErrorReason.ValueType  # 30
 """INTERNAL. A fault of the server; the metadata has an error id for its log."""
+ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 32
+"""UNAUTHENTICATED. The call carries no token that the server knows; nothing more is told."""
+ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 33
+"""PERMISSION_DENIED. The caller is known and may not; the metadata tells the role that may, where there is one."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

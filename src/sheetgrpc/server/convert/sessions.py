@@ -44,6 +44,7 @@ def write_session(view: SessionView, *, listed: bool = False) -> session_pb2.Ses
         end_time=write_time(session.ended_at),
         oldest_sequence=view.row.oldest_sequence,
         lease=None if session.lease is None else write_duration(session.lease),
+        owner=session.owner,
     )
     if not listed:
         message.template = template.source if template is not None else ""

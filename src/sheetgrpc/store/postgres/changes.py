@@ -51,7 +51,7 @@ async def _write_state(connection: "Connection", changes: Changes) -> None:
     had: set[str] = set()
     if changes.created:
         row = [session.id, session.created_at, *kept, storable(session.parent_id), _encode(session), types, bodies]
-        client = storable(session.client.name), storable(session.client.target)
+        client = storable(session.client.name), storable(session.client.target), storable(session.owner)
         times = changes.active_at, session.lease, session.ended_at
         await connection.execute(_SQL["add_session"], *row, *times, *client)
     else:
@@ -72,7 +72,7 @@ async def _write_labels(connection: "Connection", session: Session, had: set[str
     for kept, label in wanted.items():
         if kept in had:
             continue
-        done = await connection.execute(_SQL["add_label" if created else "move_label"], kept, session.id)
+        done = await connection.execute(_SQL["add_label" if created else "move_label"], kept, session.id, session.owner)
         if not row_count(done):
             raise AlreadyExists(
                 Reason.LABEL_TAKEN,

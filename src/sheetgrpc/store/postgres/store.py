@@ -95,9 +95,9 @@ class PostgresStore:
         """The stored, unexpired reply."""
         return await self._read(reads.read_reply, key, self._now())
 
-    async def session(self, ref: str) -> SessionRow:
+    async def session(self, ref: str, owner: str | None = None) -> SessionRow:
         """By id, prefix or label."""
-        return await self._read(reads.read_session, ref)
+        return await self._read(reads.read_session, ref, owner)
 
     async def sessions(self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None) -> list[SessionRow]:
         """A page, newest first."""
@@ -115,9 +115,9 @@ class PostgresStore:
         """A scope snapshot."""
         return await self._read(reads.read_scope, scope_id)
 
-    async def sheet(self, sheet_id: str) -> SheetRow:
+    async def sheet(self, sheet_id: str, owner: str | None = None) -> SheetRow:
         """A sheet with its source."""
-        return await self._read(reads.read_sheet, sheet_id)
+        return await self._read(reads.read_sheet, sheet_id, owner)
 
     async def analysis(self, sheet_id: str) -> AnalysisRow | None:
         """The counts of the last parse."""
@@ -147,9 +147,9 @@ class PostgresStore:
         """Committed symbols by name."""
         return await self._read(reads.read_symbols, executions, names, after, limit)
 
-    async def execution(self, execution_id: str) -> ExecutionRow:
+    async def execution(self, execution_id: str, owner: str | None = None) -> ExecutionRow:
         """One execution."""
-        return await self._read(reads.read_execution, execution_id)
+        return await self._read(reads.read_execution, execution_id, owner)
 
     async def executions(
         self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None

@@ -226,12 +226,12 @@ async def _lock(
     connection: "Connection", session_id: str | None, label: str
 ) -> tuple[SessionRow | None, SessionRow | None]:
     """The session and who has the label, both held until the transaction ends."""
-    holder = await reads.read_holder(connection, label) if label else None
+    holder = await reads.read_holder(connection, label, session_id) if label and session_id else None
     ids = [one for one in dict.fromkeys((session_id, holder)) if one is not None]
     if not ids:
         return None, None
     found = await reads.lock_sessions(connection, ids)
-    if label and await reads.read_holder(connection, label) != holder:
+    if label and session_id and await reads.read_holder(connection, label, session_id) != holder:
         raise Repeat("the label moved while its holder was waited for")
     return found.get(session_id or ""), found.get(holder or "")
 

@@ -80,6 +80,7 @@ def _write_session(connection: sqlite3.Connection, changes: Changes, before: int
         "ended_at": session.ended_at,
         "client_name": session.client.name,
         "client_target": session.client.target,
+        "owner": session.owner,
         "body": _encode(session),
         "before": before,
         "seen_active_at": changes.seen_active_at,
@@ -96,9 +97,8 @@ def _write_labels(connection: sqlite3.Connection, session: Session, *, created: 
     for label in session.labels:
         if label in had:
             continue
-        done = connection.execute(
-            _SQL["add_label" if created else "move_label"], {"label": label, "session_id": session.id}
-        )
+        row = {"label": label, "session_id": session.id, "owner": session.owner}
+        done = connection.execute(_SQL["add_label" if created else "move_label"], row)
         if done.rowcount != 1:
             raise AlreadyExists(
                 Reason.LABEL_TAKEN,

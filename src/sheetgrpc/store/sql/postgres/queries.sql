@@ -43,8 +43,10 @@ INSERT INTO sheetgrpc.meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING;
 SELECT value FROM sheetgrpc.meta WHERE name = $1;
 
 -- name: session
--- One session by its id.
-SELECT body, symbol_count, symbols, active_at, oldest_sequence FROM sheetgrpc.sessions WHERE id = $1 AND NOT purged;
+-- One session by its id; of one owner, if that is asked for.
+SELECT body, symbol_count, symbols, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE id = $1 AND NOT purged AND ($2::text IS NULL OR owner = $2);
 
 -- name: lock_sessions
 -- These sessions, held against every other command until the transaction ends; in one order, so that none wait in turn.
@@ -56,18 +58,25 @@ FOR UPDATE;
 
 -- name: session_ids
 -- Ids with a prefix, as an index range; one more than is ever listed, so that the reader knows of more.
-SELECT id FROM sheetgrpc.sessions WHERE id >= $1 AND id < $2 AND NOT purged ORDER BY id LIMIT 11;
+SELECT id FROM sheetgrpc.sessions
+WHERE id >= $1 AND id < $2 AND NOT purged AND ($3::text IS NULL OR owner = $3)
+ORDER BY id
+LIMIT 11;
 
 -- name: labelled
--- The id of the session that a label means.
-SELECT session_id FROM sheetgrpc.labels WHERE label = $1;
+-- The id of the session that a label means to the owner of a session.
+SELECT session_id
+FROM sheetgrpc.labels
+WHERE label = $1 AND owner = (SELECT owner FROM sheetgrpc.sessions WHERE id = $2);
 
 -- name: labelled_session
--- The session that a label means.
+-- The session that a label means to an owner; NULL: to whoever has one of that name.
 SELECT s.body, s.symbol_count, s.symbols, s.active_at, s.oldest_sequence
 FROM sheetgrpc.labels AS l
 JOIN sheetgrpc.sessions AS s ON s.id = l.session_id
-WHERE l.label = $1;
+WHERE l.label = $1 AND ($2::text IS NULL OR l.owner = $2)
+ORDER BY l.owner
+LIMIT 1;
 
 -- name: sessions
 -- A page of sessions, newest first. Those below are the same from the index of one filter. CASE keeps the other filters
@@ -80,12 +89,36 @@ WHERE created_at >= $10
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($6::text = '' OR task_id = $6)
             AND ($7::text = '' OR parent_id = $7)
             AND ($11::text = '' OR client_name = $11)
             AND ($12::text = '' OR client_target = $12)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $9;
+
+-- name: sessions_by_owner
+-- Those of one owner.
+SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE owner = $13
+    AND created_at >= $10
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -103,11 +136,12 @@ WHERE role = $5 AND role <> ''
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($6::text = '' OR task_id = $6)
             AND ($7::text = '' OR parent_id = $7)
             AND ($11::text = '' OR client_name = $11)
             AND ($12::text = '' OR client_target = $12)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -125,11 +159,12 @@ WHERE client_name = $11 AND client_name <> ''
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($6::text = '' OR task_id = $6)
             AND ($7::text = '' OR parent_id = $7)
             AND ($12::text = '' OR client_target = $12)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -147,11 +182,12 @@ WHERE client_target = $12 AND client_target <> ''
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($6::text = '' OR task_id = $6)
             AND ($7::text = '' OR parent_id = $7)
             AND ($11::text = '' OR client_name = $11)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -169,11 +205,12 @@ WHERE task_id = $6 AND task_id <> ''
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($7::text = '' OR parent_id = $7)
             AND ($11::text = '' OR client_name = $11)
             AND ($12::text = '' OR client_target = $12)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -191,11 +228,12 @@ WHERE parent_id = $7 AND parent_id <> ''
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($6::text = '' OR task_id = $6)
             AND ($11::text = '' OR client_name = $11)
             AND ($12::text = '' OR client_target = $12)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -206,13 +244,14 @@ LIMIT $9;
 -- The one that has a label, or none.
 SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
 FROM sheetgrpc.sessions
-WHERE id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8)
+WHERE id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8 AND ($13::text IS NULL OR owner = $13) LIMIT 1)
     AND created_at >= $10
     AND (created_at, id) < ($1, $2)
     AND CASE
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($6::text = '' OR task_id = $6)
             AND ($7::text = '' OR parent_id = $7)
@@ -229,9 +268,9 @@ LIMIT $9;
 WITH added AS (
     INSERT INTO sheetgrpc.sessions (
         id, created_at, state, lifecycle, version, role, task_id, parent_id, body, active_at, lease, ended_at,
-        client_name, client_target
+        client_name, client_target, owner
     )
-    VALUES ($1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, coalesce($12::bigint, $2::bigint), $13, $14, $15, $16)
+    VALUES ($1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, coalesce($12::bigint, $2::bigint), $13, $14, $15, $16, $17)
 )
 INSERT INTO sheetgrpc.events (session_id, sequence, type, body)
 SELECT $1, $5 - cardinality($10::text[]) + e.place, e.type, e.body
@@ -263,13 +302,13 @@ SELECT label FROM sheetgrpc.labels WHERE session_id = $1;
 UPDATE sheetgrpc.sessions SET symbol_count = $2, symbols = $3 WHERE id = $1;
 
 -- name: add_label
--- A label that nobody has yet.
-INSERT INTO sheetgrpc.labels (label, session_id) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+-- A label that no other session of the owner has yet.
+INSERT INTO sheetgrpc.labels (label, session_id, owner) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
 
 -- name: move_label
--- A label, from whoever has it.
-INSERT INTO sheetgrpc.labels (label, session_id) VALUES ($1, $2)
-ON CONFLICT (label) DO UPDATE SET session_id = excluded.session_id;
+-- A label, from whichever session of the owner has it.
+INSERT INTO sheetgrpc.labels (label, session_id, owner) VALUES ($1, $2, $3)
+ON CONFLICT (label, owner) DO UPDATE SET session_id = excluded.session_id;
 
 -- name: drop_label
 -- A label that its session no longer has.
@@ -295,7 +334,12 @@ INSERT INTO sheetgrpc.scopes (id, session_id, body) VALUES ($1, $2, $3);
 -- A sheet with its source, unless its session is on its way out.
 SELECT id, session_id, digest, source, statement_count, created_at, scope_id, template_statements
 FROM sheetgrpc.sheets
-WHERE id = $1 AND EXISTS (SELECT 1 FROM sheetgrpc.sessions AS s WHERE s.id = sheets.session_id AND NOT s.purged);
+WHERE id = $1
+    AND EXISTS (
+        SELECT 1
+        FROM sheetgrpc.sessions AS s
+        WHERE s.id = sheets.session_id AND NOT s.purged AND ($2::text IS NULL OR s.owner = $2)
+    );
 
 -- name: add_sheet
 -- A new sheet.
@@ -373,14 +417,24 @@ FROM unnest($2::text[], $3::text[]) AS chosen (ref_id, entity_id)
 WHERE r.sheet_id = $1 AND r.ref_id = chosen.ref_id;
 
 -- name: execution
--- One execution by its id.
-SELECT body FROM sheetgrpc.executions WHERE id = $1;
+-- One execution by its id; of one owner, if that is asked for.
+SELECT body FROM sheetgrpc.executions WHERE id = $1 AND ($2::text IS NULL OR owner = $2);
 
 -- name: executions
 -- A page of executions, newest submitted first.
 SELECT body
 FROM sheetgrpc.executions
 WHERE (submitted_at, id) < ($1, $2)
+    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+ORDER BY submitted_at DESC, id DESC
+LIMIT $4;
+
+-- name: executions_of_owner
+-- A page of one owner's executions, newest submitted first.
+SELECT body
+FROM sheetgrpc.executions
+WHERE owner = $5
+    AND (submitted_at, id) < ($1, $2)
     AND (cardinality($3::text[]) = 0 OR state = ANY($3))
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
@@ -402,6 +456,7 @@ FROM sheetgrpc.executions
 WHERE state IN ('QUEUED', 'RUNNING')
     AND state = ANY($3::text[])
     AND ($5::text = '' OR session_id = $5)
+    AND ($6::text IS NULL OR owner = $6)
     AND (submitted_at, id) < ($1, $2)
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
@@ -412,8 +467,8 @@ SELECT 1 FROM sheetgrpc.executions WHERE id = $1 AND state = $2 AND epoch = $3;
 
 -- name: add_execution
 -- A new execution; nothing happens if the session has an unfinished one.
-INSERT INTO sheetgrpc.executions (id, session_id, sheet_id, submitted_at, state, epoch, body)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO sheetgrpc.executions (id, session_id, sheet_id, submitted_at, state, epoch, body, owner)
+VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT owner FROM sheetgrpc.sessions WHERE id = $2))
 ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
 
 -- name: change_execution

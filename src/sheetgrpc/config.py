@@ -206,8 +206,7 @@ class Settings:
     tokens: str = _setting(
         "",
         str,
-        "path of the file that says whose each bearer token is (docs/operations.md); without one nobody is identified",
-        text="none",
+        "path of the file that says whose each bearer token is; without one every caller is anonymous",
     )
     log_format: str = _setting("auto", _log_format, "json, pretty, or auto: pretty on a terminal, else json")
 

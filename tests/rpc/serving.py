@@ -17,6 +17,7 @@ from sheetgrpc.config import Settings
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.opening import open_engine
 from sheetgrpc.server.app import Server
+from sheetgrpc.server.token_watch import TokenWatch
 from sheetgrpc.v1 import (
     catalog_service_pb2_grpc,
     control_service_pb2_grpc,
@@ -69,7 +70,7 @@ class Running:
 async def run_server(folder: Path, **settings: Any) -> AsyncIterator[Running]:
     wanted = Settings(database=f"sqlite:///{folder}/test.db", listen="127.0.0.1:0", **settings)
     engine = await open_engine(wanted)
-    server = Server(engine)
+    server = Server(engine, TokenWatch(wanted.tokens) if wanted.tokens else None)
     try:
         await server.start()
         async with grpc.aio.insecure_channel(server.address) as channel:

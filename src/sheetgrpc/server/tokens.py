@@ -65,7 +65,8 @@ def make(name: str, roles: Iterable[str]) -> tuple[str, str]:
     """A new token, and the line of the file that makes it one. Raises ValueError: a name or role is not one."""
     token = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     line = f"{name} {','.join(sorted(set(roles))) or _NO_ROLES} {hashlib.sha256(token.encode()).hexdigest()}"
-    _read_line(line)
+    if _read_line(line).name != name:
+        raise ValueError("the name must not have blanks around it")
     return token, line
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.config import Settings
-from sheetgrpc.engine import forking, intents, sheet_steps, steps, undoing
+from sheetgrpc.engine import endings, forking, intents, plan_steps, sheet_steps, steps, undoing
 from sheetgrpc.engine.cancelling import Canceller
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.executor import Executor
@@ -25,9 +25,11 @@ from sheetgrpc.engine.runs import Run, Watcher, read_token
 from sheetgrpc.engine.sweeping import Sweeper
 from sheetgrpc.engine.views import CancelView, Outcome, Reply, ResultView, SessionView
 from sheetgrpc.engine.watching import SessionWatcher
-from sheetgrpc.errors import invalid_field
+from sheetgrpc.errors import NotAllowed, Reason, invalid_field
+from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.session import commands
 from sheetgrpc.store.base import Store
+from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.records import (
     Candidate,
     EventRow,
@@ -191,6 +193,20 @@ class Engine:
         """The final results, by statement."""
         return await self.sheets.results(execution_id, after, limit, statuses, owner)
 
+    async def list_effects(
+        self, execution_id: str, after: int, limit: int, wanted: EffectFilter, owner: str | None = None
+    ) -> list[tuple[int, RowEffect]]:
+        """What the statements did to rows, or would have done, beyond position `after`."""
+        execution = await self._context.store.execution(execution_id, owner)
+        return await self._context.store.effects(execution, after, limit, wanted)
+
+    async def refuse_stale(self, execution_id: str) -> None:
+        """Raises NotAllowed(PLAN_STALE) if an execution ended so: who waited for it is refused, not answered."""
+        execution = await self._context.store.execution(execution_id)
+        if endings.is_stale(execution) and execution.error is not None:
+            more = {"execution": execution_id, "planDigest": execution.plan_digest}
+            raise NotAllowed(Reason.PLAN_STALE, execution.error.message, metadata=more)
+
     async def search_entities(self, entity_type: str, query: str, limit: int) -> list[Candidate]:
         """Rows that a name may mean, best first."""
         entity = self.catalog.entities.get(entity_type)
@@ -278,7 +294,9 @@ class Engine:
             case intents.ResolveReference():
                 return sheet_steps.ResolveReference(context, intent)
             case intents.SubmitSheet():
-                return sheet_steps.SubmitSheet(context, intent)
+                return plan_steps.SubmitPlanned(context, intent)
+            case intents.PlanSheet():
+                return plan_steps.PlanSheet(context, intent)
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.UndoSession():
@@ -288,7 +306,7 @@ class Engine:
             case intents.ForkSession():
                 return forking.ForkSession(context, intent, caller)
             case intents.CloseSession():
-                return steps.Simple(context, commands.CloseSession(outcome=intent.outcome))
+                return plan_steps.CloseSession(context, intent, caller)
             case intents.RenewSession():
                 return steps.Simple(context, commands.RenewSession())
             case intents.LabelSession():

@@ -34,7 +34,7 @@ def load_queries(backend: str) -> Mapping[str, str]:
 
 
 def load_migrations(backend: str) -> tuple[Migration, ...]:
-    """The migrations of a backend in order; ValueError where two have one number. Numbers may have gaps."""
+    """The migrations of a backend by number; a number may be left out. ValueError where one stands twice."""
     found = [
         Migration(version=int(match[1]), name=match[2], sql=file.read_text("utf-8"))
         for file in _folder(backend).joinpath("migrations").iterdir()

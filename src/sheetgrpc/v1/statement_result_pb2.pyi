@@ -109,6 +109,8 @@ class _StatementErrorCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_St
     """The effects would no longer be those that were planned."""
     STATEMENT_ERROR_CODE_INTERNAL: _StatementErrorCode.ValueType  # 17
     """A fault of the server; the message has an error id."""
+    STATEMENT_ERROR_CODE_BUDGET_EXCEEDED: _StatementErrorCode.ValueType  # 18
+    """More rows would be changed than the submit allowed."""
 
 class StatementErrorCode(_StatementErrorCode, metaclass=_StatementErrorCodeEnumTypeWrapper):
     """The kinds of failure of a statement, and of an execution."""
@@ -149,6 +151,8 @@ STATEMENT_ERROR_CODE_PLAN_STALE: StatementErrorCode.ValueType  # 16
 """The effects would no longer be those that were planned."""
 STATEMENT_ERROR_CODE_INTERNAL: StatementErrorCode.ValueType  # 17
 """A fault of the server; the message has an error id."""
+STATEMENT_ERROR_CODE_BUDGET_EXCEEDED: StatementErrorCode.ValueType  # 18
+"""More rows would be changed than the submit allowed."""
 Global___StatementErrorCode: _TypeAlias = StatementErrorCode  # noqa: Y015
 
 @_typing.final

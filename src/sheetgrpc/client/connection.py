@@ -5,6 +5,7 @@ from typing import Self, cast
 
 import grpc
 
+from sheetgrpc.client.approvals import Approvals
 from sheetgrpc.client.calls import Caller
 from sheetgrpc.client.catalog import CatalogReader, Control
 from sheetgrpc.client.executions import Executions
@@ -42,6 +43,7 @@ class Client:
         caller = Caller(retry=retry, deadline=deadline)
         self.sessions = Sessions(caller, stubs, silence=silence)
         self.sheets = Sheets(caller, stubs)
+        self.approvals = Approvals(caller, stubs)
         self.executions = Executions(caller, stubs, silence=silence)
         self.catalog = CatalogReader(caller, stubs)
         self.control = Control(caller, stubs)

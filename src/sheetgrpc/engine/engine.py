@@ -11,7 +11,8 @@ import structlog
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.config import Settings
-from sheetgrpc.engine import endings, forking, intents, plan_steps, sheet_steps, steps, undoing
+from sheetgrpc.engine import approving, endings, forking, intents, plan_steps, sheet_steps, steps, undoing
+from sheetgrpc.engine.approving import Approvals
 from sheetgrpc.engine.cancelling import Canceller
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.executor import Executor
@@ -44,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 class Engine:
-    """The service, as functions. `sheets` has the reads about sheets."""
+    """The service, as functions. `sheets` has the reads about sheets, `approvals` those about approvals."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -69,6 +70,7 @@ class Engine:
         self._executor = Executor(context)
         self._canceller = Canceller(context, self._expiry)
         self.sheets = SheetReader(context)
+        self.approvals = Approvals(context)
 
     @property
     def catalog(self) -> Catalog:
@@ -120,6 +122,13 @@ class Engine:
     async def handle(self, envelope: Envelope, intent: Intent, encode: Callable[[Outcome], bytes]) -> Reply:
         """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""
         return await self._handler.handle(envelope, lambda: self._step(intent, envelope.caller), encode)
+
+    async def decide(
+        self, envelope: Envelope, intent: intents.DecideApproval, encode: Callable[[Outcome], bytes]
+    ) -> Reply:
+        """An approver's word on an approval of whoever's session."""
+        approval = await self._context.store.approval(intent.approval)
+        return await self.handle(msgspec.structs.replace(envelope, about=approval.session_id), intent, encode)
 
     async def execute(self, envelope: Envelope, intent: intents.SubmitSheet) -> tuple[str, Reply]:
         """Submits for a stream: the execution to attach to. A repeat with the same request id gets the same one."""
@@ -294,7 +303,11 @@ class Engine:
             case intents.ResolveReference():
                 return sheet_steps.ResolveReference(context, intent)
             case intents.SubmitSheet():
-                return plan_steps.SubmitPlanned(context, intent)
+                return approving.SubmitApproved(context, intent, caller)
+            case intents.RequestApproval():
+                return approving.RequestApproval(context, intent, caller)
+            case intents.DecideApproval():
+                return approving.DecideApproval(context, intent, caller)
             case intents.PlanSheet():
                 return plan_steps.PlanSheet(context, intent)
             case intents.ResetSession():

@@ -137,6 +137,8 @@ class Handler:
 
     async def _find(self, envelope: Envelope) -> SessionRow | None:
         """The session that is meant, expired if its time has run out."""
+        if envelope.about:
+            return await self._expiry.settle(await self._store.session(envelope.about))
         if not envelope.session:
             return None
         return await self._expiry.settle(await self._store.session(envelope.session, envelope.caller))

@@ -22,18 +22,21 @@ from sheetgrpc.config import Settings, StartError, redact
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.opening import open_engine
 from sheetgrpc.server import health, reflection
+from sheetgrpc.server.approval_service import ApprovalService
 from sheetgrpc.server.calls import Calls
 from sheetgrpc.server.catalog_service import CatalogService
 from sheetgrpc.server.control_service import ControlService
 from sheetgrpc.server.execution_service import ExecutionService
 from sheetgrpc.server.health import Health
-from sheetgrpc.server.identity import identify_by, trust_all
+from sheetgrpc.server.identity import APPROVER, identify_by, trust_all
 from sheetgrpc.server.logs import configure_logs
 from sheetgrpc.server.reflection import Reflection
 from sheetgrpc.server.session_service import SessionService
 from sheetgrpc.server.sheet_service import SheetService
 from sheetgrpc.server.token_watch import TokenWatch
+from sheetgrpc.server.tokens import TokenFile
 from sheetgrpc.v1 import (
+    approval_service_pb2,
     catalog_service_pb2,
     control_service_pb2,
     execution_service_pb2,
@@ -44,6 +47,7 @@ from sheetgrpc.v1 import (
 _log = structlog.get_logger("sheetgrpc.server")
 
 _FILES = (
+    approval_service_pb2.DESCRIPTOR,
     catalog_service_pb2.DESCRIPTOR,
     control_service_pb2.DESCRIPTOR,
     execution_service_pb2.DESCRIPTOR,
@@ -64,7 +68,7 @@ async def serve(settings: Settings, ready: Callable[[str], None] | None = None) 
     `ready` is told the address once calls are accepted. Raises StartError where the server cannot start.
     """
     configure_logs(settings.log_format)
-    tokens = TokenWatch(settings.tokens) if settings.tokens else None
+    tokens = open_tokens(settings)
     server = Server(await open_engine(settings), tokens)
     with _signals(server) as asked:
         try:
@@ -74,6 +78,20 @@ async def serve(settings: Settings, ready: Callable[[str], None] | None = None) 
             await asked.wait()
         finally:
             await server.stop()
+
+
+def open_tokens(settings: Settings) -> TokenWatch | None:
+    """The callers that the settings name; None where nobody is identified. Raises StartError."""
+    if not settings.tokens:
+        return None
+
+    def check(file: TokenFile) -> str:
+        there = len(file.names(APPROVER))
+        if not settings.approve or there >= settings.approvers:
+            return ""
+        return f"{settings.approvers} must approve, and {there} have the role {APPROVER}"
+
+    return TokenWatch(settings.tokens, check)
 
 
 class Server:
@@ -142,6 +160,7 @@ class Server:
     def _add_services(self, server: grpc.aio.Server) -> None:
         engine, calls = self._engine, self._calls
         servicers = {
+            "ApprovalService": ApprovalService(engine),
             "SessionService": SessionService(engine),
             "SheetService": SheetService(engine),
             "ExecutionService": ExecutionService(engine),

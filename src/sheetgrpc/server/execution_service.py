@@ -9,6 +9,7 @@ from sheetgrpc.server.convert import plans, requests
 from sheetgrpc.server.convert.executions import encode_update, write_cancel, write_execution, write_result
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.sessions import write_session
+from sheetgrpc.server.identity import APPROVER
 from sheetgrpc.server.paging import MOMENTS, POSITIONS, read_page
 from sheetgrpc.v1 import execution_pb2
 from sheetgrpc.v1 import execution_service_pb2 as pb
@@ -83,7 +84,7 @@ class ExecutionService:
         form = Form()
         execution_id = form.name("execution", request.execution).upper()
         form.done()
-        row = await self._engine.get_execution(execution_id, call.caller)
+        row = await self._engine.get_execution(execution_id, await self._reader(call, execution_id))
         return pb.GetExecutionResponse(execution=write_execution(row))
 
     async def list_executions(self, request: pb.ListExecutionsRequest, call: Call) -> pb.ListExecutionsResponse:
@@ -118,9 +119,16 @@ class ExecutionService:
         wanted = plans.read_effect_filter(form, request)
         form.done()
         after = _BEFORE_FIRST if page.after is None else page.after
-        found = await self._engine.list_effects(execution_id, after, page.wanted, wanted, call.caller)
+        owner = await self._reader(call, execution_id)
+        found = await self._engine.list_effects(execution_id, after, page.wanted, wanted, owner)
         effects, token = page.write(found, lambda item: plans.write_effect(item[1]), lambda _, item: item[0])
         return pb.ListEffectsResponse(effects=effects, next_page_token=token)
+
+    async def _reader(self, call: Call, execution_id: str) -> str | None:
+        """Whose executions this call may read: of a plan that is to be approved, an approver may read anybody's."""
+        return await self._engine.approvals.reader(
+            call.caller, approver=APPROVER in call.roles, execution_id=execution_id
+        )
 
 
 async def _stream(watcher: Watcher, call: Call) -> None:

@@ -18,7 +18,13 @@ from sheetgrpc.config import PAGE_DEFAULT, PAGE_LIMIT
 from sheetgrpc.errors import limit_exceeded
 from sheetgrpc.server.convert.fitting import fit
 from sheetgrpc.server.convert.form import Form
-from sheetgrpc.v1 import catalog_service_pb2, execution_service_pb2, session_service_pb2, sheet_service_pb2
+from sheetgrpc.v1 import (
+    approval_service_pb2,
+    catalog_service_pb2,
+    execution_service_pb2,
+    session_service_pb2,
+    sheet_service_pb2,
+)
 
 PageRequest: TypeAlias = (
     session_service_pb2.ListSessionsRequest
@@ -32,6 +38,7 @@ PageRequest: TypeAlias = (
     | execution_service_pb2.ListStatementResultsRequest
     | execution_service_pb2.ListEffectsRequest
     | catalog_service_pb2.ListVerbsRequest
+    | approval_service_pb2.ListApprovalsRequest
 )
 K = TypeVar("K")
 V = TypeVar("V")

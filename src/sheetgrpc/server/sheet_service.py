@@ -15,6 +15,7 @@ from sheetgrpc.server.convert.sheets import (
     write_sheet,
     write_statement,
 )
+from sheetgrpc.server.identity import APPROVER
 from sheetgrpc.server.paging import NAMES, POSITIONS, read_page
 from sheetgrpc.v1 import sheet_pb2
 from sheetgrpc.v1 import sheet_service_pb2 as pb
@@ -78,7 +79,8 @@ class SheetService:
         form = Form()
         target = requests.read_target(form, request)
         form.done()
-        return pb.GetSheetResponse(sheet=write_sheet(await self._sheets.get(*target, call.caller)))
+        owner = await self._reader(call, target[1])
+        return pb.GetSheetResponse(sheet=write_sheet(await self._sheets.get(*target, owner)))
 
     async def list_statements(self, request: pb.ListStatementsRequest, call: Call) -> pb.ListStatementsResponse:
         """Lists statements."""
@@ -87,7 +89,8 @@ class SheetService:
         target, depth = requests.read_target(form, request), requests.read_depth(form, request)
         form.done()
         after = _BEFORE_FIRST if page.after is None else page.after
-        found = await self._sheets.statements(*target, after, page.wanted, depth, call.caller)
+        owner = await self._reader(call, target[1])
+        found = await self._sheets.statements(*target, after, page.wanted, depth, owner)
         statements, token = page.write(found, write_statement, lambda _, view: view.index)
         return pb.ListStatementsResponse(statements=statements, next_page_token=token)
 
@@ -134,6 +137,10 @@ class SheetService:
         found = await self._engine.list_symbols(session, page.after or "", page.wanted, call.caller)
         symbols, token = page.write(found, write_symbol, lambda _, row: row.name)
         return pb.ListSymbolsResponse(symbols=symbols, next_page_token=token)
+
+    async def _reader(self, call: Call, sheet_id: str) -> str | None:
+        """Whose sheets this call may read: of a plan that is to be approved, an approver may read anybody's."""
+        return await self._engine.approvals.reader(call.caller, approver=APPROVER in call.roles, sheet_id=sheet_id)
 
 
 def _sheet(outcome: Outcome) -> sheet_pb2.Sheet | None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from sheetgrpc.session.approvals import ApprovalState, Verdict
 from sheetgrpc.session.model import (
     ANONYMOUS,
     Client,
@@ -125,6 +126,22 @@ class PlanSheet(msgspec.Struct, frozen=True, kw_only=True):
     catalog_digest: str
 
 
+class RequestApproval(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask others to approve a plan of the current sheet."""
+
+    approval_id: str
+    plan_digest: str
+    catalog_digest: str
+
+
+class DecideApproval(msgspec.Struct, frozen=True, kw_only=True):
+    """Take note of what an approver has said, and what the approval is since; the session stays as it is."""
+
+    approval_id: str
+    verdict: Verdict
+    state: ApprovalState
+
+
 class CancelExecution(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for the end of the running execution. What follows for the session is FinishExecution's to tell."""
 
@@ -214,6 +231,8 @@ Command: TypeAlias = (
     | ResolveReference
     | SubmitSheet
     | PlanSheet
+    | RequestApproval
+    | DecideApproval
     | CancelExecution
     | FinishExecution
     | ResetSession

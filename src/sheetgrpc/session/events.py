@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
+from sheetgrpc.session.approvals import ApprovalState, Verdict
 from sheetgrpc.session.model import ANONYMOUS, Client, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
 
 
@@ -128,6 +129,21 @@ class SheetPlanned(_Event, frozen=True, kw_only=True):
     sheet_id: str
 
 
+class ApprovalRequested(_Event, frozen=True, kw_only=True):
+    """Others were asked to approve a plan of the current sheet."""
+
+    approval_id: str
+    plan_digest: str
+
+
+class ApprovalDecided(_Event, frozen=True, kw_only=True):
+    """An approver, the event's actor, has said `verdict`; the approval is `state` since."""
+
+    approval_id: str
+    verdict: Verdict
+    state: ApprovalState
+
+
 class ExecutionFinished(_Event, frozen=True, kw_only=True):
     """The running execution ended and led to `to`; `completed` of `total` statements succeeded."""
 
@@ -233,6 +249,8 @@ Event: TypeAlias = (
     | ReferenceResolved
     | SheetSubmitted
     | SheetPlanned
+    | ApprovalRequested
+    | ApprovalDecided
     | ExecutionFinished
     | SessionReset
     | SessionUndone

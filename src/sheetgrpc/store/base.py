@@ -18,10 +18,12 @@ from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key, Plan, Results
+from sheetgrpc.session.approvals import Approval
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.packing import EffectFilter, Piece
 from sheetgrpc.store.records import (
     AnalysisRow,
+    ApprovalFilter,
     Candidate,
     Changes,
     EventRow,
@@ -193,6 +195,14 @@ class Store(Protocol):
         self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
     ) -> list[ExecutionRow]:
         """Newest submitted first."""
+        ...
+
+    async def approval(self, approval_id: str) -> Approval:
+        """With its decisions; NotFound(APPROVAL_NOT_FOUND)."""
+        ...
+
+    async def approvals(self, wanted: ApprovalFilter, limit: int, before: tuple[int, str] | None) -> list[Approval]:
+        """With their decisions, newest requested first, (requested_at, id) before `before`."""
         ...
 
     async def results(

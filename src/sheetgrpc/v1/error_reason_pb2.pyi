@@ -88,6 +88,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAUTHENTICATED. The call carries no token that the server knows; nothing more is told."""
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 33
     """PERMISSION_DENIED. The caller is known and may not; the metadata tells the role that may, where there is one."""
+    ERROR_REASON_APPROVAL_NOT_FOUND: _ErrorReason.ValueType  # 34
+    """NOT_FOUND. There is no such approval, or it is another caller's."""
+    ERROR_REASON_APPROVAL_DECIDED: _ErrorReason.ValueType  # 35
+    """FAILED_PRECONDITION. The approval is decided already, has this approver's word, or has expired."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of refusals. google.rpc.ErrorInfo carries one without the prefix, with the domain "sheetgrpc":
@@ -163,4 +167,8 @@ ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 32
 """UNAUTHENTICATED. The call carries no token that the server knows; nothing more is told."""
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 33
 """PERMISSION_DENIED. The caller is known and may not; the metadata tells the role that may, where there is one."""
+ERROR_REASON_APPROVAL_NOT_FOUND: ErrorReason.ValueType  # 34
+"""NOT_FOUND. There is no such approval, or it is another caller's."""
+ERROR_REASON_APPROVAL_DECIDED: ErrorReason.ValueType  # 35
+"""FAILED_PRECONDITION. The approval is decided already, has this approver's word, or has expired."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -45,6 +45,7 @@ def write_execution(row: ExecutionRow) -> execution_pb2.Execution:
         cancelled_by=row.cancelled_by,
         cancel_time=write_time(row.cancelled_at),
         submitted_by=row.submitted_by,
+        approval_id=row.approval_id,
         dry_run=row.dry_run,
         plan_digest=row.plan_digest,
     )

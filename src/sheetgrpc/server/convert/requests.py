@@ -214,6 +214,7 @@ def read_submit_sheet(
         plan_digest=read_digest(form, request.plan_digest),
         max_rows_affected=most,
         table_budgets=tables,
+        approval_id=form.name("approval_id", request.approval_id, required=False).upper(),
     )
 
 

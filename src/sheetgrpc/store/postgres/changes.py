@@ -10,6 +10,7 @@ from sheetgrpc.errors import AlreadyExists, Conflict, Reason
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session import events as log
 from sheetgrpc.session.model import Session
+from sheetgrpc.store.postgres.approvals import write_approval
 from sheetgrpc.store.postgres.texts import key_text, storable
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import Changes, ExecutionRow, ReferenceRow, StoredReply
@@ -37,6 +38,8 @@ async def write_changes(connection: "Connection", changes: Changes, now: int) ->
         await connection.execute(_SQL["change_symbols"], session.id, changes.symbols.count, kept)
     if changes.execution is not None:
         await _write_execution(connection, changes.execution)
+    if changes.approval is not None:
+        await write_approval(connection, changes.approval)
     if changes.reply is not None:
         await _write_reply(connection, changes.reply, now)
 

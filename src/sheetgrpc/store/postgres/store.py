@@ -15,10 +15,11 @@ from sheetgrpc.clock import wall_clock
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key
+from sheetgrpc.session.approvals import Approval
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About, Interrupted
 from sheetgrpc.store.packing import EffectFilter
-from sheetgrpc.store.postgres import effects, lookups, reads
+from sheetgrpc.store.postgres import approvals, effects, lookups, reads
 from sheetgrpc.store.postgres.connection import Pool
 from sheetgrpc.store.postgres.migrations import check_version, migrate
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
@@ -29,6 +30,7 @@ from sheetgrpc.store.postgres.upkeep import PostgresUpkeep
 from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.store.records import (
     AnalysisRow,
+    ApprovalFilter,
     Candidate,
     EventRow,
     ExecutionFilter,
@@ -158,6 +160,14 @@ class PostgresStore:
     ) -> list[ExecutionRow]:
         """A page, newest submitted first."""
         return await self._read(reads.read_executions, wanted, limit, before)
+
+    async def approval(self, approval_id: str) -> Approval:
+        """One approval."""
+        return await self._read(approvals.read_approval, approval_id)
+
+    async def approvals(self, wanted: ApprovalFilter, limit: int, before: tuple[int, str] | None) -> list[Approval]:
+        """A page, newest requested first."""
+        return await self._read(approvals.read_approvals, wanted, limit, before)
 
     async def results(
         self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]

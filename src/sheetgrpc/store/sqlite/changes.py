@@ -12,6 +12,7 @@ from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import ConstraintViolated
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import Changes, ExecutionRow, StoredReply
+from sheetgrpc.store.sqlite.approvals import write_approval
 
 _SQL = load_queries("sqlite")
 _EXPIRED_REPLIES = 4  # that go with a new one: the table stays small even where nobody sweeps
@@ -34,6 +35,8 @@ def write_changes(connection: sqlite3.Connection, changes: Changes, now: int) ->
         connection.execute(_SQL["change_symbols"], kept)
     if changes.execution is not None:
         _write_execution(connection, changes.execution)
+    if changes.approval is not None:
+        write_approval(connection, changes.approval)
     for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
         _write_reply(connection, reply, now)
 

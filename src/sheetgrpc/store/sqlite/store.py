@@ -18,12 +18,14 @@ from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key
+from sheetgrpc.session.approvals import Approval
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About
 from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.store.records import (
     AnalysisRow,
+    ApprovalFilter,
     Candidate,
     EventRow,
     ExecutionFilter,
@@ -38,7 +40,7 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
-from sheetgrpc.store.sqlite import effects, lookups, reads
+from sheetgrpc.store.sqlite import approvals, effects, lookups, reads
 from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, connect_writer, identify
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
@@ -176,6 +178,14 @@ class SQLiteStore:
     ) -> list[ExecutionRow]:
         """A page, newest submitted first."""
         return await self._read(reads.read_executions, wanted, limit, before)
+
+    async def approval(self, approval_id: str) -> Approval:
+        """One approval."""
+        return await self._read(approvals.read_approval, approval_id)
+
+    async def approvals(self, wanted: ApprovalFilter, limit: int, before: tuple[int, str] | None) -> list[Approval]:
+        """A page, newest requested first."""
+        return await self._read(approvals.read_approvals, wanted, limit, before)
 
     async def results(
         self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]

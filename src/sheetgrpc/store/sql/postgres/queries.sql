@@ -479,6 +479,55 @@ WHERE id = $1
     AND state IN ('QUEUED', 'RUNNING')
     AND (epoch = $3 OR (state = 'QUEUED' AND epoch < $3));
 
+-- name: approval
+-- One approval with its decisions.
+SELECT
+    a.body,
+    ARRAY(
+        SELECT d.body FROM sheetgrpc.approval_decisions AS d WHERE d.approval_id = a.id ORDER BY d.at, d.approver
+    )
+FROM sheetgrpc.approvals AS a
+JOIN sheetgrpc.sessions AS s ON s.id = a.session_id
+WHERE a.id = $1 AND NOT s.purged;
+
+-- name: approvals
+-- A page of approvals with their decisions, newest requested first.
+SELECT
+    a.body,
+    ARRAY(
+        SELECT d.body FROM sheetgrpc.approval_decisions AS d WHERE d.approval_id = a.id ORDER BY d.at, d.approver
+    )
+FROM sheetgrpc.approvals AS a
+JOIN sheetgrpc.sessions AS s ON s.id = a.session_id
+WHERE (a.requested_at, a.id) < ($1, $2)
+    AND NOT s.purged
+    AND (cardinality($3::text[]) = 0 OR a.state = ANY($3))
+    AND ($4::text = '' OR a.session_id = $4)
+    AND ($5::text = '' OR a.plan_digest = $5)
+    AND ($6::text = '' OR a.execution_id = $6)
+    AND ($7::text = '' OR a.sheet_id = $7)
+    AND ($8::text IS NULL OR a.requested_by = $8)
+ORDER BY a.requested_at DESC, a.id DESC
+LIMIT $9;
+
+-- name: add_approval
+-- An approval that was asked for.
+INSERT INTO sheetgrpc.approvals (
+    id, state, decided_at, used_by, revision, body, session_id, execution_id, sheet_id, plan_digest, requested_by,
+    requested_at
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+
+-- name: change_approval
+-- Compare and set: nothing happens unless the stored revision is the one before.
+UPDATE sheetgrpc.approvals
+SET state = $2, decided_at = $3, used_by = $4, revision = $5, body = $6
+WHERE id = $1 AND revision = $5 - 1;
+
+-- name: add_decision
+-- What an approver says, once.
+INSERT INTO sheetgrpc.approval_decisions (approval_id, approver, at, body) VALUES ($1, $2, $3, $4);
+
 -- name: results
 -- A stretch of an execution's results.
 SELECT statement_index, depth, status, effect, key, micros, detail

@@ -413,6 +413,78 @@ UPDATE sheetgrpc_executions
 SET state = :state, epoch = :epoch, body = :body
 WHERE number = :number AND id = :id AND state IN ('QUEUED', 'RUNNING');
 
+-- name: approval
+-- One approval with its decisions, as a JSON array.
+SELECT
+    a.body,
+    (
+        SELECT json_group_array(json(d.body))
+        FROM (SELECT body FROM sheetgrpc_approval_decisions WHERE approval_id = a.id ORDER BY at, approver) AS d
+    )
+FROM sheetgrpc_approvals AS a
+JOIN sheetgrpc_sessions AS s ON s.id = a.session_id
+WHERE a.id = :id AND s.purged = 0;
+
+-- name: approvals
+-- A page of approvals with their decisions, newest requested first.
+SELECT
+    a.body,
+    (
+        SELECT json_group_array(json(d.body))
+        FROM (SELECT body FROM sheetgrpc_approval_decisions WHERE approval_id = a.id ORDER BY at, approver) AS d
+    )
+FROM sheetgrpc_approvals AS a
+CROSS JOIN sheetgrpc_sessions AS s ON s.id = a.session_id AND s.purged = 0
+WHERE (a.requested_at, a.id) < (:requested_at, :id)
+    AND (:states = '[]' OR a.state IN (SELECT value FROM json_each(:states)))
+    AND (:plan_digest = '' OR a.plan_digest = :plan_digest)
+    AND (:execution_id = '' OR a.execution_id = :execution_id)
+    AND (:sheet_id = '' OR a.sheet_id = :sheet_id)
+    AND (:requested_by IS NULL OR a.requested_by = :requested_by)
+ORDER BY a.requested_at DESC, a.id DESC
+LIMIT :limit;
+
+-- name: approvals_of_session
+-- Those of one session.
+SELECT
+    a.body,
+    (
+        SELECT json_group_array(json(d.body))
+        FROM (SELECT body FROM sheetgrpc_approval_decisions WHERE approval_id = a.id ORDER BY at, approver) AS d
+    )
+FROM sheetgrpc_approvals AS a
+CROSS JOIN sheetgrpc_sessions AS s ON s.id = a.session_id AND s.purged = 0
+WHERE a.session_id = :session_id
+    AND (a.requested_at, a.id) < (:requested_at, :id)
+    AND (:states = '[]' OR a.state IN (SELECT value FROM json_each(:states)))
+    AND (:plan_digest = '' OR a.plan_digest = :plan_digest)
+    AND (:execution_id = '' OR a.execution_id = :execution_id)
+    AND (:sheet_id = '' OR a.sheet_id = :sheet_id)
+    AND (:requested_by IS NULL OR a.requested_by = :requested_by)
+ORDER BY a.requested_at DESC, a.id DESC
+LIMIT :limit;
+
+-- name: add_approval
+-- An approval that was asked for.
+INSERT INTO sheetgrpc_approvals (
+    id, session_id, execution_id, sheet_id, plan_digest, requested_by, requested_at, state, decided_at, used_by,
+    revision, body
+)
+VALUES (
+    :id, :session_id, :execution_id, :sheet_id, :plan_digest, :requested_by, :requested_at, :state, :decided_at,
+    :used_by, :revision, :body
+);
+
+-- name: change_approval
+-- Compare and set: nothing happens unless the stored revision is the one before.
+UPDATE sheetgrpc_approvals
+SET state = :state, decided_at = :decided_at, used_by = :used_by, revision = :revision, body = :body
+WHERE id = :id AND revision = :revision - 1;
+
+-- name: add_decision
+-- What an approver says, once.
+INSERT INTO sheetgrpc_approval_decisions (approval_id, approver, at, body) VALUES (:approval_id, :approver, :at, :body);
+
 -- name: results
 -- A stretch of an execution's results.
 SELECT statement_index, depth, status, effect, key, micros, detail

@@ -37,6 +37,8 @@ ApprovalWord = Literal["PENDING", "APPROVED", "REJECTED"]
 VerdictWord = Literal["APPROVE", "REJECT"]
 Status = Literal["PENDING", "PARSED", "RESOLVED", "SUCCESS", "FAILED", "SKIPPED", "NOT_RUN", "ROLLED_BACK"]
 
+Change = Literal["CREATED", "UPDATED", "DELETED"]
+
 Json: TypeAlias = bool | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 """What JSON can hold."""
 

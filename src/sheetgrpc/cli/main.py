@@ -49,6 +49,7 @@ for _name, _where, _help in (
     ("renew", "events:renew", "Give a session its time to live again."),
     ("cancel", "cancel:cancel", "Cancel an execution."),
     ("watch", "watch:watch", "Watch an execution to its end."),
+    ("approvals", "approvals:app", "Ask for approvals of plans, and decide them."),
     ("token", "tokens:token", "Make a bearer token for a caller of a server."),
     ("snapshot", "snapshots:snapshot", "Write a database to a file, also while a server runs on it."),
     ("restore", "snapshots:restore", "Make a new database of a snapshot."),

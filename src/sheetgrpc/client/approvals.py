@@ -12,24 +12,15 @@ from sheetgrpc.v1.approval_service_pb2 import (
     DecideApprovalRequest,
     GetApprovalRequest,
     ListApprovalsRequest,
-    RequestApprovalRequest,
 )
 
 
 class Approvals:
-    """Approvals: asked for, decided, found."""
+    """Approvals: decided, found. A session asks for one of its own (Session.request_approval)."""
 
     def __init__(self, caller: Caller, stubs: Stubs) -> None:
         self._caller = caller
         self._stubs = stubs
-
-    async def request(
-        self, session: str, plan_digest: str, *, notes: str = "", **options: Unpack[Creating]
-    ) -> Approval:
-        """Ask others to approve the plan of a session's sheet that has this digest."""
-        request = RequestApprovalRequest(session=session, plan_digest=plan_digest, notes=notes)
-        reply = await self._caller.command(self._stubs.approvals.RequestApproval, request, options)
-        return reply.response.approval
 
     async def decide(
         self, approval: str, verdict: VerdictWord, *, notes: str = "", **options: Unpack[Creating]

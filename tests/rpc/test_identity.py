@@ -145,9 +145,7 @@ async def test_lists_hold_the_callers_own(known: Identified, hers: Hers) -> None
         found = [
             {
                 one.id
-                for one in (
-                    await known.running.executions.ListExecutions(asked, metadata=known.sent[name])
-                ).executions
+                for one in (await known.running.executions.ListExecutions(asked, metadata=known.sent[name])).executions
             }
             for name in ("ana", "bob")
         ]

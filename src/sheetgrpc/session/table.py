@@ -167,7 +167,7 @@ TABLE: tuple[Row, ...] = (
     _row(ResolveReference, (RESOLVING, READY),  READY,                              when=_NONE_OPEN),
     _row(SubmitSheet,      (READY,),            EXECUTING, NOT_SPENT, SAME_CATALOG, when=_CONFIRM, actions=_SUBMITS),
     _row(PlanSheet,        (READY,),            READY,     NOT_SPENT, SAME_CATALOG),
-    _row(RequestApproval,  (READY,),            READY,     NOT_SPENT, SAME_CATALOG, actions=()),
+    _row(RequestApproval,  (READY,),            READY,     NOT_SPENT, SAME_CATALOG),
     _row(CancelExecution,  (EXECUTING,),        EXECUTING),
     _row(FinishExecution,  (EXECUTING,),        READY,                              when=_STALE, actions=()),
     _row(FinishExecution,  (EXECUTING,),        EXECUTED,                           when=_ENDED, actions=()),

@@ -23,6 +23,8 @@ _SIZE = re.compile(r"(\d+)(KiB|MiB|GiB)?")
 _SIZE_UNITS = {"KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
 _SECRETS = re.compile(r"([?&](?:password|sslpassword)=)[^&]*")
 _SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_NEED = r"(?:always|deletes|rows>\d{1,9}|table:[^\s,]+)"
+_APPROVE = re.compile(rf"{_NEED}(?:,\s*{_NEED})*")
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(\d{1,5})")
 
 
@@ -94,6 +96,12 @@ def _seconds(text: str) -> float:
     if match is None:
         raise ValueError("must be seconds, or a number with ms, s, m, h or d, such as 30 or 24h")
     return float(match[1]) * _DURATION_UNITS[match[2] or "s"]
+
+
+def _approve(text: str) -> str:
+    if text and not _APPROVE.fullmatch(text):
+        raise ValueError("must be always, or any of deletes, rows>N and table:NAME apart by commas")
+    return text
 
 
 def _some_seconds(text: str) -> float:
@@ -209,6 +217,20 @@ class Settings:
     drain_timeout: float = _setting(
         30.0, _seconds, "how long a shutdown waits for calls and the run under way before it cuts them off", text="30s"
     )
+    tokens: str = _setting(
+        "",
+        str,
+        "path of the file that says whose each bearer token is; without one every caller is anonymous",
+    )
+    approve: str = _setting(
+        "",
+        _approve,
+        "which executions need an approval: always, or any of deletes, rows>N, table:NAME, apart by commas",
+    )
+    approvers: int = _setting(1, _count, "how many different approvers must approve, of those with the role approver")
+    approval_ttl: float = _setting(
+        86400.0, _some_seconds, "how long after it was asked for an approval can be decided and used", text="24h"
+    )
     log_format: str = _setting("auto", _log_format, "json, pretty, or auto: pretty on a terminal, else json")
 
     @property
@@ -220,6 +242,11 @@ class Settings:
     def retention_us(self) -> int:
         """`retention_days` in microseconds."""
         return round(self.retention_days * 86_400_000_000)
+
+    @property
+    def approval_ttl_us(self) -> int:
+        """`approval_ttl` in microseconds."""
+        return round(self.approval_ttl * 1_000_000)
 
     @property
     def execution_timeout_us(self) -> int | None:

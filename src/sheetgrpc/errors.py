@@ -5,6 +5,8 @@
     |-- NotFound              the thing named is not there
     |-- AlreadyExists         the name asked for is taken
     |-- NotAllowed            right request, wrong state; act first, then ask again
+    |-- Unauthenticated       who asks is not known; nothing else is told
+    |-- PermissionDenied      who asks is known, and may not
     |-- Conflict              somebody else was first; read again, then retry
     |-- LimitExceeded         too many, too large, too deep, too busy for more
     `-- Unavailable           nothing is wrong with the request; retry it as it is
@@ -32,6 +34,7 @@ class Reason(StrEnum):
     EXECUTION_NOT_FOUND = "EXECUTION_NOT_FOUND"
     REFERENCE_NOT_FOUND = "REFERENCE_NOT_FOUND"
     ENTITY_NOT_FOUND = "ENTITY_NOT_FOUND"
+    APPROVAL_NOT_FOUND = "APPROVAL_NOT_FOUND"
     TASK_NOT_FOUND = "TASK_NOT_FOUND"
     LABEL_TAKEN = "LABEL_TAKEN"
     ACTION_NOT_ALLOWED = "ACTION_NOT_ALLOWED"
@@ -39,6 +42,8 @@ class Reason(StrEnum):
     SESSION_EXPIRED = "SESSION_EXPIRED"
     SHEET_ALREADY_APPLIED = "SHEET_ALREADY_APPLIED"
     EMPTY_SCOPE = "EMPTY_SCOPE"
+    APPROVAL_REQUIRED = "APPROVAL_REQUIRED"
+    APPROVAL_DECIDED = "APPROVAL_DECIDED"
     PLAN_STALE = "PLAN_STALE"
     VERSION_CONFLICT = "VERSION_CONFLICT"
     CONFLICT = "CONFLICT"
@@ -50,6 +55,8 @@ class Reason(StrEnum):
     SHUTTING_DOWN = "SHUTTING_DOWN"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,14 @@ class AlreadyExists(SheetError):
 
 class NotAllowed(SheetError):
     """The request is right, the state is not."""
+
+
+class Unauthenticated(SheetError):
+    """Who asks is not known."""
+
+
+class PermissionDenied(SheetError):
+    """Who asks may not."""
 
 
 class Conflict(SheetError):

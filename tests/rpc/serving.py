@@ -15,8 +15,9 @@ from grpc_status import rpc_status
 from sheetgrpc.config import Settings
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.opening import open_engine
-from sheetgrpc.server.app import Server
+from sheetgrpc.server.app import Server, open_tokens
 from sheetgrpc.v1 import (
+    approval_service_pb2_grpc,
     catalog_service_pb2_grpc,
     control_service_pb2_grpc,
     execution_service_pb2_grpc,
@@ -63,6 +64,7 @@ class Running:
         self.catalog = catalog_service_pb2_grpc.CatalogServiceStub(channel)
         self.control = control_service_pb2_grpc.ControlServiceStub(channel)
         self.tasks = task_service_pb2_grpc.TaskServiceStub(channel)
+        self.approvals = approval_service_pb2_grpc.ApprovalServiceStub(channel)
         self.health = health_pb2_grpc.HealthStub(channel)
 
 
@@ -71,7 +73,7 @@ async def run_server(url: str, **settings: Any) -> AsyncIterator[Running]:
     """A server on the database at the URL."""
     wanted = Settings(database=url, listen="127.0.0.1:0", **settings)
     engine = await open_engine(wanted)
-    server = Server(engine)
+    server = Server(engine, open_tokens(wanted))
     try:
         await server.start()
         async with grpc.aio.insecure_channel(server.address) as channel:

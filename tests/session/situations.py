@@ -9,6 +9,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from sheetgrpc.clock import Draw
+from sheetgrpc.session.approvals import ApprovalState, Verdict
 from sheetgrpc.session.commands import (
     AppendSessionEvents,
     CancelExecution,
@@ -17,6 +18,7 @@ from sheetgrpc.session.commands import (
     Command,
     ConfirmIntent,
     CreateSession,
+    DecideApproval,
     ExpireSession,
     FinishExecution,
     ForkSession,
@@ -27,6 +29,7 @@ from sheetgrpc.session.commands import (
     PlanSheet,
     RedoSession,
     RenewSession,
+    RequestApproval,
     ResetSession,
     ResolveReference,
     SetScope,
@@ -172,7 +175,7 @@ def catalog_of(situation: str) -> str:
     return NEWER_CATALOG if situation == "Yo" else CATALOG
 
 
-# By the server's catalog; only SubmitSheet and PlanSheet look at it.
+# By the server's catalog; only SubmitSheet, PlanSheet and RequestApproval look at it.
 COMMANDS: dict[str, Callable[[str], Command]] = {
     "CreateSession": lambda _: CREATE,
     "SetScope": lambda _: SCOPE,
@@ -192,6 +195,12 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "SubmitSheet": lambda catalog: submit("execution-2", catalog=catalog),
     "SubmitSheet.unconfirmed": lambda catalog: submit("execution-2", confirm=False, catalog=catalog),
     "PlanSheet": lambda catalog: PlanSheet(execution_id="execution-2", catalog_digest=catalog),
+    "RequestApproval": lambda catalog: RequestApproval(
+        approval_id="approval-1", plan_digest="plan", catalog_digest=catalog
+    ),
+    "DecideApproval": lambda _: DecideApproval(
+        approval_id="approval-1", verdict=Verdict.APPROVE, state=ApprovalState.APPROVED
+    ),
     "CancelExecution": lambda _: CancelExecution(execution_id="execution-1"),
     "FinishExecution.done": lambda _: finish(ExecutionState.SUCCEEDED),
     "FinishExecution.failed": lambda _: finish(ExecutionState.INTERRUPTED),

@@ -131,7 +131,9 @@ def check_against_allowed_actions(
     allowed = allowed_actions(session, catalog)
     rpc = name.split(".", maxsplit=1)[0]
     if not isinstance(outcome, SheetError):
-        assert rpc in allowed or rpc in ("FinishExecution", "ExpireSession"), f"{name} was accepted but is not listed"
+        assert rpc in allowed or rpc in ("FinishExecution", "ExpireSession", "DecideApproval"), (
+            f"{name} was accepted but is not listed"
+        )
     elif rpc in allowed:
         # ResetSession is listed for EMPTY; SCOPED needs a scope as well.
         assert name in FLAWED or (name == "ResetSession.scoped" and session.scope is None), f"{name}: {outcome}"

@@ -1,5 +1,6 @@
 """`sheetgrpc apply`: a sheet from a file to the tables of a running server; whoever sits there is asked on the way."""
 
+import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -52,6 +53,9 @@ async def apply(
     plan_digest: Annotated[
         str, Parameter(help="Apply what `plan` showed with this digest, or nothing if it would be something else.")
     ] = "",
+    approval: Annotated[
+        str, Parameter(help="Apply the sheet of this approval, in the session that it was asked for in.")
+    ] = "",
     max_rows: Annotated[
         int | None, Parameter(help="Rows that may be created, changed and deleted; beyond it nothing is applied.")
     ] = None,
@@ -67,9 +71,12 @@ async def apply(
         raise Failure("--json asks nothing: give --yes as well", NOT_BEGUN)
     name, text = read_sheet(file)
     async with reaching(address) as client:
-        session = await client.sessions.create(f"apply {PurePath(name).name}", client=introduce(address))
-        await session.import_sheet(text, deadline=PATIENCE)
-        sheet = await session.parse_sheet(deadline=PATIENCE)
+        if approval:
+            session, sheet = await _take_up(client, approval, name, text)
+        else:
+            session = await client.sessions.create(f"apply {PurePath(name).name}", client=introduce(address))
+            await session.import_sheet(text, deadline=PATIENCE)
+            sheet = await session.parse_sheet(deadline=PATIENCE)
         work = _Work(
             client=client,
             session=session,
@@ -78,16 +85,28 @@ async def apply(
             mode=mode,
             timeout=timeout,
             digest=plan_digest,
+            approval=approval,
             max_rows=max_rows,
             asking=file != STDIN and somebody_there(),
         )
         try:
             code = await (work.run_silently(sheet) if as_json else work.run_aloud(stdout(), sheet, confirmed=yes))
         except Failure:
-            await _close(session, "FAILED")
+            if not approval:  # that is for this session and no other
+                await _close(session, "FAILED")
             raise
-        await _close(session, "COMPLETED" if code == DONE else "FAILED")
+        if code == DONE or not approval:
+            await _close(session, "COMPLETED" if code == DONE else "FAILED")
         return code
+
+
+async def _take_up(client: Client, approval: str, name: str, text: str) -> tuple[Session, Sheet]:
+    """The session and the sheet that an approval is about, if that is the sheet at hand."""
+    found = await client.approvals.get(approval)
+    if hashlib.sha256(text.encode()).hexdigest() != found.sheet_digest:
+        raise Failure(f"{name} is not the sheet that approval {found.id} is for; nothing was changed", NOT_BEGUN)
+    session = await client.sessions.get(found.session_id)
+    return session, await client.sheets.get(sheet_id=found.sheet_id)
 
 
 async def _close(session: Session, outcome: Outcome) -> None:
@@ -106,6 +125,7 @@ class _Work:
     mode: Mode
     timeout: timedelta | None
     digest: str
+    approval: str
     max_rows: int | None
     asking: bool
 
@@ -149,6 +169,7 @@ class _Work:
             mode=self.mode,
             timeout=self.timeout,
             plan_digest=digest,
+            approval_id=self.approval,
             max_rows_affected=self.max_rows,
         )
         try:

@@ -11,9 +11,12 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, Parameter
 
 from sheetgrpc.cli.failure import DONE, FAILED, INTERRUPTED, NOT_BEGUN, Failure
-from sheetgrpc.cli.options import STDIN
+from sheetgrpc.cli.options import STDIN, given_token
 from sheetgrpc.cli.terminal import prepare_streams, stderr
 
+_TOKENS = """\
+Every command that calls a server takes --token TOKEN, or --token @FILE that holds it; or SHEETGRPC_TOKEN in the \
+environment, which unlike an argument other users of the machine cannot see."""
 _EXIT_CODES = """\
 Exit codes: 0 done (of apply and watch: everything was committed); 1 not done: errors in the sheet, not confirmed, \
 refused, failed; 2 not begun, or lost on the way: wrong arguments, unreadable file, no server; \
@@ -22,7 +25,7 @@ refused, failed; 2 not begun, or lost on the way: wrong arguments, unreadable fi
 app = App(
     name="sheetgrpc",
     help="Bulk data changes that must not go wrong: planned in phases, confirmed, applied in one transaction.",
-    help_epilogue=_EXIT_CODES,
+    help_epilogue=f"{_TOKENS}\n\n{_EXIT_CODES}",
     version=lambda: version("sheetgrpc"),
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
@@ -47,6 +50,8 @@ for _name, _where, _help in (
     ("cancel", "cancel:cancel", "Cancel an execution."),
     ("tasks", "tasks:app", "What roles ask of each other: list, show, create, done, status."),
     ("watch", "watch:watch", "Watch an execution to its end."),
+    ("approvals", "approvals:app", "Ask for approvals of plans, and decide them."),
+    ("token", "tokens:token", "Make a bearer token for a caller of a server."),
     ("snapshot", "snapshots:snapshot", "Write a database to a file, also while a server runs on it."),
     ("restore", "snapshots:restore", "Make a new database of a snapshot."),
     ("trust", "trust:trust", "Print the line of the allow-list that trusts a module."),
@@ -60,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what grpc has to say comes as errors too
     words = [STDIN if word == "-" else word for word in (sys.argv[1:] if arguments is None else arguments)]
     try:
+        words, token = _take_token(words)
+        given_token.set(token)
         code = app(words, print_error=False, exit_on_error=False)
     except CycloptsError as error:
         return _complain(f"{error}\ntry: sheetgrpc --help", NOT_BEGUN)
@@ -70,6 +77,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else DONE
+
+
+def _take_token(words: Sequence[str]) -> tuple[list[str], str]:
+    """The words without --token, which every command takes, and what it says; "" where it is not there."""
+    left: list[str] = []
+    token = ""
+    rest = iter(words)
+    for word in rest:
+        if word == "--token":
+            token = next(rest, "")
+        elif word.startswith("--token="):
+            token = word.partition("=")[2]
+        else:
+            left.append(word)
+            continue
+        if not token:
+            raise Failure("--token needs a token, or @ and the path of a file that holds it", NOT_BEGUN)
+    return left, token
 
 
 def _complain(message: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Sequence
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar, get_args
@@ -23,6 +24,9 @@ SheetFile = Annotated[str, Parameter(help="The sheet; - reads standard input.")]
 AsJson = Annotated[bool, Parameter(name="--json", help="Print one JSON document instead of text.")]
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+given_token: ContextVar[str] = ContextVar("given_token", default="")
+"""What stands after --token, which every command takes (main.py)."""
 
 
 def read_sheet(file: str) -> tuple[str, str]:

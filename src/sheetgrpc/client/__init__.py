@@ -27,6 +27,7 @@ from sheetgrpc.client.lines import Resumed, entry
 from sheetgrpc.client.retry import NEVER, Retry
 from sheetgrpc.client.session import Session
 from sheetgrpc.client.streams import ExecutionStream, Finished, Snapshot, Update
+from sheetgrpc.client.tokens import InsecureTokenWarning
 from sheetgrpc.v1.execution_service_pb2 import PhaseCompleted, PhaseStarted, StatementResults
 from sheetgrpc.v1.progress_pb2 import Progress
 from sheetgrpc.v1.session_service_pb2 import Reset, SessionEntry, SessionEvent
@@ -40,6 +41,7 @@ __all__ = [
     "ExecutionStream",
     "FieldViolation",
     "Finished",
+    "InsecureTokenWarning",
     "InvalidRequest",
     "LimitExceeded",
     "NotAllowed",

@@ -1,9 +1,11 @@
 """How a client comes to its server: one channel, its options, and the services on it."""
 
-from typing import Self
+import warnings
+from typing import Self, cast
 
 import grpc
 
+from sheetgrpc.client.approvals import Approvals
 from sheetgrpc.client.calls import Caller
 from sheetgrpc.client.catalog import CatalogReader, Control
 from sheetgrpc.client.executions import Executions
@@ -11,6 +13,7 @@ from sheetgrpc.client.retry import Retry
 from sheetgrpc.client.services import Sessions, Sheets
 from sheetgrpc.client.stubs import Stubs
 from sheetgrpc.client.tasks import Tasks
+from sheetgrpc.client.tokens import InsecureTokenWarning, TokenChannel, is_local
 
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # A dead peer is noticed after 30 s, not after 15 min; stays above the server's shortest ping interval of 10 s.
@@ -33,11 +36,15 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
 class Client:
     """A connection and the services behind it. Made by `connect`; closed by leaving `async with`."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, retry: Retry, deadline: float, silence: float) -> None:
-        stubs = Stubs(channel)
+    def __init__(
+        self, channel: grpc.aio.Channel, *, retry: Retry, deadline: float, silence: float, token: str = ""
+    ) -> None:
+        # The cast: stubs use no more of a channel than a TokenChannel has.
+        stubs = Stubs(cast("grpc.aio.Channel", TokenChannel(channel, token)) if token else channel)
         caller = Caller(retry=retry, deadline=deadline)
         self.sessions = Sessions(caller, stubs, silence=silence)
         self.sheets = Sheets(caller, stubs)
+        self.approvals = Approvals(caller, stubs)
         self.executions = Executions(caller, stubs, silence=silence)
         self.catalog = CatalogReader(caller, stubs)
         self.control = Control(caller, stubs)
@@ -61,6 +68,7 @@ def connect(
     address: str,
     *,
     credentials: grpc.ChannelCredentials | None = None,
+    token: str = "",
     retry: Retry | None = None,
     deadline: float = 60.0,
     silence: float = 45.0,
@@ -71,6 +79,8 @@ def connect(
     Args:
         address: where the server listens, or any target that gRPC can resolve.
         credentials: for TLS.
+        token: a bearer token, sent with every call and shown nowhere. Over plain text to another machine it can be read
+            on the way: then this warns with InsecureTokenWarning.
         retry: when calls are sent again.
         deadline: seconds for a unary call with all its tries, where the call says nothing else.
         silence: seconds without a message (heartbeats count) after which a stream is opened anew.
@@ -78,7 +88,10 @@ def connect(
     """
     merged = [*CHANNEL_OPTIONS, *options]
     if credentials is None:
+        if token and not is_local(address):
+            text = f"the token is sent to {address} in plain text, where others may read it; use TLS, or a tunnel"
+            warnings.warn(text, InsecureTokenWarning, stacklevel=2)
         channel = grpc.aio.insecure_channel(address, options=merged)
     else:
         channel = grpc.aio.secure_channel(address, credentials, options=merged)
-    return Client(channel, retry=retry or Retry(), deadline=deadline, silence=silence)
+    return Client(channel, retry=retry or Retry(), deadline=deadline, silence=silence, token=token)

@@ -15,6 +15,8 @@ from sheetgrpc.client.calls import Caller, Changing, Reading, Versioned, new_req
 from sheetgrpc.client.streams import ExecutionStream, MessageCall
 from sheetgrpc.client.stubs import Stubs
 from sheetgrpc.client.words import Json, Mode, Outcome, ResetTarget
+from sheetgrpc.v1.approval_pb2 import Approval
+from sheetgrpc.v1.approval_service_pb2 import RequestApprovalRequest
 from sheetgrpc.v1.execution_pb2 import Execution, ExecutionMode
 from sheetgrpc.v1.execution_service_pb2 import (
     ExecuteSheetRequest,
@@ -157,6 +159,7 @@ class Session:
         mode: Mode = "ATOMIC",
         timeout: timedelta | None = None,  # noqa: ASYNC109  (not of this call: a field of the request)
         plan_digest: str = "",
+        approval_id: str = "",
         max_rows_affected: int | None = None,
         table_budgets: Mapping[str, int] | None = None,
         **options: Unpack[Changing],
@@ -164,7 +167,8 @@ class Session:
         """Queue the sheet and return at once. `timeout` is for the run; absent, the server's default counts.
 
         With `plan_digest` the run commits what that plan said or nothing (PLAN_STALE); beyond the rows that it may
-        change, in all or in single tables, it commits nothing either (BUDGET_EXCEEDED).
+        change, in all or in single tables, it commits nothing either (BUDGET_EXCEEDED). `approval_id` is needed where
+        the server's policy says so (APPROVAL_REQUIRED).
         """
         request = SubmitSheetRequest(
             session=self.id,
@@ -172,10 +176,16 @@ class Session:
             mode=_mode(mode),
             timeout=write_duration(timeout),
             plan_digest=plan_digest,
+            approval_id=approval_id,
             max_rows_affected=max_rows_affected,
             table_budgets=table_budgets,
         )
         return (await self._change(self._stubs.executions.SubmitSheet, request, options)).execution
+
+    async def request_approval(self, plan_digest: str, *, notes: str = "", **options: Unpack[Changing]) -> Approval:
+        """Ask others to approve a plan of the sheet, by its digest."""
+        request = RequestApprovalRequest(session=self.id, plan_digest=plan_digest, notes=notes)
+        return (await self._change(self._stubs.approvals.RequestApproval, request, options)).approval
 
     async def plan_sheet(
         self,
@@ -219,6 +229,7 @@ class Session:
         timeout: timedelta | None = None,
         include_results: bool = False,
         plan_digest: str = "",
+        approval_id: str = "",
         max_rows_affected: int | None = None,
         table_budgets: Mapping[str, int] | None = None,
         **options: Unpack[Changing],
@@ -235,6 +246,7 @@ class Session:
             timeout=write_duration(timeout),
             include_results=include_results,
             plan_digest=plan_digest,
+            approval_id=approval_id,
             max_rows_affected=max_rows_affected,
             table_budgets=table_budgets,
             request_id=options.get("request_id") or new_request_id(),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from sheetgrpc.v1 import (
+    approval_service_pb2_grpc,
     catalog_service_pb2_grpc,
     control_service_pb2_grpc,
     execution_service_pb2_grpc,
@@ -14,6 +15,7 @@ from sheetgrpc.v1 import (
 )
 
 if TYPE_CHECKING:  # these names are in the .pyi files alone
+    from sheetgrpc.v1.approval_service_pb2_grpc import ApprovalServiceAsyncStub
     from sheetgrpc.v1.catalog_service_pb2_grpc import CatalogServiceAsyncStub
     from sheetgrpc.v1.control_service_pb2_grpc import ControlServiceAsyncStub
     from sheetgrpc.v1.execution_service_pb2_grpc import ExecutionServiceAsyncStub
@@ -29,6 +31,7 @@ class Stubs:
         self.sessions: SessionServiceAsyncStub = session_service_pb2_grpc.SessionServiceStub(channel)
         self.sheets: SheetServiceAsyncStub = sheet_service_pb2_grpc.SheetServiceStub(channel)
         self.executions: ExecutionServiceAsyncStub = execution_service_pb2_grpc.ExecutionServiceStub(channel)
+        self.approvals: ApprovalServiceAsyncStub = approval_service_pb2_grpc.ApprovalServiceStub(channel)
         self.catalog: CatalogServiceAsyncStub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
         self.control: ControlServiceAsyncStub = control_service_pb2_grpc.ControlServiceStub(channel)
         self.tasks: TaskServiceAsyncStub = task_service_pb2_grpc.TaskServiceStub(channel)

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, TypeVar
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from sheetgrpc.v1 import task_pb2
+from sheetgrpc.v1.approval_pb2 import ApprovalState, ApprovalVerdict
 from sheetgrpc.v1.diagnostic_pb2 import DiagnosticCode, DiagnosticSeverity
 from sheetgrpc.v1.execution_pb2 import ExecutionMode, ExecutionState
 from sheetgrpc.v1.execution_service_pb2 import CancelOutcome
@@ -35,6 +36,8 @@ RunState = Literal[
 TaskKind = Literal["NOTIFICATION", "APPROVAL", "ROUTING"]
 TaskState = Literal["PENDING", "ACTIVE", "COMPLETED", "FAILED", "CANCELLED", "APPROVED", "REJECTED"]
 EntryKind = Literal["PROMPT", "SYSTEM", "COMMAND", "WARN", "ALERT"]
+ApprovalWord = Literal["PENDING", "APPROVED", "REJECTED"]
+VerdictWord = Literal["APPROVE", "REJECT"]
 Status = Literal["PENDING", "PARSED", "RESOLVED", "SUCCESS", "FAILED", "SKIPPED", "NOT_RUN", "ROLLED_BACK"]
 
 Change = Literal["CREATED", "UPDATED", "DELETED"]
@@ -82,6 +85,16 @@ def execution_mode(number: ExecutionMode.ValueType) -> str:
 def cancel_outcome(number: CancelOutcome.ValueType) -> str:
     """The word of a CancelOutcome, such as "CANCEL_REQUESTED"."""
     return _word(CancelOutcome.Name, "CANCEL_OUTCOME_", number)
+
+
+def approval_state(number: ApprovalState.ValueType) -> str:
+    """The word of an ApprovalState, such as "PENDING"."""
+    return _word(ApprovalState.Name, "APPROVAL_STATE_", number)
+
+
+def verdict(number: ApprovalVerdict.ValueType) -> str:
+    """The word of an ApprovalVerdict, "APPROVE" or "REJECT"."""
+    return _word(ApprovalVerdict.Name, "APPROVAL_VERDICT_", number)
 
 
 def statement_status(number: StatementStatus.ValueType) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from sheetgrpc.catalog.model import KeySource, VerbKind
 from sheetgrpc.dsl.diagnostics import Extent, Span
 from sheetgrpc.dsl.source import Source
-from sheetgrpc.engine import dry_runs, endings
+from sheetgrpc.engine import consent, dry_runs, endings
 from sheetgrpc.engine.budgets import Budget, OverBudget
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.runs import Cancel, Run
@@ -249,7 +249,12 @@ class Attempt:
         opened = await transaction.open(self._execution.session_id, None)
         if opened.row is None:
             raise RuntimeError("an executing session cannot be gone")
+        try:
+            approval = await consent.check_run(self._context, self._execution, opened.row.session, ended.tables)
+        except consent.Refused as refused:
+            return self._undo(ExecutionState.FAILED, refused.error)
         changes = endings.outcome(self._context, opened.row.session, ended)
+        changes.approval = approval
         changes.symbols = await endings.committed_symbols(
             self._context.store, opened.row, catalog, plan, results, ended.id
         )

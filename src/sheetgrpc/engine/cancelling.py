@@ -72,7 +72,7 @@ class Canceller:
             if stored is not None:
                 return replay(stored, envelope)
         for _ in range(_ATTEMPTS):
-            row = await store.execution(intent.execution)
+            row = await store.execution(intent.execution, envelope.caller)
             session = await self._expiry.settle_if_possible(await store.session(row.session_id))
             # No await from here until the run is asked: what is judged is what is asked.
             run = runs.get(row.id)

@@ -11,7 +11,8 @@ import structlog
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.config import Settings
-from sheetgrpc.engine import endings, forking, intents, plan_steps, sheet_steps, steps, undoing
+from sheetgrpc.engine import approving, endings, forking, intents, plan_steps, sheet_steps, steps, undoing
+from sheetgrpc.engine.approving import Approvals
 from sheetgrpc.engine.cancelling import Canceller
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.executor import Executor
@@ -46,7 +47,7 @@ log = structlog.get_logger(__name__)
 
 
 class Engine:
-    """The service, as functions. `sheets` has the reads about sheets, `tasks` all that is about tasks."""
+    """The service, as functions: those about sheets, approvals, tasks are under these names."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -71,6 +72,7 @@ class Engine:
         self._executor = Executor(context)
         self._canceller = Canceller(context, self._expiry)
         self.sheets = SheetReader(context)
+        self.approvals = Approvals(context)
         self.tasks = Tasks(context, self._handler, self._expiry, self._find)
 
     @property
@@ -129,6 +131,13 @@ class Engine:
         """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""
         return await self._handler.handle(envelope, lambda: self._step(intent, envelope.caller), encode)
 
+    async def decide(
+        self, envelope: Envelope, intent: intents.DecideApproval, encode: Callable[[Outcome], bytes]
+    ) -> Reply:
+        """An approver's word on an approval of whoever's session."""
+        approval = await self._context.store.approval(intent.approval)
+        return await self.handle(msgspec.structs.replace(envelope, about=approval.session_id), intent, encode)
+
     async def execute(self, envelope: Envelope, intent: intents.SubmitSheet) -> tuple[str, Reply]:
         """Submits for a stream: the execution to attach to. A repeat with the same request id gets the same one."""
         reply = await self.handle(envelope, intent, _execution_id)
@@ -140,9 +149,9 @@ class Engine:
         """Cancels an execution, wherever it is on its way."""
         return await self._canceller.cancel(envelope, intent, encode)
 
-    async def get_session(self, ref: str) -> SessionView:
-        """By id, unique prefix, or label; expired if its time has run out."""
-        row = await self._context.store.session(ref)
+    async def get_session(self, ref: str, owner: str | None = None) -> SessionView:
+        """By id, unique prefix, or label; NotFound where it is not this owner's. None, here and below: whoever's."""
+        row = await self._context.store.session(ref, owner)
         now = self._context.lifetimes.observe()
         view = self._context.view(row)
         if view.expires_at is None or now < view.expires_at:
@@ -155,17 +164,21 @@ class Engine:
         """Newest created first."""
         return [self._context.view(row) for row in await self._context.store.sessions(wanted, limit, before)]
 
-    async def list_events(self, session: str, after: int, limit: int, types: Sequence[str]) -> list[EventRow]:
+    async def list_events(
+        self, session: str, after: int, limit: int, types: Sequence[str], owner: str | None = None
+    ) -> list[EventRow]:
         """The session's events with a sequence beyond `after`, in order; of these types, if any are given."""
-        row = await self._context.store.session(session)
+        row = await self._context.store.session(session, owner)
         return await self._context.store.events(row.session.id, after, limit, types)
 
-    async def watch_session(self, session: str, after: int, incarnation: str = "") -> SessionWatcher:
+    async def watch_session(
+        self, session: str, after: int, incarnation: str = "", owner: str | None = None
+    ) -> SessionWatcher:
         """A stream's place in a session's log, after this sequence of the store's `incarnation` ("": of any).
 
         Begins with a reset where that is not in the log, or is of another store's.
         """
-        row = await self._find(session)
+        row = await self._find(session, owner)
         return SessionWatcher(
             self._context.store,
             self._context.topics,
@@ -176,37 +189,37 @@ class Engine:
             lost=incarnation not in ("", self._context.store.about.incarnation),
         )
 
-    async def list_symbols(self, session: str, after: str, limit: int) -> list[SymbolRow]:
+    async def list_symbols(self, session: str, after: str, limit: int, owner: str | None = None) -> list[SymbolRow]:
         """The session's committed symbols, by name."""
-        row = await self._context.store.session(session)
+        row = await self._context.store.session(session, owner)
         if not row.session.committed:
             return []
         return await self._context.store.symbols(row.session.committed, None, after, limit)
 
-    async def get_execution(self, execution_id: str) -> ExecutionRow:
+    async def get_execution(self, execution_id: str, owner: str | None = None) -> ExecutionRow:
         """An execution; live where it runs here."""
-        return self._context.runs.overlay(await self._context.store.execution(execution_id))
+        return self._context.runs.overlay(await self._context.store.execution(execution_id, owner))
 
     async def list_executions(
         self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
     ) -> list[ExecutionRow]:
         """Newest submitted first; live where they run here. The session of the filter is named as in any call."""
         if wanted.session_id:
-            named = await self._context.store.session(wanted.session_id)
+            named = await self._context.store.session(wanted.session_id, wanted.owner)
             wanted = msgspec.structs.replace(wanted, session_id=named.session.id)
         return [self._context.runs.overlay(row) for row in await self._context.store.executions(wanted, limit, before)]
 
     async def list_results(
-        self, execution_id: str, after: int, limit: int, statuses: Sequence[int]
+        self, execution_id: str, after: int, limit: int, statuses: Sequence[int], owner: str | None = None
     ) -> list[ResultView]:
         """The final results, by statement."""
-        return await self.sheets.results(execution_id, after, limit, statuses)
+        return await self.sheets.results(execution_id, after, limit, statuses, owner)
 
     async def list_effects(
-        self, execution_id: str, after: int, limit: int, wanted: EffectFilter
+        self, execution_id: str, after: int, limit: int, wanted: EffectFilter, owner: str | None = None
     ) -> list[tuple[int, RowEffect]]:
         """What the statements did to rows, or would have done, beyond position `after`."""
-        execution = await self._context.store.execution(execution_id)
+        execution = await self._context.store.execution(execution_id, owner)
         return await self._context.store.effects(execution, after, limit, wanted)
 
     async def refuse_stale(self, execution_id: str) -> None:
@@ -230,9 +243,10 @@ class Engine:
         include_results: bool,
         *,
         from_start: bool = False,  # the wire's field
+        owner: str | None = None,
     ) -> Watcher:
         """A stream's place in an execution. `from_start`: the submit's own stream, which gets the first update too."""
-        execution = await self._context.store.execution(execution_id)
+        execution = await self._context.store.execution(execution_id, owner)
         run = self._context.runs.get(execution.id)
         if run is None:
             execution, run = await self._find_run(execution)
@@ -263,9 +277,9 @@ class Engine:
             return execution, None
         return execution, run
 
-    async def _find(self, ref: str) -> SessionRow:
+    async def _find(self, ref: str, owner: str | None) -> SessionRow:
         """A session to be shown, expired if its time has run out."""
-        row = await self._context.store.session(ref)
+        row = await self._context.store.session(ref, owner)
         return await self._handler.shielded(self._expiry.settle_if_possible(row)) if self._expiry.due(row) else row
 
     def _step(self, intent: Intent, caller: str) -> Step:
@@ -282,6 +296,7 @@ class Engine:
                         metadata=dict(intent.metadata),
                         labels=intent.labels,
                         lease=intent.lease,
+                        owner=caller,
                     ),
                 )
             case intents.SetScope():
@@ -300,8 +315,16 @@ class Engine:
                 return sheet_steps.ParseSheet(context)
             case intents.ResolveReference():
                 return sheet_steps.ResolveReference(context, intent)
-            case intents.SubmitSheet() | intents.PlanSheet() | intents.CloseSession():
-                return plan_steps.step(context, intent, caller)
+            case intents.SubmitSheet():
+                return approving.SubmitApproved(context, intent, caller)
+            case intents.RequestApproval():
+                return approving.RequestApproval(context, intent, caller)
+            case intents.DecideApproval():
+                return approving.DecideApproval(context, intent, caller)
+            case intents.PlanSheet():
+                return plan_steps.PlanSheet(context, intent)
+            case intents.CloseSession():
+                return plan_steps.CloseSession(context, intent, caller)
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.UndoSession():
@@ -309,7 +332,7 @@ class Engine:
             case intents.RedoSession():
                 return undoing.RedoSession(context)
             case intents.ForkSession():
-                return forking.ForkSession(context, intent)
+                return forking.ForkSession(context, intent, caller)
             case intents.RenewSession():
                 return steps.Simple(context, commands.RenewSession())
             case intents.LabelSession():

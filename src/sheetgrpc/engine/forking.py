@@ -38,9 +38,10 @@ class ForkSession(Simple):
 
     fresh = True
 
-    def __init__(self, context: Context, intent: intents.ForkSession) -> None:
+    def __init__(self, context: Context, intent: intents.ForkSession, owner: str) -> None:
         super().__init__(context, commands.CreateSession())
         self._intent = intent
+        self._owner = owner
         self._scope: ScopeRow | None = None
         self._sheet: SheetRow | None = None
         self._restored = Restored(Layers())
@@ -68,6 +69,7 @@ class ForkSession(Simple):
             role=parent.role,
             task_id=parent.task_id,
             metadata=parent.metadata,
+            owner=self._owner,
         )
 
     def changes(self, session: Session, draw: Draw, changes: Changes) -> None:

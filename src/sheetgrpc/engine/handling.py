@@ -147,9 +147,11 @@ class Handler:
 
     async def _find(self, envelope: Envelope) -> SessionRow | None:
         """The session that is meant, expired if its time has run out."""
+        if envelope.about:
+            return await self._expiry.settle(await self._store.session(envelope.about))
         if not envelope.session:
             return None
-        return await self._expiry.settle(await self._store.session(envelope.session))
+        return await self._expiry.settle(await self._store.session(envelope.session, envelope.caller))
 
     async def _commit(
         self,
@@ -173,7 +175,8 @@ class Handler:
             draw = self._draws.draw()
             row = None if step.fresh else row
             before = row.session if row is not None else None
-            events = decide(before, step.command(draw), draw, catalog_digest=self._catalog_digest)
+            decided = decide(before, step.command(draw), draw, catalog_digest=self._catalog_digest)
+            events = tuple(msgspec.structs.replace(event, actor=envelope.caller) for event in decided)
             session = before
             for event in events:
                 session = evolve(session, event)
@@ -181,8 +184,10 @@ class Handler:
                 raise RuntimeError("a command made no event")
             changes = Changes(session=session, events=events, active_at=draw.now, created=before is None)
             changes.relabelled = before is None or set(before.labels) != set(session.labels)
-            changes.loser = _take_label(opened.holder, session, step.label, draw.now)
+            changes.loser = _take_label(opened.holder, session, step.label, draw.now, envelope.caller)
             step.changes(session, draw, changes)
+            if changes.execution is not None:
+                changes.execution = msgspec.structs.replace(changes.execution, submitted_by=envelope.caller)
             body = encode(step.outcome(row_after(opened.row, changes, draw.now), changes))
             if key is not None:
                 execution = changes.execution.id if changes.execution is not None else ""
@@ -236,11 +241,11 @@ def replay(stored: StoredReply, envelope: Envelope) -> Reply:
     return Reply(stored.reply, stored, replayed=True)
 
 
-def _take_label(holder: SessionRow | None, session: Session, label: str, at: int) -> Moved | None:
+def _take_label(holder: SessionRow | None, session: Session, label: str, at: int, by: str) -> Moved | None:
     """Whoever has the label, without it; None if that is nobody else."""
     if holder is None or holder.session.id == session.id:
         return None
-    event = lose_label(holder.session, label, session.id, at)
+    event = msgspec.structs.replace(lose_label(holder.session, label, session.id, at), actor=by)
     return Moved(evolve(holder.session, event), (event,))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from sheetgrpc.session.approvals import Verdict
 from sheetgrpc.session.model import Client, Entry, Lifecycle, Mode, State, TaskKind
 from sheetgrpc.session.tasks import TaskUpdate
 
@@ -17,7 +18,7 @@ class Envelope(msgspec.Struct, frozen=True):
     """Who asks, through which RPC, of what, and how often at most.
 
     `session` is the field as it was sent ("" for CreateSession); of CancelExecution it is `execution`, of
-    UpdateTask `task`. `fingerprint` is
+    UpdateTask `task`, DecideApproval `approval`. `fingerprint` is
     of the request's content without request_id and expected_version, looked at only where there is a `request_id`.
     """
 
@@ -27,6 +28,7 @@ class Envelope(msgspec.Struct, frozen=True):
     request_id: str = ""
     fingerprint: bytes = b""
     expected_version: int | None = None
+    about: str = ""  # id of the session that is changed where that is not the caller's own to name
 
 
 class CreateSession(msgspec.Struct, frozen=True):
@@ -96,12 +98,28 @@ class SubmitSheet(msgspec.Struct, frozen=True):
     plan_digest: str = ""  # what the run must find; "" for whatever it finds
     max_rows_affected: int | None = None
     table_budgets: Mapping[str, int] = {}  # table -> rows that may be changed there
+    approval_id: str = ""
 
 
 class PlanSheet(msgspec.Struct, frozen=True):
     """Say what running the current sheet would do. `timeout` in microseconds, None for the setting's."""
 
     timeout: int | None = None
+
+
+class RequestApproval(msgspec.Struct, frozen=True):
+    """Ask others to approve the plan of this digest."""
+
+    plan_digest: str
+    notes: str = ""
+
+
+class DecideApproval(msgspec.Struct, frozen=True):
+    """Approve or reject."""
+
+    approval: str
+    verdict: Verdict
+    notes: str = ""
 
 
 class CancelExecution(msgspec.Struct, frozen=True):
@@ -197,6 +215,8 @@ Intent = (
     | ResolveReference
     | SubmitSheet
     | PlanSheet
+    | RequestApproval
+    | DecideApproval
     | ResetSession
     | UndoSession
     | RedoSession

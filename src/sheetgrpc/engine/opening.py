@@ -33,6 +33,10 @@ _SCHEMAS = {"sqlite": "schema.sql", "postgresql": "schema.postgres.sql"}  # of a
 
 async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     """An engine, not started. StartError, with a message for people, if it cannot be."""
+    if settings.approve and not settings.tokens:
+        raise StartError(
+            "the setting approve asks for a second person, and without tokens nobody knows who is who; give --tokens"
+        )
     draws = draws or Draws()
     catalog, schemas = read_catalog(settings.catalog)
     handlers = load_handlers(catalog, settings.allow, settings.handlers)

@@ -42,9 +42,9 @@ class SheetReader:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def get(self, session: str, sheet_id: str) -> SheetView:
-        """A sheet with the first of everything its last parse found."""
-        owner, sheet = await self._find(session, sheet_id)
+    async def get(self, session: str, sheet_id: str, owner: str | None = None) -> SheetView:
+        """A sheet with the first of everything its last parse found; NotFound where it is not this owner's."""
+        whole, sheet = await self._find(session, sheet_id, owner)
         store = self._context.store
         counts = await store.analysis(sheet.id)
         if counts is None:
@@ -53,7 +53,7 @@ class SheetReader:
         phases: list[PhaseView] = []
         references: list[ReferenceView] = []
         if counts.phase_count or counts.unresolved_count:
-            analysis = await self._context.analyse(sheet, owner)
+            analysis = await self._context.analyse(sheet, whole)
             phases = (
                 Phases(analysis.plan).page(-1, EMBEDDED) if analysis.plan is not None and counts.phase_count else []
             )
@@ -80,11 +80,11 @@ class SheetReader:
         return view_parsed(self._context.catalog, sheet, source, analysis, references)
 
     async def statements(
-        self, session: str, sheet_id: str, after: int, limit: int, depth: int | None
+        self, session: str, sheet_id: str, after: int, limit: int, depth: int | None, owner: str | None = None
     ) -> list[StatementView]:
         """Statements beyond index `after`, of one depth if asked."""
-        owner, sheet = await self._find(session, sheet_id)
-        analysis = await self._context.analyse(sheet, owner)
+        whole, sheet = await self._find(session, sheet_id, owner)
+        analysis = await self._context.analyse(sheet, whole)
         plan = analysis.plan
         reader = Source(await decode(sheet.source))
         if plan is None:
@@ -107,42 +107,48 @@ class SheetReader:
             await self._status(sheet, analysis),
         )
 
-    async def phases(self, session: str, sheet_id: str, after: int, limit: int) -> list[PhaseView]:
+    async def phases(
+        self, session: str, sheet_id: str, after: int, limit: int, owner: str | None = None
+    ) -> list[PhaseView]:
         """Phases beyond depth `after`; none while the sheet has errors or was not parsed."""
-        owner, sheet = await self._find(session, sheet_id)
+        whole, sheet = await self._find(session, sheet_id, owner)
         counts = await self._context.store.analysis(sheet.id)
         if counts is None or not counts.phase_count:
             return []
-        analysis = await self._context.analyse(sheet, owner)
+        analysis = await self._context.analyse(sheet, whole)
         return Phases(analysis.plan).page(after, limit) if analysis.plan is not None else []
 
-    async def diagnostics(self, session: str, sheet_id: str, after: int, limit: int) -> list[DiagnosticView]:
+    async def diagnostics(
+        self, session: str, sheet_id: str, after: int, limit: int, owner: str | None = None
+    ) -> list[DiagnosticView]:
         """Findings of the last parse in source order, from the `after`th."""
-        _, sheet = await self._find(session, sheet_id)
+        _, sheet = await self._find(session, sheet_id, owner)
         found = await self._context.store.diagnostics(sheet.id, after, limit)
         return view_diagnostics(Source(await decode(sheet.source)), found)
 
     async def references(
-        self, session: str, sheet_id: str, after: int, limit: int, *, unresolved_only: bool
+        self, session: str, sheet_id: str, after: int, limit: int, owner: str | None = None, *, unresolved_only: bool
     ) -> list[ReferenceView]:
         """References of the last parse, beyond position `after`."""
-        owner, sheet = await self._find(session, sheet_id)
+        whole, sheet = await self._find(session, sheet_id, owner)
         rows = await self._context.store.references(sheet.id, after, limit, unresolved_only=unresolved_only)
         if not rows:
             return []
-        analysis = await self._context.analyse(sheet, owner)
+        analysis = await self._context.analyse(sheet, whole)
         return view_references(Source(await decode(sheet.source)), analysis, self._context.catalog, rows)
 
-    async def results(self, execution_id: str, after: int, limit: int, statuses: Sequence[int]) -> list[ResultView]:
+    async def results(
+        self, execution_id: str, after: int, limit: int, statuses: Sequence[int], owner: str | None = None
+    ) -> list[ResultView]:
         """Results of an execution that has ended, beyond statement `after`."""
         store = self._context.store
-        execution = await store.execution(execution_id)
+        execution = await store.execution(execution_id, owner)
         rows = await store.results(execution, after, limit, statuses)
         if not any(row.error is not None for row in rows):
             return [ResultView(row) for row in rows]
         sheet = await store.sheet(execution.sheet_id)
-        owner = await store.session(execution.session_id)
-        analysis = await self._context.analyse(sheet, owner.session)
+        whole = await store.session(execution.session_id)
+        analysis = await self._context.analyse(sheet, whole.session)
         reader = Source(await decode(sheet.source))
         views = []
         for row in rows:
@@ -151,17 +157,17 @@ class SheetReader:
             views.append(ResultView(row, reader.span(extent) if extent is not None else None))
         return views
 
-    async def _find(self, session: str, sheet_id: str) -> tuple[Session, SheetRow]:
+    async def _find(self, session: str, sheet_id: str, owner: str | None) -> tuple[Session, SheetRow]:
         """The sheet, and the session it belongs to."""
         store = self._context.store
         if sheet_id:
-            sheet = await store.sheet(sheet_id.upper())
+            sheet = await store.sheet(sheet_id.upper(), owner)
             return (await store.session(sheet.session_id)).session, sheet
-        owner = (await store.session(session)).session
-        if owner.sheet is None:
-            message = f"session {owner.id} has no sheet; ImportSheet or GenerateSheet makes one"
+        whole = (await store.session(session, owner)).session
+        if whole.sheet is None:
+            message = f"session {whole.id} has no sheet; ImportSheet or GenerateSheet makes one"
             raise NotFound(Reason.SHEET_NOT_FOUND, message, resource=("sheet", ""))
-        return owner, await store.sheet(owner.sheet.id)
+        return whole, await store.sheet(whole.sheet.id)
 
     async def _provenance(self, sheet: SheetRow) -> tuple[Sequence[Key], int]:
         if not sheet.template_statements:

@@ -38,9 +38,9 @@ class Tasks:
         context: Context,
         handler: Handler,
         expiry: Expiry,
-        find: Callable[[str], Awaitable[SessionRow]],
+        find: Callable[[str, str | None], Awaitable[SessionRow]],
     ) -> None:
-        """`find` answers a session to be shown."""
+        """`find` answers a session of an owner to be shown."""
         self._context = context
         self._store = context.store
         self._handler = handler
@@ -57,16 +57,18 @@ class Tasks:
         events = await self._store.tasks.events(task.id, EMBEDDED)
         return task, [event for event in events if event.version <= task.version]
 
-    async def list(self, wanted: TaskFilter, session: str, limit: int, before: tuple[int, str] | None) -> list[Task]:
+    async def list(
+        self, wanted: TaskFilter, session: str, limit: int, before: tuple[int, str] | None, owner: str | None = None
+    ) -> list[Task]:
         """Newest created first; `session` is named as in any call, "" for no filter."""
         if session:
-            named = await self._find(session)
+            named = await self._find(session, owner)
             wanted = msgspec.structs.replace(wanted, session_id=named.session.id)
         return await self._store.tasks.list(wanted, limit, before)
 
-    async def status_of_session(self, session: str) -> StatusView:
+    async def status_of_session(self, session: str, owner: str | None = None) -> StatusView:
         """How far a session is."""
-        row = await self._find(session)
+        row = await self._find(session, owner)
         belonging = await self._store.tasks.of_session(row.session.id, row.session.task_id, EMBEDDED)
         return StatusView(belonging, session=self._context.view(row))
 

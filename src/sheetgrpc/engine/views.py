@@ -7,6 +7,7 @@ import msgspec
 
 from sheetgrpc.dsl.diagnostics import Diagnostic, Span
 from sheetgrpc.planning.model import Key
+from sheetgrpc.session.approvals import Approval
 from sheetgrpc.session.cancelling import CancelOutcome
 from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.records import EventRow, ExecutionRow, ReferenceRow, ResultRow, SessionRow, StoredReply
@@ -99,12 +100,13 @@ class ResultView(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a command led to; `sheet`, `execution` and `events` where the RPC answers with them."""
+    """What a command led to; `sheet`, `execution`, `events`, `approval` where the RPC answers with them."""
 
     session: SessionView
     sheet: SheetView | None = None
     execution: ExecutionRow | None = None
     events: tuple[EventRow, ...] = ()
+    approval: Approval | None = None
 
 
 class CancelView(msgspec.Struct, frozen=True):

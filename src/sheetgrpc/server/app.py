@@ -22,17 +22,22 @@ from sheetgrpc.config import Settings, StartError, redact
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.opening import open_engine
 from sheetgrpc.server import health, reflection
+from sheetgrpc.server.approval_service import ApprovalService
 from sheetgrpc.server.calls import Calls
 from sheetgrpc.server.catalog_service import CatalogService
 from sheetgrpc.server.control_service import ControlService
 from sheetgrpc.server.execution_service import ExecutionService
 from sheetgrpc.server.health import Health
+from sheetgrpc.server.identity import APPROVER, identify_by, trust_all
 from sheetgrpc.server.logs import configure_logs
 from sheetgrpc.server.reflection import Reflection
 from sheetgrpc.server.session_service import SessionService
 from sheetgrpc.server.sheet_service import SheetService
 from sheetgrpc.server.task_service import TaskService
+from sheetgrpc.server.token_watch import TokenWatch
+from sheetgrpc.server.tokens import TokenFile
 from sheetgrpc.v1 import (
+    approval_service_pb2,
     catalog_service_pb2,
     control_service_pb2,
     execution_service_pb2,
@@ -44,6 +49,7 @@ from sheetgrpc.v1 import (
 _log = structlog.get_logger("sheetgrpc.server")
 
 _FILES = (
+    approval_service_pb2.DESCRIPTOR,
     catalog_service_pb2.DESCRIPTOR,
     control_service_pb2.DESCRIPTOR,
     execution_service_pb2.DESCRIPTOR,
@@ -65,7 +71,8 @@ async def serve(settings: Settings, ready: Callable[[str], None] | None = None) 
     `ready` is told the address once calls are accepted. Raises StartError where the server cannot start.
     """
     with contextlib.closing(configure_logs(settings.log_format)):
-        server = Server(await open_engine(settings))
+        tokens = open_tokens(settings)
+        server = Server(await open_engine(settings), tokens)
         with _signals(server) as asked:
             try:
                 await server.start()
@@ -76,14 +83,31 @@ async def serve(settings: Settings, ready: Callable[[str], None] | None = None) 
                 await server.stop()
 
 
+def open_tokens(settings: Settings) -> TokenWatch | None:
+    """The callers that the settings name; None where nobody is identified. Raises StartError."""
+    if not settings.tokens:
+        return None
+
+    def check(file: TokenFile) -> str:
+        there = len(file.names(APPROVER))
+        if not settings.approve or there >= settings.approvers:
+            return ""
+        return f"{settings.approvers} must approve, and {there} have the role {APPROVER}"
+
+    return TokenWatch(settings.tokens, check)
+
+
 class Server:
     """A gRPC server over an engine, from `start` to `stop`; it stops the engine too."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, tokens: TokenWatch | None = None) -> None:
+        """Without tokens every caller is anonymous."""
         self.address = ""
+        self.tokens = tokens
         self._engine = engine
         self._settings = engine.settings
-        self._calls = Calls(self._settings.max_send_bytes, engine.pace)
+        identify = identify_by(tokens.find) if tokens is not None else trust_all
+        self._calls = Calls(self._settings.max_send_bytes, engine.pace, identify)
         self._health = Health(
             (service.full_name for service in SERVICES),
             engine.store.check,
@@ -98,6 +122,8 @@ class Server:
         self._add_services(self._grpc)
         self.address = _bind(self._grpc, self._settings.listen)
         await self._grpc.start()
+        if self.tokens is not None:
+            self.tokens.start()
         self._health.serve()
         # What is here now stays: a full collection that walks it stalls the loop, once a large sheet has set one off.
         gc.collect()
@@ -123,6 +149,8 @@ class Server:
                 await self._grpc.stop(until - monotonic())
                 await self._calls.settle()
         finally:
+            if self.tokens is not None:
+                await self.tokens.stop()
             await self._engine.stop(max(0.0, until - monotonic()))
         _log.info("server.stopped")
 
@@ -135,11 +163,12 @@ class Server:
     def _add_services(self, server: grpc.aio.Server) -> None:
         engine, calls = self._engine, self._calls
         servicers = {
+            "ApprovalService": ApprovalService(engine),
             "SessionService": SessionService(engine),
             "SheetService": SheetService(engine),
             "ExecutionService": ExecutionService(engine),
             "CatalogService": CatalogService(engine),
-            "ControlService": ControlService(engine),
+            "ControlService": ControlService(engine, authentication="tokens" if self.tokens is not None else "none"),
             "TaskService": TaskService(engine),
         }
         for service in SERVICES:
@@ -196,7 +225,7 @@ def _why(listen: str) -> str:
 
 @contextlib.contextmanager
 def _signals(server: Server) -> Iterator[asyncio.Event]:
-    """The event that SIGTERM and SIGINT set; the second of them hurries the shutdown."""
+    """The event that SIGTERM and SIGINT set; the second of them hurries the shutdown. SIGHUP reads the tokens again."""
     asked = asyncio.Event()
     hurrying: list[asyncio.Task[None]] = []  # kept, or they would be collected
 
@@ -206,9 +235,12 @@ def _signals(server: Server) -> Iterator[asyncio.Event]:
         asked.set()
 
     loop = asyncio.get_running_loop()
-    wanted = (signal.SIGTERM, signal.SIGINT)
+    wanted: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
     for one in wanted:
         loop.add_signal_handler(one, ask)
+    if server.tokens is not None:
+        loop.add_signal_handler(signal.SIGHUP, server.tokens.hurry)
+        wanted = (*wanted, signal.SIGHUP)
     try:
         yield asked
     finally:

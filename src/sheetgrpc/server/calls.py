@@ -23,6 +23,7 @@ from sheetgrpc.clock import monotonic
 from sheetgrpc.engine.aside import aside
 from sheetgrpc.engine.pace import Pace
 from sheetgrpc.errors import Reason, SheetError, Unavailable, invalid_field, limit_exceeded
+from sheetgrpc.server.identity import Caller, Identify, check_role, trust_all
 from sheetgrpc.server.status import internal_error, refuse
 
 WRITE_SECONDS = 30.0  # a stream whose reader takes nothing for so long is ended
@@ -33,22 +34,18 @@ Method: TypeAlias = Callable[[Any, "Call"], Awaitable[Message | bytes | None]]  
 _log = structlog.get_logger("sheetgrpc.rpc")
 
 
-def caller(context: Context) -> str:  # noqa: ARG001  # identity will be read from it
-    """Who calls: what request ids are scoped by. Nobody is identified yet."""
-    return "anonymous"
-
-
 @dataclass(slots=True, eq=False)
 class Call:
     """One call as a servicer's method sees it."""
 
     method: str
-    caller: str
     context: Context
     size: int  # of the request, in bytes; 0 for a stream of them
     max_send_bytes: int
     streaming: bool
     task: "asyncio.Task[Any] | None"  # Any: gRPC's own task, whose result is nobody's
+    caller: str = ""  # who calls: what sessions belong to and request ids are scoped by; "" while that is not known
+    roles: frozenset[str] = frozenset()
     request_id: str = ""
     cut: bool = False  # ended by a shutdown
     refusal: SheetError | None = None  # what it is about to end with, unless it is answered
@@ -89,9 +86,10 @@ class _Rpc:
 class Calls:
     """Every call of the server, from its first byte to its log line."""
 
-    def __init__(self, max_send_bytes: int, pace: Pace | None = None) -> None:
-        """Calls with one answer go first in `pace`."""
+    def __init__(self, max_send_bytes: int, pace: Pace | None = None, identify: Identify = trust_all) -> None:
+        """Calls with one answer go first in `pace`; `identify` tells who calls, of every service but a standing one."""
         self._max_send_bytes = max_send_bytes
+        self._identify = identify
         self._pace = pace or Pace()
         self._open: set[Call] = set()
         self._draining = False
@@ -139,7 +137,6 @@ class Calls:
     async def _take(self, rpc: _Rpc, request: bytes, context: Context) -> bytes | None:
         call = Call(
             method=rpc.name,
-            caller=caller(context),
             context=context,
             size=len(request) if rpc.request is not None else 0,
             max_send_bytes=self._max_send_bytes,
@@ -180,6 +177,10 @@ class Calls:
     async def _answer(self, rpc: _Rpc, request: bytes, call: Call) -> bytes | None:
         if self._draining and not rpc.standing:
             raise _shutting_down()
+        if not rpc.standing:
+            who: Caller = self._identify(list(call.context.invocation_metadata() or ()))
+            call.caller, call.roles = who.name, who.roles
+            check_role(rpc.name, who)
         answer = await rpc.method(await aside(call.size, _read, rpc.request, request), call)
         raw = answer.SerializeToString() if isinstance(answer, Message) else answer
         if raw is not None and len(raw) > self._max_send_bytes:
@@ -246,7 +247,8 @@ def _hide(rpc: _Rpc, error: BaseException) -> SheetError:
 def _report(rpc: _Rpc, call: Call, seconds: float) -> None:
     """The one log line of a call."""
     told: dict[str, object] = {"rpc": f"{rpc.service}/{rpc.name}", "code": call.code, "ms": round(seconds * 1000, 3)}
-    told["caller"] = call.caller
+    if call.caller:
+        told["caller"] = call.caller
     if call.request_id:
         told["request_id"] = call.request_id
     if call.refusal is not None:

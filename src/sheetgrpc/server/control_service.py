@@ -17,7 +17,7 @@ from sheetgrpc.v1 import control_service_pb2 as pb
 class ControlService:
     """The server itself. Answers the same as long as it lives."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, authentication: str) -> None:
         about = engine.store.about
         self._info = pb.ServerInfo(
             version=version("sheetgrpc"),
@@ -32,6 +32,7 @@ class ControlService:
             limits=_write_limits(engine.settings),
             persistent=about.persistent,
             trusted_modules=map(write_trusted_module, engine.trusted_modules),
+            authentication=authentication,
         )
 
     async def get_server_info(self, _request: pb.GetServerInfoRequest, _call: Call) -> pb.GetServerInfoResponse:

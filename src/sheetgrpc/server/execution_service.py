@@ -9,6 +9,7 @@ from sheetgrpc.server.convert import plans, requests
 from sheetgrpc.server.convert.executions import encode_update, write_cancel, write_execution, write_result
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.sessions import write_session
+from sheetgrpc.server.identity import APPROVER
 from sheetgrpc.server.paging import MOMENTS, POSITIONS, read_page
 from sheetgrpc.v1 import execution_pb2
 from sheetgrpc.v1 import execution_service_pb2 as pb
@@ -52,7 +53,10 @@ class ExecutionService:
         envelope = await read_envelope(form, call, request)
         execution_id, reply = await self._engine.execute(envelope, intent)
         tell_reply(call, reply)
-        watcher = await self._engine.watch(execution_id, "", request.include_results, from_start=not reply.replayed)
+        fresh = not reply.replayed
+        watcher = await self._engine.watch(
+            execution_id, "", request.include_results, from_start=fresh, owner=call.caller
+        )
         await _stream(watcher, call)
         await self._engine.refuse_stale(execution_id)
 
@@ -72,21 +76,22 @@ class ExecutionService:
         form.done()
         # A token that is not known is no error: the stream begins with a snapshot.
         token = request.resume_token if len(request.resume_token) <= _MAX_TOKEN else ""
-        await _stream(await self._engine.watch(execution_id, token, request.include_results), call)
+        watcher = await self._engine.watch(execution_id, token, request.include_results, owner=call.caller)
+        await _stream(watcher, call)
 
-    async def get_execution(self, request: pb.GetExecutionRequest, _call: Call) -> pb.GetExecutionResponse:
+    async def get_execution(self, request: pb.GetExecutionRequest, call: Call) -> pb.GetExecutionResponse:
         """Gets an execution."""
         form = Form()
         execution_id = form.name("execution", request.execution).upper()
         form.done()
-        row = await self._engine.get_execution(execution_id)
+        row = await self._engine.get_execution(execution_id, await self._reader(call, execution_id))
         return pb.GetExecutionResponse(execution=write_execution(row))
 
     async def list_executions(self, request: pb.ListExecutionsRequest, call: Call) -> pb.ListExecutionsResponse:
         """Lists executions."""
         form = Form()
         page = read_page(form, request, MOMENTS, call.max_send_bytes)
-        wanted = requests.read_execution_filter(form, request)
+        wanted = requests.read_execution_filter(form, request, call.caller)
         form.done()
         found = await self._engine.list_executions(wanted, page.wanted, page.after)
         executions, token = page.write(found, write_execution, lambda _, row: (row.submitted_at, row.id))
@@ -102,7 +107,7 @@ class ExecutionService:
         statuses = requests.read_statuses(form, request)
         form.done()
         after = _BEFORE_FIRST if page.after is None else page.after
-        found = await self._engine.list_results(execution_id, after, page.wanted, statuses)
+        found = await self._engine.list_results(execution_id, after, page.wanted, statuses, call.caller)
         results, token = page.write(found, write_result, lambda _, view: view.row.index)
         return pb.ListStatementResultsResponse(results=results, next_page_token=token)
 
@@ -114,9 +119,16 @@ class ExecutionService:
         wanted = plans.read_effect_filter(form, request)
         form.done()
         after = _BEFORE_FIRST if page.after is None else page.after
-        found = await self._engine.list_effects(execution_id, after, page.wanted, wanted)
+        owner = await self._reader(call, execution_id)
+        found = await self._engine.list_effects(execution_id, after, page.wanted, wanted, owner)
         effects, token = page.write(found, lambda item: plans.write_effect(item[1]), lambda _, item: item[0])
         return pb.ListEffectsResponse(effects=effects, next_page_token=token)
+
+    async def _reader(self, call: Call, execution_id: str) -> str | None:
+        """Whose executions this call may read: of a plan that is to be approved, an approver may read anybody's."""
+        return await self._engine.approvals.reader(
+            call.caller, approver=APPROVER in call.roles, execution_id=execution_id
+        )
 
 
 async def _stream(watcher: Watcher, call: Call) -> None:

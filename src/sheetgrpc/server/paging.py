@@ -19,6 +19,7 @@ from sheetgrpc.errors import limit_exceeded
 from sheetgrpc.server.convert.fitting import fit
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.v1 import (
+    approval_service_pb2,
     catalog_service_pb2,
     execution_service_pb2,
     session_service_pb2,
@@ -39,6 +40,7 @@ PageRequest: TypeAlias = (
     | execution_service_pb2.ListEffectsRequest
     | catalog_service_pb2.ListVerbsRequest
     | task_service_pb2.ListTasksRequest
+    | approval_service_pb2.ListApprovalsRequest
 )
 K = TypeVar("K")
 V = TypeVar("V")

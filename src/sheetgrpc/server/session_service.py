@@ -37,7 +37,7 @@ class SessionService:
         session = form.name("session", request.session)
         recent, client = lines.read_recent(form, request)
         form.done()
-        view = await self._engine.get_session(session)
+        view = await self._engine.get_session(session, call.caller)
         answer = pb.GetSessionResponse()
         fill_session(answer.session, view)
         if client is not None:
@@ -51,7 +51,7 @@ class SessionService:
         """Lists sessions."""
         form = Form()
         page = read_page(form, request, MOMENTS, call.max_send_bytes)
-        wanted = requests.read_session_filter(form, request)
+        wanted = requests.read_session_filter(form, request, call.caller)
         form.done()
         found = await self._engine.list_sessions(wanted, page.wanted, page.after)
         sessions, token = page.write(
@@ -205,7 +205,7 @@ class SessionService:
         types = requests.read_event_types(form, request.types)
         form.done()
         after = after if page.after is None else page.after
-        found = await self._engine.list_events(session, after, page.wanted, types)
+        found = await self._engine.list_events(session, after, page.wanted, types, call.caller)
         events, token = page.write(found, write_event, lambda _, row: row.sequence)
         return pb.ListSessionEventsResponse(events=events, next_page_token=token)
 
@@ -216,7 +216,7 @@ class SessionService:
         after = requests.read_after_sequence(form, request.after_sequence)
         incarnation = form.name("incarnation", request.incarnation, required=False)
         form.done()
-        watcher = await self._engine.watch_session(session, after, incarnation)
+        watcher = await self._engine.watch_session(session, after, incarnation, call.caller)
         try:
             await call.open()
             while (news := await watcher.next()) is not None:

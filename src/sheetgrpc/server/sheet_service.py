@@ -15,6 +15,7 @@ from sheetgrpc.server.convert.sheets import (
     write_sheet,
     write_statement,
 )
+from sheetgrpc.server.identity import APPROVER
 from sheetgrpc.server.paging import NAMES, POSITIONS, read_page
 from sheetgrpc.v1 import sheet_pb2
 from sheetgrpc.v1 import sheet_service_pb2 as pb
@@ -73,12 +74,13 @@ class SheetService:
             lambda outcome: pb.ResolveReferenceResponse(session=write_session(outcome.session), sheet=_sheet(outcome)),
         )
 
-    async def get_sheet(self, request: pb.GetSheetRequest, _call: Call) -> pb.GetSheetResponse:
+    async def get_sheet(self, request: pb.GetSheetRequest, call: Call) -> pb.GetSheetResponse:
         """Gets a sheet."""
         form = Form()
         target = requests.read_target(form, request)
         form.done()
-        return pb.GetSheetResponse(sheet=write_sheet(await self._sheets.get(*target)))
+        owner = await self._reader(call, target[1])
+        return pb.GetSheetResponse(sheet=write_sheet(await self._sheets.get(*target, owner)))
 
     async def list_statements(self, request: pb.ListStatementsRequest, call: Call) -> pb.ListStatementsResponse:
         """Lists statements."""
@@ -87,7 +89,8 @@ class SheetService:
         target, depth = requests.read_target(form, request), requests.read_depth(form, request)
         form.done()
         after = _BEFORE_FIRST if page.after is None else page.after
-        found = await self._sheets.statements(*target, after, page.wanted, depth)
+        owner = await self._reader(call, target[1])
+        found = await self._sheets.statements(*target, after, page.wanted, depth, owner)
         statements, token = page.write(found, write_statement, lambda _, view: view.index)
         return pb.ListStatementsResponse(statements=statements, next_page_token=token)
 
@@ -98,7 +101,7 @@ class SheetService:
         target = requests.read_target(form, request)
         form.done()
         after = _BEFORE_FIRST if page.after is None else page.after
-        found = await self._sheets.phases(*target, after, page.wanted)
+        found = await self._sheets.phases(*target, after, page.wanted, call.caller)
         phases, token = page.write(found, write_phase, lambda _, view: view.depth)
         return pb.ListPhasesResponse(phases=phases, next_page_token=token)
 
@@ -109,7 +112,7 @@ class SheetService:
         target = requests.read_target(form, request)
         form.done()
         skipped = page.after or 0
-        found = await self._sheets.diagnostics(*target, skipped, page.wanted)
+        found = await self._sheets.diagnostics(*target, skipped, page.wanted, call.caller)
         diagnostics, token = page.write(found, write_diagnostic, lambda at, _: skipped + at + 1)
         return pb.ListDiagnosticsResponse(diagnostics=diagnostics, next_page_token=token)
 
@@ -120,7 +123,8 @@ class SheetService:
         target = requests.read_target(form, request)
         form.done()
         after = _BEFORE_FIRST if page.after is None else page.after
-        found = await self._sheets.references(*target, after, page.wanted, unresolved_only=request.unresolved_only)
+        unresolved = request.unresolved_only
+        found = await self._sheets.references(*target, after, page.wanted, call.caller, unresolved_only=unresolved)
         references, token = page.write(found, write_reference, lambda _, view: view.position)
         return pb.ListReferencesResponse(references=references, next_page_token=token)
 
@@ -130,9 +134,13 @@ class SheetService:
         page = read_page(form, request, NAMES, call.max_send_bytes)
         session = form.name("session", request.session)
         form.done()
-        found = await self._engine.list_symbols(session, page.after or "", page.wanted)
+        found = await self._engine.list_symbols(session, page.after or "", page.wanted, call.caller)
         symbols, token = page.write(found, write_symbol, lambda _, row: row.name)
         return pb.ListSymbolsResponse(symbols=symbols, next_page_token=token)
+
+    async def _reader(self, call: Call, sheet_id: str) -> str | None:
+        """Whose sheets this call may read: of a plan that is to be approved, an approver may read anybody's."""
+        return await self._engine.approvals.reader(call.caller, approver=APPROVER in call.roles, sheet_id=sheet_id)
 
 
 def _sheet(outcome: Outcome) -> sheet_pb2.Sheet | None:

@@ -31,6 +31,7 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.EXECUTION_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.REFERENCE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.ENTITY_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.APPROVAL_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.TASK_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.LABEL_TAKEN: grpc.StatusCode.ALREADY_EXISTS,
     Reason.ACTION_NOT_ALLOWED: grpc.StatusCode.FAILED_PRECONDITION,
@@ -38,6 +39,8 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.SESSION_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.SHEET_ALREADY_APPLIED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.EMPTY_SCOPE: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.APPROVAL_REQUIRED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.APPROVAL_DECIDED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.PLAN_STALE: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.VERSION_CONFLICT: grpc.StatusCode.ABORTED,
     Reason.CONFLICT: grpc.StatusCode.ABORTED,
@@ -49,6 +52,8 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,
     Reason.OUTCOME_UNKNOWN: grpc.StatusCode.UNAVAILABLE,
     Reason.INTERNAL_ERROR: grpc.StatusCode.INTERNAL,
+    Reason.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
 }
 
 # The field to blame where the refusal itself names none, and the kind of thing that is missing or taken.
@@ -63,6 +68,7 @@ _THINGS = {
     Reason.SESSION_NOT_FOUND: "session",
     Reason.SHEET_NOT_FOUND: "sheet",
     Reason.EXECUTION_NOT_FOUND: "execution",
+    Reason.APPROVAL_NOT_FOUND: "approval",
     Reason.REFERENCE_NOT_FOUND: "reference",
     Reason.ENTITY_NOT_FOUND: "entity",
     Reason.TASK_NOT_FOUND: "task",

@@ -59,7 +59,7 @@ class TaskService:
         wanted = read_task_filter(form, request)
         session = form.name("session", request.session, required=False)
         form.done()
-        found = await self._engine.tasks.list(wanted, session, page.wanted, page.after)
+        found = await self._engine.tasks.list(wanted, session, page.wanted, page.after, call.caller)
         tasks, token = page.write(found, write_task, lambda _, task: (task.created_at, task.id))
         return pb.ListTasksResponse(tasks=tasks, next_page_token=token)
 
@@ -74,13 +74,13 @@ class TaskService:
         tell_reply(call, reply)
         return reply.body
 
-    async def fetch_status(self, request: pb.FetchStatusRequest, _call: Call) -> pb.FetchStatusResponse:
+    async def fetch_status(self, request: pb.FetchStatusRequest, call: Call) -> pb.FetchStatusResponse:
         """Fetches how far a session or a task is."""
         form = Form()
         session, task = read_status_target(form, request)
         form.done()
         tasks = self._engine.tasks
-        view = await (tasks.status_of_session(session) if session else tasks.status_of_task(task))
+        view = await (tasks.status_of_session(session, call.caller) if session else tasks.status_of_task(task))
         return pb.FetchStatusResponse(status=write_status(view))
 
 

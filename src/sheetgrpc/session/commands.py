@@ -8,7 +8,19 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from sheetgrpc.session.model import Client, Entry, ExecutionState, Layers, Lifecycle, Mode, Scope, Sheet, State
+from sheetgrpc.session.approvals import ApprovalState, Verdict
+from sheetgrpc.session.model import (
+    ANONYMOUS,
+    Client,
+    Entry,
+    ExecutionState,
+    Layers,
+    Lifecycle,
+    Mode,
+    Scope,
+    Sheet,
+    State,
+)
 
 
 class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +33,7 @@ class CreateSession(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     labels: tuple[str, ...] = ()
     lease: int | None = None  # microseconds
+    owner: str = ANONYMOUS
 
 
 class ForkSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +48,7 @@ class ForkSession(msgspec.Struct, frozen=True, kw_only=True):
     role: str = ""
     task_id: str = ""
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
+    owner: str = ANONYMOUS
 
 
 class SetScope(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +124,22 @@ class PlanSheet(msgspec.Struct, frozen=True, kw_only=True):
 
     execution_id: str
     catalog_digest: str
+
+
+class RequestApproval(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask others to approve a plan of the current sheet."""
+
+    approval_id: str
+    plan_digest: str
+    catalog_digest: str
+
+
+class DecideApproval(msgspec.Struct, frozen=True, kw_only=True):
+    """Take note of what an approver has said, and what the approval is since; the session stays as it is."""
+
+    approval_id: str
+    verdict: Verdict
+    state: ApprovalState
 
 
 class CancelExecution(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +231,8 @@ Command: TypeAlias = (
     | ResolveReference
     | SubmitSheet
     | PlanSheet
+    | RequestApproval
+    | DecideApproval
     | CancelExecution
     | FinishExecution
     | ResetSession

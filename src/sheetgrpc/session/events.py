@@ -9,7 +9,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
+from sheetgrpc.session.approvals import ApprovalState, Verdict
 from sheetgrpc.session.model import (
+    ANONYMOUS,
     Client,
     ExecutionState,
     Layers,
@@ -24,9 +26,13 @@ from sheetgrpc.session.model import (
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
-    """`at` is when it happened, in microseconds since 1970 UTC."""
+    """`at` is when it happened, in microseconds since 1970 UTC; `actor` the caller whose command made it happen.
+
+    "" where that was the server, or is not known: an event of a program that did not tell.
+    """
 
     at: int
+    actor: str = ""
 
 
 class SessionCreated(_Event, frozen=True, kw_only=True):
@@ -40,6 +46,7 @@ class SessionCreated(_Event, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     labels: tuple[str, ...] = ()
     lease: int | None = None  # microseconds
+    owner: str = ANONYMOUS
 
 
 class SessionForked(_Event, frozen=True, kw_only=True):
@@ -58,6 +65,7 @@ class SessionForked(_Event, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}  # JSON values; msgspec copies the default
     layers: Layers = Layers()
     committed: tuple[str, ...] = ()  # executions of the parent and its parents
+    owner: str = ANONYMOUS
 
 
 class ScopeSet(_Event, frozen=True, kw_only=True):
@@ -131,6 +139,21 @@ class SheetPlanned(_Event, frozen=True, kw_only=True):
 
     execution_id: str
     sheet_id: str
+
+
+class ApprovalRequested(_Event, frozen=True, kw_only=True):
+    """Others were asked to approve a plan of the current sheet."""
+
+    approval_id: str
+    plan_digest: str
+
+
+class ApprovalDecided(_Event, frozen=True, kw_only=True):
+    """An approver, the event's actor, has said `verdict`; the approval is `state` since."""
+
+    approval_id: str
+    verdict: Verdict
+    state: ApprovalState
 
 
 class ExecutionFinished(_Event, frozen=True, kw_only=True):
@@ -257,6 +280,8 @@ Event: TypeAlias = (
     | ReferenceResolved
     | SheetSubmitted
     | SheetPlanned
+    | ApprovalRequested
+    | ApprovalDecided
     | ExecutionFinished
     | SessionReset
     | SessionUndone

@@ -13,6 +13,8 @@ from sheetgrpc.session.commands import ParseSheet
 from sheetgrpc.session.events import (
     LAYERED,
     AlertLine,
+    ApprovalDecided,
+    ApprovalRequested,
     CommandLine,
     Event,
     ExecutionFinished,
@@ -119,6 +121,7 @@ def _created(event: SessionCreated | SessionForked, version: int) -> Session:
         metadata=event.metadata,
         created_at=event.at,
         updated_at=event.at,
+        owner=event.owner,
     )
     if isinstance(event, SessionCreated):
         return replace(session, labels=event.labels, lease=event.lease)
@@ -166,8 +169,8 @@ def _applied(session: Session, event: Event) -> Session:
             return replace(session, labels=_without(session.labels, label))
         case SessionUpdated():
             return _updated(session, event)
-        case SheetPlanned():
-            return session  # it stays as it is: a dry run is in the list of executions
+        case SheetPlanned() | ApprovalRequested() | ApprovalDecided():
+            return session  # it stays as it is: dry runs and approvals have lists of their own
         case PromptLine() | SystemLine() | CommandLine() | WarnLine() | AlertLine() | TaskCreated() | TaskUpdated():
             return session  # what a terminal showed is in the log and nowhere else, and a task has a row of its own
         case SessionCreated() | SessionForked():

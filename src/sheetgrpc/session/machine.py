@@ -30,6 +30,7 @@ from sheetgrpc.session.commands import (
     Command,
     ConfirmIntent,
     CreateSession,
+    DecideApproval,
     ExpireSession,
     FinishExecution,
     ForkSession,
@@ -40,6 +41,7 @@ from sheetgrpc.session.commands import (
     PlanSheet,
     RedoSession,
     RenewSession,
+    RequestApproval,
     ResetSession,
     ResolveReference,
     SetScope,
@@ -50,6 +52,8 @@ from sheetgrpc.session.commands import (
 )
 from sheetgrpc.session.details import label_session, update_session
 from sheetgrpc.session.events import (
+    ApprovalDecided,
+    ApprovalRequested,
     Event,
     ExecutionFinished,
     IntentConfirmed,
@@ -88,7 +92,7 @@ def decide(
     forbid the command (metadata `state`, `lifecycle`, `allowedActions`), InvalidRequest where the command is wrong in
     itself, Conflict where it was prepared for another sheet or execution than the session has.
     """
-    known = command.catalog_digest if isinstance(command, SubmitSheet | PlanSheet) else catalog_digest
+    known = command.catalog_digest if isinstance(command, SubmitSheet | PlanSheet | RequestApproval) else catalog_digest
     row = _legal_row(session, command, _digest_or_own(session, known))
     if session is None:
         return (_created(command, draw),)
@@ -260,6 +264,7 @@ def _created(command: Command, draw: Draw) -> SessionCreated | SessionForked:
         metadata=command.metadata,
         labels=command.labels,
         lease=command.lease,
+        owner=command.owner,
     )
 
 
@@ -286,6 +291,10 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return SheetSubmitted(at=at, execution_id=execution_id, sheet_id=_sheet_id(session), mode=mode)
         case PlanSheet(execution_id=execution_id):
             return SheetPlanned(at=at, execution_id=execution_id, sheet_id=_sheet_id(session))
+        case RequestApproval(approval_id=approval_id, plan_digest=plan_digest):
+            return ApprovalRequested(at=at, approval_id=approval_id, plan_digest=plan_digest)
+        case DecideApproval(approval_id=approval_id, verdict=verdict, state=decided):
+            return ApprovalDecided(at=at, approval_id=approval_id, verdict=verdict, state=decided)
         case FinishExecution():
             return _finished(command, to, at)
         case ResetSession():

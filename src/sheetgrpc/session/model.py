@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+ANONYMOUS = "anonymous"
+"""Who calls where nobody is identified, and who owns what came about before anybody was."""
 MAX_LABELS = 100
 """Labels a session may have at one time."""
 MAX_METADATA_BYTES = 64 * 1024
@@ -220,3 +222,4 @@ class Session(msgspec.Struct, frozen=True):
     undo: tuple[int, ...] = ()  # sequences of the log whose layers UndoSession restores, the last first
     redo: tuple[int, ...] = ()  # as `undo`, for RedoSession
     lease: int | None = None  # microseconds without a sign of life after which it expires; None: retention alone
+    owner: str = ANONYMOUS  # the caller that created it; for every other one it is not there

@@ -17,6 +17,7 @@ from sheetgrpc.session.commands import (
     Command,
     ConfirmIntent,
     CreateSession,
+    DecideApproval,
     ExpireSession,
     FinishExecution,
     ForkSession,
@@ -27,6 +28,7 @@ from sheetgrpc.session.commands import (
     PlanSheet,
     RedoSession,
     RenewSession,
+    RequestApproval,
     ResetSession,
     ResolveReference,
     SetScope,
@@ -165,6 +167,7 @@ TABLE: tuple[Row, ...] = (
     _row(ResolveReference, (RESOLVING, READY),  READY,                              when=_NONE_OPEN),
     _row(SubmitSheet,      (READY,),            EXECUTING, NOT_SPENT, SAME_CATALOG, when=_CONFIRM, actions=_SUBMITS),
     _row(PlanSheet,        (READY,),            READY,     NOT_SPENT, SAME_CATALOG),
+    _row(RequestApproval,  (READY,),            READY,     NOT_SPENT, SAME_CATALOG),
     _row(CancelExecution,  (EXECUTING,),        EXECUTING),
     _row(FinishExecution,  (EXECUTING,),        READY,                              when=_STALE, actions=()),
     _row(FinishExecution,  (EXECUTING,),        EXECUTED,                           when=_ENDED, actions=()),
@@ -179,5 +182,6 @@ TABLE: tuple[Row, ...] = (
     _row(LabelSession,     ANY,                 None),
     _row(UpdateSession,    ANY,                 None),
     _row(AppendSessionEvents, ANY,              None),
+    _row(DecideApproval,   ANY,                 None,                               actions=()),
 )
 # fmt: on

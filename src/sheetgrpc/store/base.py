@@ -18,11 +18,13 @@ from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key, Plan, Results
+from sheetgrpc.session.approvals import Approval
 from sheetgrpc.session.model import Session
 from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.packing import EffectFilter, Piece
 from sheetgrpc.store.records import (
     AnalysisRow,
+    ApprovalFilter,
     Candidate,
     Changes,
     EventRow,
@@ -153,8 +155,11 @@ class Store(Protocol):
         """The stored, unexpired reply of a request id."""
         ...
 
-    async def session(self, ref: str) -> SessionRow:
-        """By id (any case), else unique prefix of 6 or more, else label; NotFound, InvalidRequest(AMBIGUOUS)."""
+    async def session(self, ref: str, owner: str | None = None) -> SessionRow:
+        """By id (any case), else unique prefix of 6 or more, else label; NotFound, InvalidRequest(AMBIGUOUS).
+
+        With an `owner` all others' sessions, prefixes and labels are not there.
+        """
         ...
 
     async def sessions(self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None) -> list[SessionRow]:
@@ -173,8 +178,8 @@ class Store(Protocol):
         """A scope snapshot."""
         ...
 
-    async def sheet(self, sheet_id: str) -> SheetRow:
-        """A sheet with its source; NotFound(SHEET_NOT_FOUND)."""
+    async def sheet(self, sheet_id: str, owner: str | None = None) -> SheetRow:
+        """A sheet with its source; NotFound(SHEET_NOT_FOUND), also where its session is not this owner's."""
         ...
 
     async def analysis(self, sheet_id: str) -> AnalysisRow | None:
@@ -205,14 +210,22 @@ class Store(Protocol):
         """Committed symbols by name beyond `after`; of two executions the later binding of a name counts."""
         ...
 
-    async def execution(self, execution_id: str) -> ExecutionRow:
-        """NotFound(EXECUTION_NOT_FOUND)."""
+    async def execution(self, execution_id: str, owner: str | None = None) -> ExecutionRow:
+        """NotFound(EXECUTION_NOT_FOUND), also where its session is not this owner's."""
         ...
 
     async def executions(
         self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
     ) -> list[ExecutionRow]:
         """Newest submitted first."""
+        ...
+
+    async def approval(self, approval_id: str) -> Approval:
+        """With its decisions; NotFound(APPROVAL_NOT_FOUND)."""
+        ...
+
+    async def approvals(self, wanted: ApprovalFilter, limit: int, before: tuple[int, str] | None) -> list[Approval]:
+        """With their decisions, newest requested first, (requested_at, id) before `before`."""
         ...
 
     async def results(

@@ -11,6 +11,7 @@ import msgspec
 from sheetgrpc.dsl.diagnostics import Diagnostic, Span
 from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key, Reference, StatementError
+from sheetgrpc.session.approvals import Approval, Decision
 from sheetgrpc.session.events import Event
 from sheetgrpc.session.model import ExecutionState, Mode, Session
 from sheetgrpc.trust.model import TrustedModule
@@ -123,6 +124,8 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     number: int = 0
     cancelled_by: str = ""  # who asked for the cancel that ended it, and when
     cancelled_at: int | None = None
+    submitted_by: str = ""  # the caller; "" of one from before callers were told
+    approval_id: str = ""  # what it was submitted with, and uses if it commits
     trusted_modules: tuple[TrustedModule, ...] = ()  # that its call verbs ran; before its plan is known: may run
     dry_run: bool = False  # always rolled back; its session stays READY
     plan_digest: str = ""  # of a dry run: what it found; else what it must find again, "" for whatever it finds
@@ -212,7 +215,15 @@ class Changes(msgspec.Struct, kw_only=True):
     execution: ExecutionRow | None = None  # inserted (number 0) or updated
     symbols: "SymbolChange | None" = None
     loser: "Moved | None" = None  # who had the label that `session` has now
+    approval: "ApprovalChange | None" = None
     replies: tuple[StoredReply, ...] = ()  # of cancels that were answered before they could be written
+
+
+class ApprovalChange(msgspec.Struct, frozen=True):
+    """An approval as it is after this command: new at revision 1, else with a revision more than the stored one has."""
+
+    approval: Approval
+    decision: Decision | None = None  # that was added
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -270,6 +281,7 @@ class SessionFilter(msgspec.Struct, frozen=True):
     client_target: str = ""
     created_after: int | None = None
     created_before: int | None = None
+    owner: str | None = None  # None: whoever's
 
 
 class ExecutionFilter(msgspec.Struct, frozen=True):
@@ -277,3 +289,15 @@ class ExecutionFilter(msgspec.Struct, frozen=True):
 
     session_id: str = ""
     states: tuple[str, ...] = ()
+    owner: str | None = None  # None: whoever's
+
+
+class ApprovalFilter(msgspec.Struct, frozen=True):
+    """Which approvals to list; empty means all. Newest requested first."""
+
+    states: tuple[str, ...] = ()
+    session_id: str = ""
+    plan_digest: str = ""
+    execution_id: str = ""  # the plan
+    sheet_id: str = ""
+    requested_by: str | None = None  # None: whoever

@@ -80,6 +80,7 @@ class ServerInfo(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     PERSISTENT_FIELD_NUMBER: _builtins.int
     TRUSTED_MODULES_FIELD_NUMBER: _builtins.int
+    AUTHENTICATION_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of sheetgrpc, such as "0.1.0"."""
     python_version: _builtins.str
@@ -100,6 +101,8 @@ class ServerInfo(_message.Message):
     """
     persistent: _builtins.bool
     """False: everything is in memory, and lost when the server ends."""
+    authentication: _builtins.str
+    """How callers are identified: "none" or "tokens"."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When this process began to accept calls."""
@@ -127,10 +130,11 @@ class ServerInfo(_message.Message):
         limits: Global___Limits | None = ...,
         persistent: _builtins.bool = ...,
         trusted_modules: _abc.Iterable[_execution_pb2.TrustedModule] | None = ...,
+        authentication: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "persistent", b"persistent", "python_version", b"python_version", "schema_version", b"schema_version", "start_time", b"start_time", "trusted_modules", b"trusted_modules", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authentication", b"authentication", "catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "persistent", b"persistent", "python_version", b"python_version", "schema_version", b"schema_version", "start_time", b"start_time", "trusted_modules", b"trusted_modules", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

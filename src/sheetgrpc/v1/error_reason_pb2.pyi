@@ -84,6 +84,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. Whether the command was committed is not known; repeat it with the same request id."""
     ERROR_REASON_INTERNAL_ERROR: _ErrorReason.ValueType  # 30
     """INTERNAL. A fault of the server; the metadata has an error id for its log."""
+    ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 32
+    """UNAUTHENTICATED. The call carries no token that the server knows; nothing more is told."""
+    ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 33
+    """PERMISSION_DENIED. The caller is known and may not; the metadata tells the role that may, where there is one."""
+    ERROR_REASON_APPROVAL_NOT_FOUND: _ErrorReason.ValueType  # 34
+    """NOT_FOUND. There is no such approval, or it is another caller's."""
+    ERROR_REASON_APPROVAL_DECIDED: _ErrorReason.ValueType  # 35
+    """FAILED_PRECONDITION. The approval is decided already, has this approver's word, or has expired."""
     ERROR_REASON_TASK_NOT_FOUND: _ErrorReason.ValueType  # 36
     """NOT_FOUND. There is no such task."""
 
@@ -157,6 +165,14 @@ ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 29
 """UNAVAILABLE. Whether the command was committed is not known; repeat it with the same request id."""
 ERROR_REASON_INTERNAL_ERROR: ErrorReason.ValueType  # 30
 """INTERNAL. A fault of the server; the metadata has an error id for its log."""
+ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 32
+"""UNAUTHENTICATED. The call carries no token that the server knows; nothing more is told."""
+ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 33
+"""PERMISSION_DENIED. The caller is known and may not; the metadata tells the role that may, where there is one."""
+ERROR_REASON_APPROVAL_NOT_FOUND: ErrorReason.ValueType  # 34
+"""NOT_FOUND. There is no such approval, or it is another caller's."""
+ERROR_REASON_APPROVAL_DECIDED: ErrorReason.ValueType  # 35
+"""FAILED_PRECONDITION. The approval is decided already, has this approver's word, or has expired."""
 ERROR_REASON_TASK_NOT_FOUND: ErrorReason.ValueType  # 36
 """NOT_FOUND. There is no such task."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

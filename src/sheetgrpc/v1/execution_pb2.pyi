@@ -138,6 +138,8 @@ class Execution(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     CANCELLED_BY_FIELD_NUMBER: _builtins.int
     CANCEL_TIME_FIELD_NUMBER: _builtins.int
+    SUBMITTED_BY_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
     PLAN_DIGEST_FIELD_NUMBER: _builtins.int
     TRUSTED_MODULES_FIELD_NUMBER: _builtins.int
@@ -165,6 +167,10 @@ class Execution(_message.Message):
     """Who asked for the cancel that stops or stopped it, as the server knows callers; empty unless it is CANCELLING or
     CANCELLED.
     """
+    submitted_by: _builtins.str
+    """Name of the caller that submitted it; empty of one from before callers were told apart."""
+    approval_id: _builtins.str
+    """Approval that it was submitted with, and that it used if it committed anything; empty without one."""
     dry_run: _builtins.bool
     """Whether it is a dry run (PlanSheet): always rolled back, spends nothing; its session stays READY."""
     plan_digest: _builtins.str
@@ -228,13 +234,15 @@ class Execution(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         cancelled_by: _builtins.str = ...,
         cancel_time: _timestamp_pb2.Timestamp | None = ...,
+        submitted_by: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
         dry_run: _builtins.bool = ...,
         plan_digest: _builtins.str = ...,
         trusted_modules: _abc.Iterable[Global___TrustedModule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "end_time", b"end_time", "error", b"error", "start_time", b"start_time", "submit_time", b"submit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "dry_run", b"dry_run", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "plan_digest", b"plan_digest", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "tables", b"tables", "trusted_modules", b"trusted_modules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "dry_run", b"dry_run", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "plan_digest", b"plan_digest", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "submitted_by", b"submitted_by", "tables", b"tables", "trusted_modules", b"trusted_modules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

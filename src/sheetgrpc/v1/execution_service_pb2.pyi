@@ -96,6 +96,7 @@ class SubmitSheetRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     PLAN_DIGEST_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
     MAX_ROWS_AFFECTED_FIELD_NUMBER: _builtins.int
     TABLE_BUDGETS_FIELD_NUMBER: _builtins.int
     session: _builtins.str
@@ -111,6 +112,10 @@ class SubmitSheetRequest(_message.Message):
     plan_digest: _builtins.str
     """Digest of a plan: the run compares with it what it is about to commit. Where they differ nothing is applied, the
     execution is FAILED with PLAN_STALE and tells what changed, and the session is READY again. Empty = not bound.
+    """
+    approval_id: _builtins.str
+    """An approval of that plan, where the server's policy asks for one (ERROR_REASON_APPROVAL_REQUIRED). It binds the run
+    to its plan whether or not `plan_digest` is given, and is used up if the run commits.
     """
     max_rows_affected: _builtins.int
     """Rows that may be created, changed and removed in all; beyond it nothing is applied and the execution is FAILED with
@@ -136,12 +141,13 @@ class SubmitSheetRequest(_message.Message):
         request_id: _builtins.str = ...,
         expected_version: _builtins.int | None = ...,
         plan_digest: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
         max_rows_affected: _builtins.int | None = ...,
         table_budgets: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "confirm", b"confirm", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "mode", b"mode", "plan_digest", b"plan_digest", "request_id", b"request_id", "session", b"session", "table_budgets", b"table_budgets", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "approval_id", b"approval_id", "confirm", b"confirm", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "mode", b"mode", "plan_digest", b"plan_digest", "request_id", b"request_id", "session", b"session", "table_budgets", b"table_budgets", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
@@ -218,6 +224,7 @@ class ExecuteSheetRequest(_message.Message):
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     INCLUDE_RESULTS_FIELD_NUMBER: _builtins.int
     PLAN_DIGEST_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
     MAX_ROWS_AFFECTED_FIELD_NUMBER: _builtins.int
     TABLE_BUDGETS_FIELD_NUMBER: _builtins.int
     session: _builtins.str
@@ -235,6 +242,10 @@ class ExecuteSheetRequest(_message.Message):
     plan_digest: _builtins.str
     """Digest of a plan, as in SubmitSheetRequest. Where the plan is stale the stream ends after `finished` as refused with
     ERROR_REASON_PLAN_STALE.
+    """
+    approval_id: _builtins.str
+    """An approval of that plan, where the server's policy asks for one (ERROR_REASON_APPROVAL_REQUIRED). It binds the run
+    to its plan whether or not `plan_digest` is given, and is used up if the run commits.
     """
     max_rows_affected: _builtins.int
     """As in SubmitSheetRequest."""
@@ -259,12 +270,13 @@ class ExecuteSheetRequest(_message.Message):
         expected_version: _builtins.int | None = ...,
         include_results: _builtins.bool = ...,
         plan_digest: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
         max_rows_affected: _builtins.int | None = ...,
         table_budgets: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "confirm", b"confirm", "expected_version", b"expected_version", "include_results", b"include_results", "max_rows_affected", b"max_rows_affected", "mode", b"mode", "plan_digest", b"plan_digest", "request_id", b"request_id", "session", b"session", "table_budgets", b"table_budgets", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "approval_id", b"approval_id", "confirm", b"confirm", "expected_version", b"expected_version", "include_results", b"include_results", "max_rows_affected", b"max_rows_affected", "mode", b"mode", "plan_digest", b"plan_digest", "request_id", b"request_id", "session", b"session", "table_budgets", b"table_budgets", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015

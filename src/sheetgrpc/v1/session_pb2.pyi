@@ -168,6 +168,7 @@ class Session(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     OLDEST_SEQUENCE_FIELD_NUMBER: _builtins.int
     LEASE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id: a ULID, 26 upper-case characters."""
     name: _builtins.str
@@ -206,6 +207,10 @@ class Session(_message.Message):
     """Number of events in the session's log, those that were trimmed from its front not counted."""
     oldest_sequence: _builtins.int
     """Sequence of the first event that is kept; 1 unless the front of a long log was trimmed."""
+    owner: _builtins.str
+    """Name of the caller that created the session, "anonymous" where callers are not identified. For every other caller
+    the session, its sheets and its executions are not there.
+    """
     @_builtins.property
     def progress(self) -> _progress_pb2.Progress:
         """How far the current or else the last execution came, in statements."""
@@ -294,10 +299,11 @@ class Session(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         oldest_sequence: _builtins.int = ...,
         lease: _duration_pb2.Duration | None = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "lease", b"lease", "metadata", b"metadata", "progress", b"progress", "scope", b"scope", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_actions", b"allowed_actions", "client", b"client", "create_time", b"create_time", "end_time", b"end_time", "event_count", b"event_count", "expire_time", b"expire_time", "id", b"id", "intent_confirmed", b"intent_confirmed", "labels", b"labels", "last_execution_id", b"last_execution_id", "last_execution_succeeded", b"last_execution_succeeded", "lease", b"lease", "lifecycle", b"lifecycle", "metadata", b"metadata", "name", b"name", "oldest_sequence", b"oldest_sequence", "parent_id", b"parent_id", "progress", b"progress", "role", b"role", "scope", b"scope", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "state", b"state", "symbol_count", b"symbol_count", "symbols", b"symbols", "target_entity_type", b"target_entity_type", "task_id", b"task_id", "template", b"template", "unresolved_count", b"unresolved_count", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_actions", b"allowed_actions", "client", b"client", "create_time", b"create_time", "end_time", b"end_time", "event_count", b"event_count", "expire_time", b"expire_time", "id", b"id", "intent_confirmed", b"intent_confirmed", "labels", b"labels", "last_execution_id", b"last_execution_id", "last_execution_succeeded", b"last_execution_succeeded", "lease", b"lease", "lifecycle", b"lifecycle", "metadata", b"metadata", "name", b"name", "oldest_sequence", b"oldest_sequence", "owner", b"owner", "parent_id", b"parent_id", "progress", b"progress", "role", b"role", "scope", b"scope", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "state", b"state", "symbol_count", b"symbol_count", "symbols", b"symbols", "target_entity_type", b"target_entity_type", "task_id", b"task_id", "template", b"template", "unresolved_count", b"unresolved_count", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

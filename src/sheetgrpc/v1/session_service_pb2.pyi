@@ -1329,6 +1329,7 @@ class SessionEvent(_message.Message):
     TIME_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Its place in the log: from 1, without gaps. The session's version is the sequence of its last event."""
     type: _builtins.str
@@ -1337,6 +1338,8 @@ class SessionEvent(_message.Message):
     "SessionClosed", "SessionExpired", "LabelGiven", "LabelLost", "SessionUpdated", "TaskCreated", "TaskUpdated", and for
     lines that AppendSessionEvents recorded "Prompt", "System", "Command", "Warn", "Alert"; later versions have more.
     """
+    actor: _builtins.str
+    """Name of the caller whose command made it happen; empty where that was the server itself, or is not known."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -1354,10 +1357,11 @@ class SessionEvent(_message.Message):
         time: _timestamp_pb2.Timestamp | None = ...,
         type: _builtins.str = ...,
         payload: _struct_pb2.Struct | None = ...,
+        actor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "sequence", b"sequence", "time", b"time", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "payload", b"payload", "sequence", b"sequence", "time", b"time", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

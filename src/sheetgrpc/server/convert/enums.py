@@ -10,9 +10,11 @@ from typing import Generic, Protocol, TypeVar
 from sheetgrpc.dsl.diagnostics import DiagnosticCode, Severity
 from sheetgrpc.planning.model import Effect, ErrorCode, Status
 from sheetgrpc.server.convert.form import Form
+from sheetgrpc.session.approvals import ApprovalState, Verdict
 from sheetgrpc.session.cancelling import CancelOutcome
 from sheetgrpc.session.model import EntryKind, ExecutionState, Lifecycle, Mode, State, TaskKind, TaskState
 from sheetgrpc.v1 import (
+    approval_pb2,
     diagnostic_pb2,
     execution_pb2,
     execution_service_pb2,
@@ -65,6 +67,8 @@ class Twins(Generic[E, V]):
         return tuple(dict.fromkeys(member for member in found if member is not None))
 
 
+APPROVAL_STATES = Twins(ApprovalState, approval_pb2.ApprovalState, "APPROVAL_STATE_")
+VERDICTS = Twins(Verdict, approval_pb2.ApprovalVerdict, "APPROVAL_VERDICT_")
 STATES = Twins(State, session_pb2.SessionState, "SESSION_STATE_")
 LIFECYCLES = Twins(Lifecycle, session_pb2.SessionLifecycle, "SESSION_LIFECYCLE_")
 ENTRY_KINDS = Twins(EntryKind, session_service_pb2.SessionEntryKind, "SESSION_ENTRY_KIND_")

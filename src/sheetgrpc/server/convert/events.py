@@ -11,7 +11,7 @@ from sheetgrpc.session.events import Event, event_type
 from sheetgrpc.store.records import EventRow
 from sheetgrpc.v1 import session_service_pb2
 
-_NOT_PAYLOAD = ("type", "at")  # they have fields of their own
+_NOT_PAYLOAD = ("type", "at", "actor")  # they have fields of their own
 
 
 def write_event(row: EventRow | Logged) -> session_service_pb2.SessionEvent:
@@ -22,6 +22,7 @@ def write_event(row: EventRow | Logged) -> session_service_pb2.SessionEvent:
         time=write_time(event.at),
         type=event_type(event),
         payload=write_struct(_payload(event)),
+        actor=event.actor,
     )
 
 

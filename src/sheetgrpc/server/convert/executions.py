@@ -45,6 +45,8 @@ def write_execution(row: ExecutionRow) -> execution_pb2.Execution:
         end_time=write_time(row.ended_at),
         cancelled_by=row.cancelled_by,
         cancel_time=write_time(row.cancelled_at),
+        submitted_by=row.submitted_by,
+        approval_id=row.approval_id,
         dry_run=row.dry_run,
         plan_digest=row.plan_digest,
         trusted_modules=map(write_trusted_module, row.trusted_modules),

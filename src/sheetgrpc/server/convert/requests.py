@@ -214,6 +214,7 @@ def read_submit_sheet(
         plan_digest=read_digest(form, request.plan_digest),
         max_rows_affected=most,
         table_budgets=tables,
+        approval_id=form.name("approval_id", request.approval_id, required=False).upper(),
     )
 
 
@@ -225,8 +226,10 @@ def read_cancel_execution(form: Form, request: execution_service_pb2.CancelExecu
     )
 
 
-def read_session_filter(form: Form, request: session_service_pb2.ListSessionsRequest) -> SessionFilter:
-    """The filters of ListSessions."""
+def read_session_filter(
+    form: Form, request: session_service_pb2.ListSessionsRequest, owner: str | None = None
+) -> SessionFilter:
+    """The filters of ListSessions, over the sessions of one owner; None: whoever's."""
     return SessionFilter(
         states=STATES.read_all(form, "states", request.states),
         lifecycles=LIFECYCLES.read_all(form, "lifecycles", request.lifecycles),
@@ -242,14 +245,18 @@ def read_session_filter(form: Form, request: session_service_pb2.ListSessionsReq
         created_before=(
             read_time(form, "created_before", request.created_before) if request.HasField("created_before") else None
         ),
+        owner=owner,
     )
 
 
-def read_execution_filter(form: Form, request: execution_service_pb2.ListExecutionsRequest) -> ExecutionFilter:
-    """The filters of ListExecutions; the session as it was named."""
+def read_execution_filter(
+    form: Form, request: execution_service_pb2.ListExecutionsRequest, owner: str | None = None
+) -> ExecutionFilter:
+    """The filters of ListExecutions, over those of one owner; the session as it was named."""
     return ExecutionFilter(
         session_id=form.name("session", request.session, required=False),
         states=EXECUTION_STATES.read_all(form, "states", request.states),
+        owner=owner,
     )
 
 

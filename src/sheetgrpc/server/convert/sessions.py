@@ -34,6 +34,7 @@ def fill_session(message: session_pb2.Session, view: SessionView, *, listed: boo
     message.last_execution_id = session.execution_id or session.last_execution_id
     message.last_execution_succeeded = session.last_execution_succeeded
     message.parent_id = session.parent_id
+    message.owner = session.owner
     _fill_times(message, view)
     _fill_caller(message, session)
     _fill_layers(message, session, listed=listed)

@@ -10,6 +10,7 @@ from sheetgrpc.errors import AlreadyExists, Conflict, Reason
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session import events as log
 from sheetgrpc.session.model import Session
+from sheetgrpc.store.postgres.approvals import write_approval
 from sheetgrpc.store.postgres.texts import key_text, storable
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import Changes, ExecutionRow, ReferenceRow, StoredReply
@@ -37,6 +38,8 @@ async def write_changes(connection: "Connection", changes: Changes, now: int) ->
         await connection.execute(_SQL["change_symbols"], session.id, changes.symbols.count, kept)
     if changes.execution is not None:
         await _write_execution(connection, changes.execution)
+    if changes.approval is not None:
+        await write_approval(connection, changes.approval)
     for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
         await write_reply(connection, reply, now)
 
@@ -51,7 +54,7 @@ async def write_state(connection: "Connection", changes: Changes) -> None:
     had: set[str] = set()
     if changes.created:
         row = [session.id, session.created_at, *kept, storable(session.parent_id), _encode(session), types, bodies]
-        client = storable(session.client.name), storable(session.client.target)
+        client = storable(session.client.name), storable(session.client.target), storable(session.owner)
         times = changes.active_at, session.lease, session.ended_at
         await connection.execute(_SQL["add_session"], *row, *times, *client)
     else:
@@ -72,7 +75,7 @@ async def _write_labels(connection: "Connection", session: Session, had: set[str
     for kept, label in wanted.items():
         if kept in had:
             continue
-        done = await connection.execute(_SQL["add_label" if created else "move_label"], kept, session.id)
+        done = await connection.execute(_SQL["add_label" if created else "move_label"], kept, session.id, session.owner)
         if not row_count(done):
             raise AlreadyExists(
                 Reason.LABEL_TAKEN,

@@ -51,6 +51,7 @@ _NARROWED = {
     "client_target": "sessions_by_client_target",
     "client_name": "sessions_by_client_name",
     "role": "sessions_by_role",
+    "owner": "sessions_by_owner",
 }
 _UNFINISHED = frozenset(state for state in ExecutionState if not state.terminal)
 
@@ -73,11 +74,11 @@ async def read_reply(connection: "Connection", key: RequestKey, now: int) -> Sto
     return StoredReply(key, fingerprint, reply, session_id, expires_at, execution_id)
 
 
-async def read_session(connection: "Connection", ref: str) -> SessionRow:
+async def read_session(connection: "Connection", ref: str, owner: str | None = None) -> SessionRow:
     """By id, prefix or label (`Store.session`)."""
-    found = await _session_by_prefix(connection, ref.upper()) if _ID_PREFIX.fullmatch(ref) else None
+    found = await _session_by_prefix(connection, ref.upper(), owner) if _ID_PREFIX.fullmatch(ref) else None
     if found is None:
-        row = await connection.fetchrow(_SQL["labelled_session"], storable(ref))
+        row = await connection.fetchrow(_SQL["labelled_session"], storable(ref), owner)
         found = session_row(*row) if row is not None else None
     if found is None:
         raise _missing(Reason.SESSION_NOT_FOUND, "session", ref)
@@ -106,6 +107,7 @@ async def read_sessions(
         _BEGINNING_OF_TIME if wanted.created_after is None else wanted.created_after,
         storable(wanted.client_name),
         storable(wanted.client_target),
+        wanted.owner,
     )
     return [session_row(*row) for row in rows]
 
@@ -132,9 +134,9 @@ async def read_scope(connection: "Connection", scope_id: str) -> ScopeRow:
     return _scope.decode(body)
 
 
-async def read_sheet(connection: "Connection", sheet_id: str) -> SheetRow:
+async def read_sheet(connection: "Connection", sheet_id: str, owner: str | None = None) -> SheetRow:
     """A sheet with its source."""
-    row = await connection.fetchrow(_SQL["sheet"], storable(sheet_id.upper()))
+    row = await connection.fetchrow(_SQL["sheet"], storable(sheet_id.upper()), owner)
     if row is None:
         raise _missing(Reason.SHEET_NOT_FOUND, "sheet", sheet_id)
     return SheetRow(*row)
@@ -184,9 +186,9 @@ async def read_symbols(
     return [found[name] for name in sorted(found)[:limit]]
 
 
-async def read_execution(connection: "Connection", execution_id: str) -> ExecutionRow:
+async def read_execution(connection: "Connection", execution_id: str, owner: str | None = None) -> ExecutionRow:
     """One execution."""
-    body = await connection.fetchval(_SQL["execution"], storable(execution_id.upper()))
+    body = await connection.fetchval(_SQL["execution"], storable(execution_id.upper()), owner)
     if body is None:
         raise _missing(Reason.EXECUTION_NOT_FOUND, "execution", execution_id)
     return _execution_row(body)
@@ -198,9 +200,11 @@ async def read_executions(
     """A page of executions, newest submitted first."""
     asked = [*(before or _END_OF_TIME), wanted.states, limit]
     if wanted.states and _UNFINISHED.issuperset(wanted.states):
-        rows = await connection.fetch(_SQL["executions_unfinished"], *asked, wanted.session_id)
+        rows = await connection.fetch(_SQL["executions_unfinished"], *asked, wanted.session_id, wanted.owner)
     elif wanted.session_id:
         rows = await connection.fetch(_SQL["executions_of_session"], *asked, wanted.session_id)
+    elif wanted.owner:
+        rows = await connection.fetch(_SQL["executions_of_owner"], *asked, wanted.owner)
     else:
         rows = await connection.fetch(_SQL["executions"], *asked)
     return [_execution_row(body) for (body,) in rows]
@@ -249,10 +253,11 @@ async def hold_label(connection: "Connection", label: str, session_id: str) -> s
     return str(found) if found is not None else None
 
 
-async def _session_by_prefix(connection: "Connection", prefix: str) -> SessionRow | None:
+async def _session_by_prefix(connection: "Connection", prefix: str, owner: str | None) -> SessionRow | None:
     ids = [prefix]
     if len(prefix) < _ID_LENGTH:
-        ids = [found for (found,) in await connection.fetch(_SQL["session_ids"], prefix, prefix + _BEYOND_IDS)]
+        rows = await connection.fetch(_SQL["session_ids"], prefix, prefix + _BEYOND_IDS, owner)
+        ids = [found for (found,) in rows]
     if len(ids) > 1:
         listed = ", ".join(ids[:_CANDIDATES])
         more = ", ..." if len(ids) > _CANDIDATES else ""
@@ -261,7 +266,7 @@ async def _session_by_prefix(connection: "Connection", prefix: str) -> SessionRo
             f'"{prefix}" begins the ids of several sessions: {listed}{more}; give more of the id',
             metadata={"session": prefix, "candidates": ",".join(ids[:_CANDIDATES])},
         )
-    row = await connection.fetchrow(_SQL["session"], ids[0]) if ids else None
+    row = await connection.fetchrow(_SQL["session"], ids[0], owner) if ids else None
     return session_row(*row) if row is not None else None
 
 

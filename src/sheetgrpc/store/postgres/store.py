@@ -15,11 +15,12 @@ from sheetgrpc.clock import wall_clock
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key
+from sheetgrpc.session.approvals import Approval
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About, Interrupted
 from sheetgrpc.store.calling.batch import Calling
 from sheetgrpc.store.packing import EffectFilter
-from sheetgrpc.store.postgres import effects, lookups, reads
+from sheetgrpc.store.postgres import approvals, effects, lookups, reads
 from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, Pool, answering
 from sheetgrpc.store.postgres.migrations import check_version, migrate
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
@@ -31,6 +32,7 @@ from sheetgrpc.store.postgres.upkeep import PostgresUpkeep
 from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.store.records import (
     AnalysisRow,
+    ApprovalFilter,
     Candidate,
     EventRow,
     ExecutionFilter,
@@ -108,9 +110,9 @@ class PostgresStore:
         """The stored, unexpired reply."""
         return await self._read(reads.read_reply, key, self._now())
 
-    async def session(self, ref: str) -> SessionRow:
+    async def session(self, ref: str, owner: str | None = None) -> SessionRow:
         """By id, prefix or label."""
-        return await self._read(reads.read_session, ref)
+        return await self._read(reads.read_session, ref, owner)
 
     async def sessions(self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None) -> list[SessionRow]:
         """A page, newest first."""
@@ -128,9 +130,9 @@ class PostgresStore:
         """A scope snapshot."""
         return await self._read(reads.read_scope, scope_id)
 
-    async def sheet(self, sheet_id: str) -> SheetRow:
+    async def sheet(self, sheet_id: str, owner: str | None = None) -> SheetRow:
         """A sheet with its source."""
-        return await self._read(reads.read_sheet, sheet_id)
+        return await self._read(reads.read_sheet, sheet_id, owner)
 
     async def analysis(self, sheet_id: str) -> AnalysisRow | None:
         """The counts of the last parse."""
@@ -160,15 +162,23 @@ class PostgresStore:
         """Committed symbols by name."""
         return await self._read(reads.read_symbols, executions, names, after, limit)
 
-    async def execution(self, execution_id: str) -> ExecutionRow:
+    async def execution(self, execution_id: str, owner: str | None = None) -> ExecutionRow:
         """One execution."""
-        return await self._read(reads.read_execution, execution_id)
+        return await self._read(reads.read_execution, execution_id, owner)
 
     async def executions(
         self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
     ) -> list[ExecutionRow]:
         """A page, newest submitted first."""
         return await self._read(reads.read_executions, wanted, limit, before)
+
+    async def approval(self, approval_id: str) -> Approval:
+        """One approval."""
+        return await self._read(approvals.read_approval, approval_id)
+
+    async def approvals(self, wanted: ApprovalFilter, limit: int, before: tuple[int, str] | None) -> list[Approval]:
+        """A page, newest requested first."""
+        return await self._read(approvals.read_approvals, wanted, limit, before)
 
     async def results(
         self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]

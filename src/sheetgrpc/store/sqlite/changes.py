@@ -12,6 +12,7 @@ from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import ConstraintViolated
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import Changes, ExecutionRow, StoredReply
+from sheetgrpc.store.sqlite.approvals import write_approval
 
 _SQL = load_queries("sqlite")
 _ITEMS = 2000  # records in one JSON array: what a statement reads at once
@@ -33,6 +34,8 @@ def write_changes(connection: sqlite3.Connection, changes: Changes, now: int) ->
         connection.execute(_SQL["change_symbols"], kept)
     if changes.execution is not None:
         _write_execution(connection, changes.execution)
+    if changes.approval is not None:
+        write_approval(connection, changes.approval)
     for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
         write_reply(connection, reply, now)
 
@@ -80,6 +83,7 @@ def _write_session(connection: sqlite3.Connection, changes: Changes, before: int
         "ended_at": session.ended_at,
         "client_name": session.client.name,
         "client_target": session.client.target,
+        "owner": session.owner,
         "body": _encode(session),
         "before": before,
         "seen_active_at": changes.seen_active_at,
@@ -96,9 +100,8 @@ def _write_labels(connection: sqlite3.Connection, session: Session, *, created: 
     for label in session.labels:
         if label in had:
             continue
-        done = connection.execute(
-            _SQL["add_label" if created else "move_label"], {"label": label, "session_id": session.id}
-        )
+        row = {"label": label, "session_id": session.id, "owner": session.owner}
+        done = connection.execute(_SQL["add_label" if created else "move_label"], row)
         if done.rowcount != 1:
             raise AlreadyExists(
                 Reason.LABEL_TAKEN,

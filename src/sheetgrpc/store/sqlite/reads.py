@@ -47,6 +47,7 @@ _NARROWED = {
     "client_target": "sessions_by_client_target",
     "client_name": "sessions_by_client_name",
     "role": "sessions_by_role",
+    "owner": "sessions_by_owner",
 }
 _UNFINISHED = frozenset(state for state in ExecutionState if not state.terminal)
 
@@ -65,10 +66,11 @@ def read_opened(
     connection: sqlite3.Connection, session_id: str | None, key: RequestKey | None, now: int, label: str
 ) -> Opened:
     """What a transaction sees when it begins."""
+    row = find_session(connection, session_id) if session_id is not None else None
     return Opened(
-        row=find_session(connection, session_id) if session_id is not None else None,
+        row=row,
         reply=read_reply(connection, key, now) if key is not None else None,
-        holder=_find_labelled(connection, label) if label else None,
+        holder=find_labelled(connection, label, row.session.owner) if label and row is not None else None,
     )
 
 
@@ -88,9 +90,15 @@ def read_reply(connection: sqlite3.Connection, key: RequestKey, now: int) -> Sto
     )
 
 
-def find_session(connection: sqlite3.Connection, session_id: str) -> SessionRow | None:
-    """By its id as it is."""
-    row = connection.execute(_SQL["session"], {"id": session_id}).fetchone()
+def find_session(connection: sqlite3.Connection, session_id: str, owner: str | None = None) -> SessionRow | None:
+    """By its id as it is; None where it is not this owner's."""
+    row = connection.execute(_SQL["session"], {"id": session_id, "owner": owner}).fetchone()
+    return _session_row(row) if row is not None else None
+
+
+def find_labelled(connection: sqlite3.Connection, label: str, owner: str | None) -> SessionRow | None:
+    """The session that a label means to its owner."""
+    row = connection.execute(_SQL["labelled_session"], {"label": label, "owner": owner}).fetchone()
     return _session_row(row) if row is not None else None
 
 
@@ -100,11 +108,11 @@ def read_meta(connection: sqlite3.Connection, name: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def read_session(connection: sqlite3.Connection, ref: str) -> SessionRow:
+def read_session(connection: sqlite3.Connection, ref: str, owner: str | None = None) -> SessionRow:
     """By id, prefix or label (`Store.session`)."""
-    found = _session_by_prefix(connection, ref.upper()) if _ID_PREFIX.fullmatch(ref) else None
+    found = _session_by_prefix(connection, ref.upper(), owner) if _ID_PREFIX.fullmatch(ref) else None
     if found is None:
-        found = _find_labelled(connection, ref)
+        found = find_labelled(connection, ref, owner)
     if found is None:
         raise _missing(Reason.SESSION_NOT_FOUND, "session", ref)
     return found
@@ -130,6 +138,7 @@ def read_sessions(
         "parent_id": wanted.parent_id,
         "client_name": wanted.client_name,
         "client_target": wanted.client_target,
+        "owner": wanted.owner,
         "limit": limit,
     }
     return [_session_row(row) for row in connection.execute(_SQL[name], parameters).fetchall()]
@@ -162,9 +171,9 @@ def read_scope(connection: sqlite3.Connection, scope_id: str) -> ScopeRow:
     return ScopeRow(scope, session_id, entity_type, source, _keys.decode(keys))
 
 
-def read_sheet(connection: sqlite3.Connection, sheet_id: str) -> SheetRow:
+def read_sheet(connection: sqlite3.Connection, sheet_id: str, owner: str | None = None) -> SheetRow:
     """A sheet with its source."""
-    row = connection.execute(_SQL["sheet"], {"id": sheet_id.upper()}).fetchone()
+    row = connection.execute(_SQL["sheet"], {"id": sheet_id.upper(), "owner": owner}).fetchone()
     if row is None:
         raise _missing(Reason.SHEET_NOT_FOUND, "sheet", sheet_id)
     return SheetRow(*row)
@@ -211,7 +220,7 @@ def read_symbols(
     asked = {"after": after, "limit": limit} | ({} if names is None else {"names": _json(names)})
     found: dict[str, SymbolRow] = {}
     for execution_id in executions:
-        row = connection.execute(_SQL["execution"], {"id": execution_id}).fetchone()
+        row = connection.execute(_SQL["execution"], {"id": execution_id, "owner": None}).fetchone()
         if row is None:
             continue
         for name, entity_type, key in connection.execute(query, asked | {"execution": row[0]}).fetchall():
@@ -219,9 +228,9 @@ def read_symbols(
     return [found[name] for name in sorted(found)[:limit]]
 
 
-def read_execution(connection: sqlite3.Connection, execution_id: str) -> ExecutionRow:
+def read_execution(connection: sqlite3.Connection, execution_id: str, owner: str | None = None) -> ExecutionRow:
     """One execution."""
-    row = connection.execute(_SQL["execution"], {"id": execution_id.upper()}).fetchone()
+    row = connection.execute(_SQL["execution"], {"id": execution_id.upper(), "owner": owner}).fetchone()
     if row is None:
         raise _missing(Reason.EXECUTION_NOT_FOUND, "execution", execution_id)
     return _execution_row(*row)
@@ -232,7 +241,7 @@ def read_executions(
 ) -> list[ExecutionRow]:
     """A page of executions, newest submitted first."""
     submitted_at, execution_id = before or _END_OF_TIME
-    name = "executions_of_session" if wanted.session_id else "executions"
+    name = "executions_of_session" if wanted.session_id else "executions_of_owner" if wanted.owner else "executions"
     if wanted.states and _UNFINISHED.issuperset(wanted.states):
         name = "executions_unfinished"
     parameters = {
@@ -240,6 +249,7 @@ def read_executions(
         "id": execution_id,
         "states": _json(wanted.states),
         "session_id": wanted.session_id,
+        "owner": wanted.owner,
         "limit": limit,
     }
     return [_execution_row(*row) for row in connection.execute(_SQL[name], parameters).fetchall()]
@@ -270,15 +280,10 @@ def _session_row(row: tuple[bytes, int, bytes | None, int, int]) -> SessionRow:
     return SessionRow(_session.decode(body), count, first, active_at, oldest)
 
 
-def _find_labelled(connection: sqlite3.Connection, label: str) -> SessionRow | None:
-    row = connection.execute(_SQL["labelled_session"], {"label": label}).fetchone()
-    return _session_row(row) if row is not None else None
-
-
-def _session_by_prefix(connection: sqlite3.Connection, prefix: str) -> SessionRow | None:
+def _session_by_prefix(connection: sqlite3.Connection, prefix: str, owner: str | None) -> SessionRow | None:
     if len(prefix) == _ID_LENGTH:
-        return find_session(connection, prefix)
-    bounds = {"prefix": prefix, "beyond": prefix + _BEYOND_IDS}
+        return find_session(connection, prefix, owner)
+    bounds = {"prefix": prefix, "beyond": prefix + _BEYOND_IDS, "owner": owner}
     ids = [session_id for (session_id,) in connection.execute(_SQL["session_ids"], bounds)]
     if len(ids) > 1:
         listed = ", ".join(ids[:_CANDIDATES])

@@ -18,6 +18,7 @@ from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key
+from sheetgrpc.session.approvals import Approval
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About
 from sheetgrpc.store.calling.batch import Calling
@@ -25,6 +26,7 @@ from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.store.records import (
     AnalysisRow,
+    ApprovalFilter,
     Candidate,
     EventRow,
     ExecutionFilter,
@@ -39,7 +41,7 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
-from sheetgrpc.store.sqlite import effects, lookups, reads
+from sheetgrpc.store.sqlite import approvals, effects, lookups, reads
 from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, connect_writer, identify
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
@@ -127,9 +129,9 @@ class SQLiteStore:
         """The stored, unexpired reply."""
         return await self._read_near(reads.read_reply, key, self._now())
 
-    async def session(self, ref: str) -> SessionRow:
+    async def session(self, ref: str, owner: str | None = None) -> SessionRow:
         """By id, prefix or label."""
-        return await self._read_near(reads.read_session, ref)
+        return await self._read_near(reads.read_session, ref, owner)
 
     async def sessions(self, wanted: SessionFilter, limit: int, before: tuple[int, str] | None) -> list[SessionRow]:
         """A page, newest first."""
@@ -148,9 +150,9 @@ class SQLiteStore:
         """A scope snapshot."""
         return await self._read(reads.read_scope, scope_id)
 
-    async def sheet(self, sheet_id: str) -> SheetRow:
+    async def sheet(self, sheet_id: str, owner: str | None = None) -> SheetRow:
         """A sheet with its source."""
-        return await self._read(reads.read_sheet, sheet_id)
+        return await self._read(reads.read_sheet, sheet_id, owner)
 
     async def analysis(self, sheet_id: str) -> AnalysisRow | None:
         """The counts of the last parse."""
@@ -180,15 +182,23 @@ class SQLiteStore:
         """Committed symbols by name."""
         return await self._read(reads.read_symbols, executions, names, after, limit)
 
-    async def execution(self, execution_id: str) -> ExecutionRow:
+    async def execution(self, execution_id: str, owner: str | None = None) -> ExecutionRow:
         """One execution."""
-        return await self._read_near(reads.read_execution, execution_id)
+        return await self._read_near(reads.read_execution, execution_id, owner)
 
     async def executions(
         self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
     ) -> list[ExecutionRow]:
         """A page, newest submitted first."""
         return await self._read(reads.read_executions, wanted, limit, before)
+
+    async def approval(self, approval_id: str) -> Approval:
+        """One approval."""
+        return await self._read(approvals.read_approval, approval_id)
+
+    async def approvals(self, wanted: ApprovalFilter, limit: int, before: tuple[int, str] | None) -> list[Approval]:
+        """A page, newest requested first."""
+        return await self._read(approvals.read_approvals, wanted, limit, before)
 
     async def results(
         self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]

@@ -22,7 +22,7 @@ from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, S
 from sheetgrpc.store.sqlite import effects, tasks, writes
 from sheetgrpc.store.sqlite.calls import Desk
 from sheetgrpc.store.sqlite.changes import commit, write_changes
-from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
+from sheetgrpc.store.sqlite.reads import find_labelled, is_as_read, read_opened
 from sheetgrpc.store.sqlite.statements import Compiled
 from sheetgrpc.store.sqlite.worker import Worker
 from sheetgrpc.store.tasks import TaskChanges, TaskKey
@@ -60,9 +60,10 @@ class SQLiteTransaction:
     ) -> Opened:
         """Reads, as of the last commit or within what was begun."""
         if seen is not None and seen.commits == self._writer.commits and not self._begun:
-            if not label:
+            if not label or seen.row is None:
                 return Opened(seen.row, None)
-            return Opened(seen.row, None, (await self.open(None, None, label)).holder)
+            finding = partial(find_labelled, label=label, owner=seen.row.session.owner)
+            return Opened(seen.row, None, await self._read(finding))
         reading = partial(read_opened, session_id=session_id, key=key, now=self._now(), label=label)
         opened: Opened = await (self._run(reading) if self._begun or self._over else self._read(reading))
         return opened

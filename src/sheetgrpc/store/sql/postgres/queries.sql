@@ -43,8 +43,10 @@ INSERT INTO sheetgrpc.meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING;
 SELECT value FROM sheetgrpc.meta WHERE name = $1;
 
 -- name: session
--- One session by its id.
-SELECT body, symbol_count, symbols, active_at, oldest_sequence FROM sheetgrpc.sessions WHERE id = $1 AND NOT purged;
+-- One session by its id; of one owner, if that is asked for.
+SELECT body, symbol_count, symbols, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE id = $1 AND NOT purged AND ($2::text IS NULL OR owner = $2);
 
 -- name: lock_sessions
 -- These sessions, held against every other command until the transaction ends; in one order, so that none wait in turn.
@@ -57,22 +59,27 @@ FOR NO KEY UPDATE;
 
 -- name: session_ids
 -- Ids with a prefix, as an index range; one more than is ever listed, so that the reader knows of more.
-SELECT id FROM sheetgrpc.sessions WHERE id >= $1 AND id < $2 AND NOT purged ORDER BY id LIMIT 11;
+SELECT id FROM sheetgrpc.sessions
+WHERE id >= $1 AND id < $2 AND NOT purged AND ($3::text IS NULL OR owner = $3)
+ORDER BY id
+LIMIT 11;
 
 -- name: hold_label
--- Who has a label, held against all who want it until the transaction ends. A label that nobody has goes to this session
--- here already: there is no other way to hold what is not there.
-INSERT INTO sheetgrpc.labels (label, session_id)
-SELECT $1, id FROM sheetgrpc.sessions WHERE id = $2 AND NOT purged
-ON CONFLICT (label) DO UPDATE SET session_id = labels.session_id
+-- Who has a label of a session's owner, held against all who want it until the transaction ends. A label that nobody has
+-- goes to this session here already: there is no other way to hold what is not there.
+INSERT INTO sheetgrpc.labels (label, owner, session_id)
+SELECT $1, owner, id FROM sheetgrpc.sessions WHERE id = $2 AND NOT purged
+ON CONFLICT (label, owner) DO UPDATE SET session_id = labels.session_id
 RETURNING session_id;
 
 -- name: labelled_session
--- The session that a label means.
+-- The session that a label means to an owner; NULL: to whoever has one of that name.
 SELECT s.body, s.symbol_count, s.symbols, s.active_at, s.oldest_sequence
 FROM sheetgrpc.labels AS l
 JOIN sheetgrpc.sessions AS s ON s.id = l.session_id
-WHERE l.label = $1;
+WHERE l.label = $1 AND ($2::text IS NULL OR l.owner = $2)
+ORDER BY l.owner
+LIMIT 1;
 
 -- name: sessions
 -- A page of sessions, newest first. Those below are the same from the index of one filter. CASE keeps the other filters
@@ -85,12 +92,36 @@ WHERE created_at >= $10
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($6::text = '' OR task_id = $6)
             AND ($7::text = '' OR parent_id = $7)
             AND ($11::text = '' OR client_name = $11)
             AND ($12::text = '' OR client_target = $12)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            THEN true
+        ELSE false
+    END
+ORDER BY created_at DESC, id DESC
+LIMIT $9;
+
+-- name: sessions_by_owner
+-- Those of one owner.
+SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
+FROM sheetgrpc.sessions
+WHERE owner = $13
+    AND created_at >= $10
+    AND (created_at, id) < ($1, $2)
+    AND CASE
+        WHEN NOT purged
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($5::text = '' OR role = $5)
+            AND ($6::text = '' OR task_id = $6)
+            AND ($7::text = '' OR parent_id = $7)
+            AND ($11::text = '' OR client_name = $11)
+            AND ($12::text = '' OR client_target = $12)
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -108,11 +139,12 @@ WHERE role = $5 AND role <> ''
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($6::text = '' OR task_id = $6)
             AND ($7::text = '' OR parent_id = $7)
             AND ($11::text = '' OR client_name = $11)
             AND ($12::text = '' OR client_target = $12)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -130,11 +162,12 @@ WHERE client_name = $11 AND client_name <> ''
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($6::text = '' OR task_id = $6)
             AND ($7::text = '' OR parent_id = $7)
             AND ($12::text = '' OR client_target = $12)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -152,11 +185,12 @@ WHERE client_target = $12 AND client_target <> ''
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($6::text = '' OR task_id = $6)
             AND ($7::text = '' OR parent_id = $7)
             AND ($11::text = '' OR client_name = $11)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -174,11 +208,12 @@ WHERE task_id = $6 AND task_id <> ''
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($7::text = '' OR parent_id = $7)
             AND ($11::text = '' OR client_name = $11)
             AND ($12::text = '' OR client_target = $12)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -196,11 +231,12 @@ WHERE parent_id = $7 AND parent_id <> ''
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($6::text = '' OR task_id = $6)
             AND ($11::text = '' OR client_name = $11)
             AND ($12::text = '' OR client_target = $12)
-            AND ($8::text = '' OR id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
+            AND ($8::text = '' OR id IN (SELECT session_id FROM sheetgrpc.labels WHERE label = $8))
             THEN true
         ELSE false
     END
@@ -211,13 +247,14 @@ LIMIT $9;
 -- The one that has a label, or none.
 SELECT body, symbol_count, NULL::bytea, active_at, oldest_sequence
 FROM sheetgrpc.sessions
-WHERE id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8)
+WHERE id = (SELECT session_id FROM sheetgrpc.labels WHERE label = $8 AND ($13::text IS NULL OR owner = $13) LIMIT 1)
     AND created_at >= $10
     AND (created_at, id) < ($1, $2)
     AND CASE
         WHEN NOT purged
             AND (cardinality($3::text[]) = 0 OR state = ANY($3))
             AND (cardinality($4::text[]) = 0 OR lifecycle = ANY($4))
+            AND ($13::text IS NULL OR owner = $13)
             AND ($5::text = '' OR role = $5)
             AND ($6::text = '' OR task_id = $6)
             AND ($7::text = '' OR parent_id = $7)
@@ -234,9 +271,9 @@ LIMIT $9;
 WITH added AS (
     INSERT INTO sheetgrpc.sessions (
         id, created_at, state, lifecycle, version, role, task_id, parent_id, body, active_at, lease, ended_at,
-        client_name, client_target
+        client_name, client_target, owner
     )
-    VALUES ($1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, coalesce($12::bigint, $2::bigint), $13, $14, $15, $16)
+    VALUES ($1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, coalesce($12::bigint, $2::bigint), $13, $14, $15, $16, $17)
 )
 INSERT INTO sheetgrpc.events (session_id, sequence, type, body)
 SELECT $1, $5 - cardinality($10::text[]) + e.place, e.type, e.body
@@ -268,13 +305,13 @@ SELECT label FROM sheetgrpc.labels WHERE session_id = $1;
 UPDATE sheetgrpc.sessions SET symbol_count = $2, symbols = $3 WHERE id = $1;
 
 -- name: add_label
--- A label that nobody has yet.
-INSERT INTO sheetgrpc.labels (label, session_id) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+-- A label that no other session of the owner has yet.
+INSERT INTO sheetgrpc.labels (label, session_id, owner) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
 
 -- name: move_label
--- A label, from whoever has it.
-INSERT INTO sheetgrpc.labels (label, session_id) VALUES ($1, $2)
-ON CONFLICT (label) DO UPDATE SET session_id = excluded.session_id;
+-- A label, from whichever session of the owner has it.
+INSERT INTO sheetgrpc.labels (label, session_id, owner) VALUES ($1, $2, $3)
+ON CONFLICT (label, owner) DO UPDATE SET session_id = excluded.session_id;
 
 -- name: drop_label
 -- A label that its session no longer has.
@@ -300,7 +337,12 @@ INSERT INTO sheetgrpc.scopes (id, session_id, body) VALUES ($1, $2, $3);
 -- A sheet with its source, unless its session is on its way out.
 SELECT id, session_id, digest, source, statement_count, created_at, scope_id, template_statements
 FROM sheetgrpc.sheets
-WHERE id = $1 AND EXISTS (SELECT 1 FROM sheetgrpc.sessions AS s WHERE s.id = sheets.session_id AND NOT s.purged);
+WHERE id = $1
+    AND EXISTS (
+        SELECT 1
+        FROM sheetgrpc.sessions AS s
+        WHERE s.id = sheets.session_id AND NOT s.purged AND ($2::text IS NULL OR s.owner = $2)
+    );
 
 -- name: add_sheet
 -- A new sheet.
@@ -378,14 +420,24 @@ FROM unnest($2::text[], $3::text[]) AS chosen (ref_id, entity_id)
 WHERE r.sheet_id = $1 AND r.ref_id = chosen.ref_id;
 
 -- name: execution
--- One execution by its id.
-SELECT body FROM sheetgrpc.executions WHERE id = $1;
+-- One execution by its id; of one owner, if that is asked for.
+SELECT body FROM sheetgrpc.executions WHERE id = $1 AND ($2::text IS NULL OR owner = $2);
 
 -- name: executions
 -- A page of executions, newest submitted first.
 SELECT body
 FROM sheetgrpc.executions
 WHERE (submitted_at, id) < ($1, $2)
+    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+ORDER BY submitted_at DESC, id DESC
+LIMIT $4;
+
+-- name: executions_of_owner
+-- A page of one owner's executions, newest submitted first.
+SELECT body
+FROM sheetgrpc.executions
+WHERE owner = $5
+    AND (submitted_at, id) < ($1, $2)
     AND (cardinality($3::text[]) = 0 OR state = ANY($3))
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
@@ -407,6 +459,7 @@ FROM sheetgrpc.executions
 WHERE state IN ('QUEUED', 'RUNNING')
     AND state = ANY($3::text[])
     AND ($5::text = '' OR session_id = $5)
+    AND ($6::text IS NULL OR owner = $6)
     AND (submitted_at, id) < ($1, $2)
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
@@ -417,8 +470,8 @@ SELECT 1 FROM sheetgrpc.executions WHERE id = $1 AND state = $2 AND epoch = $3;
 
 -- name: add_execution
 -- A new execution; nothing happens if the session has an unfinished one. Dry runs do not count.
-INSERT INTO sheetgrpc.executions (id, session_id, sheet_id, submitted_at, state, epoch, body, dry_run)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO sheetgrpc.executions (id, session_id, sheet_id, submitted_at, state, epoch, body, dry_run, owner)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT owner FROM sheetgrpc.sessions WHERE id = $2))
 ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') AND NOT dry_run DO NOTHING;
 
 -- name: change_execution
@@ -428,6 +481,55 @@ SET state = $2, epoch = $3, body = $4
 WHERE id = $1
     AND state IN ('QUEUED', 'RUNNING')
     AND (epoch = $3 OR (state = 'QUEUED' AND epoch < $3));
+
+-- name: approval
+-- One approval with its decisions.
+SELECT
+    a.body,
+    ARRAY(
+        SELECT d.body FROM sheetgrpc.approval_decisions AS d WHERE d.approval_id = a.id ORDER BY d.at, d.approver
+    )
+FROM sheetgrpc.approvals AS a
+JOIN sheetgrpc.sessions AS s ON s.id = a.session_id
+WHERE a.id = $1 AND NOT s.purged;
+
+-- name: approvals
+-- A page of approvals with their decisions, newest requested first.
+SELECT
+    a.body,
+    ARRAY(
+        SELECT d.body FROM sheetgrpc.approval_decisions AS d WHERE d.approval_id = a.id ORDER BY d.at, d.approver
+    )
+FROM sheetgrpc.approvals AS a
+JOIN sheetgrpc.sessions AS s ON s.id = a.session_id
+WHERE (a.requested_at, a.id) < ($1, $2)
+    AND NOT s.purged
+    AND (cardinality($3::text[]) = 0 OR a.state = ANY($3))
+    AND ($4::text = '' OR a.session_id = $4)
+    AND ($5::text = '' OR a.plan_digest = $5)
+    AND ($6::text = '' OR a.execution_id = $6)
+    AND ($7::text = '' OR a.sheet_id = $7)
+    AND ($8::text IS NULL OR a.requested_by = $8)
+ORDER BY a.requested_at DESC, a.id DESC
+LIMIT $9;
+
+-- name: add_approval
+-- An approval that was asked for.
+INSERT INTO sheetgrpc.approvals (
+    id, state, decided_at, used_by, revision, body, session_id, execution_id, sheet_id, plan_digest, requested_by,
+    requested_at
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+
+-- name: change_approval
+-- Compare and set: nothing happens unless the stored revision is the one before.
+UPDATE sheetgrpc.approvals
+SET state = $2, decided_at = $3, used_by = $4, revision = $5, body = $6
+WHERE id = $1 AND revision = $5 - 1;
+
+-- name: add_decision
+-- What an approver says, once.
+INSERT INTO sheetgrpc.approval_decisions (approval_id, approver, at, body) VALUES ($1, $2, $3, $4);
 
 -- name: results
 -- A stretch of an execution's results.

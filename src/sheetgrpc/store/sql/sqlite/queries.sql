@@ -38,25 +38,45 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view');
 
 -- name: session
--- One session by its id.
-SELECT body, symbol_count, symbols, active_at, oldest_sequence FROM sheetgrpc_sessions WHERE id = :id AND purged = 0;
+-- One session by its id; of one owner, if that is asked for.
+SELECT body, symbol_count, symbols, active_at, oldest_sequence
+FROM sheetgrpc_sessions
+WHERE id = :id AND purged = 0 AND (:owner IS NULL OR owner = :owner);
 
 -- name: session_ids
 -- Ids with a prefix, as an index range; one more than is ever listed, so that the reader knows of more.
-SELECT id FROM sheetgrpc_sessions WHERE id >= :prefix AND id < :beyond AND purged = 0 ORDER BY id LIMIT 11;
+SELECT id FROM sheetgrpc_sessions
+WHERE id >= :prefix AND id < :beyond AND purged = 0 AND (:owner IS NULL OR owner = :owner)
+ORDER BY id
+LIMIT 11;
 
 -- name: labelled_session
--- The session that a label means.
+-- The session that a label means to an owner; NULL: to whoever has one of that name.
 SELECT s.body, s.symbol_count, s.symbols, s.active_at, s.oldest_sequence
 FROM sheetgrpc_labels AS l
 JOIN sheetgrpc_sessions AS s ON s.id = l.session_id
-WHERE l.label = :label;
+WHERE l.label = :label AND (:owner IS NULL OR l.owner = :owner)
+ORDER BY l.owner
+LIMIT 1;
 
 -- name: sessions
 -- A page of sessions, newest first. Those below are the same from the index of one filter, the others put to its rows.
 SELECT body, symbol_count, NULL, active_at, oldest_sequence
 FROM sheetgrpc_sessions
 WHERE created_at >= :created_after
+    AND (created_at, id) < (:created_at, :id)
+    AND purged = 0
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: sessions_by_owner
+-- Those of one owner.
+SELECT body, symbol_count, NULL, active_at, oldest_sequence
+FROM sheetgrpc_sessions
+WHERE owner = :owner
+    AND created_at >= :created_after
     AND (created_at, id) < (:created_at, :id)
     AND purged = 0
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
@@ -74,6 +94,7 @@ WHERE role = :role AND role <> ''
     AND purged = 0
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
     AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:owner IS NULL OR owner = :owner)
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
@@ -87,6 +108,7 @@ WHERE client_name = :client_name AND client_name <> ''
     AND purged = 0
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
     AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:owner IS NULL OR owner = :owner)
     AND (:role = '' OR role = :role)
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
@@ -101,6 +123,7 @@ WHERE client_target = :client_target AND client_target <> ''
     AND purged = 0
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
     AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:owner IS NULL OR owner = :owner)
     AND (:role = '' OR role = :role)
     AND (:client_name = '' OR client_name = :client_name)
 ORDER BY created_at DESC, id DESC
@@ -116,6 +139,7 @@ WHERE task_id = :task_id AND task_id <> ''
     AND purged = 0
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
     AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:owner IS NULL OR owner = :owner)
     AND (:role = '' OR role = :role)
     AND (:client_name = '' OR client_name = :client_name)
     AND (:client_target = '' OR client_target = :client_target)
@@ -132,6 +156,7 @@ WHERE parent_id = :parent_id AND parent_id <> ''
     AND purged = 0
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
     AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:owner IS NULL OR owner = :owner)
     AND (:role = '' OR role = :role)
     AND (:client_name = '' OR client_name = :client_name)
     AND (:client_target = '' OR client_target = :client_target)
@@ -143,12 +168,15 @@ LIMIT :limit;
 -- The one that has a label, or none.
 SELECT body, symbol_count, NULL, active_at, oldest_sequence
 FROM sheetgrpc_sessions
-WHERE id = (SELECT session_id FROM sheetgrpc_labels WHERE label = :label)
+WHERE id = (
+    SELECT session_id FROM sheetgrpc_labels WHERE label = :label AND (:owner IS NULL OR owner = :owner) LIMIT 1
+)
     AND created_at >= :created_after
     AND (created_at, id) < (:created_at, :id)
     AND purged = 0
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
     AND (:lifecycles = '[]' OR lifecycle IN (SELECT value FROM json_each(:lifecycles)))
+    AND (:owner IS NULL OR owner = :owner)
     AND (:role = '' OR role = :role)
     AND (:client_name = '' OR client_name = :client_name)
     AND (:client_target = '' OR client_target = :client_target)
@@ -161,11 +189,11 @@ LIMIT :limit;
 -- A new session.
 INSERT INTO sheetgrpc_sessions (
     id, created_at, state, lifecycle, version, role, task_id, parent_id, active_at, lease, ended_at, client_name,
-    client_target, body
+    client_target, owner, body
 )
 VALUES (
     :id, :created_at, :state, :lifecycle, :version, :role, :task_id, :parent_id, coalesce(:active_at, :created_at),
-    :lease, :ended_at, :client_name, :client_target, :body
+    :lease, :ended_at, :client_name, :client_target, :owner, :body
 );
 
 -- name: change_session
@@ -193,13 +221,13 @@ UPDATE sheetgrpc_sessions SET symbol_count = :count, symbols = :first WHERE id =
 SELECT label FROM sheetgrpc_labels WHERE session_id = :session_id;
 
 -- name: add_label
--- A label that nobody has yet.
-INSERT INTO sheetgrpc_labels (label, session_id) VALUES (:label, :session_id) ON CONFLICT DO NOTHING;
+-- A label that no other session of the owner has yet.
+INSERT INTO sheetgrpc_labels (label, owner, session_id) VALUES (:label, :owner, :session_id) ON CONFLICT DO NOTHING;
 
 -- name: move_label
--- A label, from whoever has it.
-INSERT INTO sheetgrpc_labels (label, session_id) VALUES (:label, :session_id)
-ON CONFLICT (label) DO UPDATE SET session_id = excluded.session_id;
+-- A label, from whichever session of the owner has it.
+INSERT INTO sheetgrpc_labels (label, owner, session_id) VALUES (:label, :owner, :session_id)
+ON CONFLICT (label, owner) DO UPDATE SET session_id = excluded.session_id;
 
 -- name: drop_label
 -- A label that its session no longer has.
@@ -241,7 +269,11 @@ VALUES (:id, :session_id, :entity_type, :source, :keys);
 SELECT id, session_id, digest, source, statement_count, created_at, scope_id, template_statements
 FROM sheetgrpc_sheets
 WHERE id = :id
-    AND EXISTS (SELECT 1 FROM sheetgrpc_sessions AS s WHERE s.id = sheetgrpc_sheets.session_id AND s.purged = 0);
+    AND EXISTS (
+        SELECT 1
+        FROM sheetgrpc_sessions AS s
+        WHERE s.id = sheetgrpc_sheets.session_id AND s.purged = 0 AND (:owner IS NULL OR s.owner = :owner)
+    );
 
 -- name: add_sheet
 -- A new sheet.
@@ -320,14 +352,24 @@ FROM json_each(:items) AS item;
 UPDATE sheetgrpc_references SET entity_id = ? WHERE sheet_id = ? AND ref_id = ?;
 
 -- name: execution
--- One execution by its id.
-SELECT number, body FROM sheetgrpc_executions WHERE id = :id;
+-- One execution by its id; of one owner, if that is asked for.
+SELECT number, body FROM sheetgrpc_executions WHERE id = :id AND (:owner IS NULL OR owner = :owner);
 
 -- name: executions
 -- A page of executions, newest submitted first.
 SELECT number, body
 FROM sheetgrpc_executions
 WHERE (submitted_at, id) < (:submitted_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+ORDER BY submitted_at DESC, id DESC
+LIMIT :limit;
+
+-- name: executions_of_owner
+-- A page of one owner's executions, newest submitted first.
+SELECT number, body
+FROM sheetgrpc_executions
+WHERE owner = :owner
+    AND (submitted_at, id) < (:submitted_at, :id)
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
 ORDER BY submitted_at DESC, id DESC
 LIMIT :limit;
@@ -349,6 +391,7 @@ FROM sheetgrpc_executions INDEXED BY sheetgrpc_executions_unfinished
 WHERE state IN ('QUEUED', 'RUNNING')
     AND state IN (SELECT value FROM json_each(:states))
     AND (:session_id = '' OR session_id = :session_id)
+    AND (:owner IS NULL OR owner = :owner)
     AND (submitted_at, id) < (:submitted_at, :id)
 ORDER BY submitted_at DESC, id DESC
 LIMIT :limit;
@@ -360,14 +403,15 @@ SELECT 1 FROM sheetgrpc_executions WHERE id = :id AND state = :state AND epoch =
 -- name: add_execution
 -- A new execution; nothing happens if the session has an unfinished one. Dry runs do not count.
 -- Its number is beyond those of purged ones too, as long as results of theirs are there.
-INSERT INTO sheetgrpc_executions (number, id, session_id, sheet_id, submitted_at, state, epoch, dry_run, body)
+INSERT INTO sheetgrpc_executions (number, id, session_id, sheet_id, submitted_at, state, epoch, dry_run, body, owner)
 VALUES (
     1 + max(
         coalesce((SELECT max(number) FROM sheetgrpc_executions), 0),
         coalesce((SELECT max(execution) FROM sheetgrpc_results), 0),
         coalesce((SELECT max(execution) FROM sheetgrpc_leavings), 0)
     ),
-    :id, :session_id, :sheet_id, :submitted_at, :state, :epoch, :dry_run, :body
+    :id, :session_id, :sheet_id, :submitted_at, :state, :epoch, :dry_run, :body,
+    (SELECT owner FROM sheetgrpc_sessions WHERE id = :session_id)
 )
 ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') AND dry_run = 0 DO NOTHING;
 
@@ -376,6 +420,78 @@ ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') AND dry_run = 0 DO
 UPDATE sheetgrpc_executions
 SET state = :state, epoch = :epoch, body = :body
 WHERE number = :number AND id = :id AND state IN ('QUEUED', 'RUNNING');
+
+-- name: approval
+-- One approval with its decisions, as a JSON array.
+SELECT
+    a.body,
+    (
+        SELECT json_group_array(json(d.body))
+        FROM (SELECT body FROM sheetgrpc_approval_decisions WHERE approval_id = a.id ORDER BY at, approver) AS d
+    )
+FROM sheetgrpc_approvals AS a
+JOIN sheetgrpc_sessions AS s ON s.id = a.session_id
+WHERE a.id = :id AND s.purged = 0;
+
+-- name: approvals
+-- A page of approvals with their decisions, newest requested first.
+SELECT
+    a.body,
+    (
+        SELECT json_group_array(json(d.body))
+        FROM (SELECT body FROM sheetgrpc_approval_decisions WHERE approval_id = a.id ORDER BY at, approver) AS d
+    )
+FROM sheetgrpc_approvals AS a
+CROSS JOIN sheetgrpc_sessions AS s ON s.id = a.session_id AND s.purged = 0
+WHERE (a.requested_at, a.id) < (:requested_at, :id)
+    AND (:states = '[]' OR a.state IN (SELECT value FROM json_each(:states)))
+    AND (:plan_digest = '' OR a.plan_digest = :plan_digest)
+    AND (:execution_id = '' OR a.execution_id = :execution_id)
+    AND (:sheet_id = '' OR a.sheet_id = :sheet_id)
+    AND (:requested_by IS NULL OR a.requested_by = :requested_by)
+ORDER BY a.requested_at DESC, a.id DESC
+LIMIT :limit;
+
+-- name: approvals_of_session
+-- Those of one session.
+SELECT
+    a.body,
+    (
+        SELECT json_group_array(json(d.body))
+        FROM (SELECT body FROM sheetgrpc_approval_decisions WHERE approval_id = a.id ORDER BY at, approver) AS d
+    )
+FROM sheetgrpc_approvals AS a
+CROSS JOIN sheetgrpc_sessions AS s ON s.id = a.session_id AND s.purged = 0
+WHERE a.session_id = :session_id
+    AND (a.requested_at, a.id) < (:requested_at, :id)
+    AND (:states = '[]' OR a.state IN (SELECT value FROM json_each(:states)))
+    AND (:plan_digest = '' OR a.plan_digest = :plan_digest)
+    AND (:execution_id = '' OR a.execution_id = :execution_id)
+    AND (:sheet_id = '' OR a.sheet_id = :sheet_id)
+    AND (:requested_by IS NULL OR a.requested_by = :requested_by)
+ORDER BY a.requested_at DESC, a.id DESC
+LIMIT :limit;
+
+-- name: add_approval
+-- An approval that was asked for.
+INSERT INTO sheetgrpc_approvals (
+    id, session_id, execution_id, sheet_id, plan_digest, requested_by, requested_at, state, decided_at, used_by,
+    revision, body
+)
+VALUES (
+    :id, :session_id, :execution_id, :sheet_id, :plan_digest, :requested_by, :requested_at, :state, :decided_at,
+    :used_by, :revision, :body
+);
+
+-- name: change_approval
+-- Compare and set: nothing happens unless the stored revision is the one before.
+UPDATE sheetgrpc_approvals
+SET state = :state, decided_at = :decided_at, used_by = :used_by, revision = :revision, body = :body
+WHERE id = :id AND revision = :revision - 1;
+
+-- name: add_decision
+-- What an approver says, once.
+INSERT INTO sheetgrpc_approval_decisions (approval_id, approver, at, body) VALUES (:approval_id, :approver, :at, :body);
 
 -- name: results
 -- A stretch of an execution's results.

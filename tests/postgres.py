@@ -242,4 +242,6 @@ async def wait(place: Place, process: "subprocess.Popen[bytes]") -> None:
             await asyncio.sleep(0.05)
         else:
             return
-    raise NoPostgres(f"PostgreSQL did not start ({process.poll()}): {(place.folder / 'log').read_text('utf-8', 'replace').strip()}")
+    raise NoPostgres(
+        f"PostgreSQL did not start ({process.poll()}): {(place.folder / 'log').read_text('utf-8', 'replace').strip()}"
+    )

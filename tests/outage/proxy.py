@@ -44,6 +44,10 @@ class Proxy:
         self._words = ()
         self._open.set()
 
+    def lead(self, target: str) -> None:
+        """New connections go there; where nothing listens, they are broken at once."""
+        self.target = target
+
     def cut(self) -> None:
         """Breaks every connection; new ones are taken."""
         for link in self._links:
@@ -59,7 +63,10 @@ class Proxy:
             return
         link = writer, far
         self._links.add(link)
-        passing = [asyncio.create_task(self._pass(reader, far, hears=True)), asyncio.create_task(self._pass(far_reader, writer))]
+        passing = [
+            asyncio.create_task(self._pass(reader, far, hears=True)),
+            asyncio.create_task(self._pass(far_reader, writer)),
+        ]
         self._tasks.update(passing)
         try:
             await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)

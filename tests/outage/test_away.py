@@ -1,7 +1,4 @@
-"""A PostgreSQL that goes away and comes back, in every way that one can: the service says so soon, and goes on by itself.
-
-C-6 of the issue of PostgreSQL; D-43.
-"""
+"""A PostgreSQL that goes away and comes back (D-43): the service says so soon, stays up, and goes on by itself."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -3,8 +3,8 @@
 The way to the database stands still at the chosen word, so that the harm is done at exactly that moment.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import grpc
 import pytest
@@ -21,33 +21,31 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 COMMIT, INSERT = b"COMMIT\0", b'INSERT INTO "cbus"'
 SUCCEEDED = execution_pb2.EXECUTION_STATE_SUCCEEDED
 FAILED = execution_pb2.EXECUTION_STATE_FAILED
-Harm: TypeAlias = Callable[[Cluster, Proxy], Awaitable[None]]
+NOWHERE = "/nowhere"
 
 
-async def cut(_: Cluster, line: Proxy) -> None:
+@asynccontextmanager
+async def harmed(database: Cluster, line: Proxy, harm: str) -> AsyncIterator[None]:
+    """Every connection is broken, none can be made; all that is on its way is lost, and the server may be, too."""
+    line.lead(NOWHERE)
     line.cut()
     line.let_go()
+    if harm != "cut":
+        await (database.kill() if harm == "kill" else database.stop())
+    yield
+    if harm != "cut":
+        await database.start()
+    line.lead(database.socket)
 
 
-async def kill(database: Cluster, line: Proxy) -> None:
-    await database.kill()
-    line.let_go()
-    await database.start()
-
-
-async def stop(database: Cluster, line: Proxy) -> None:
-    await database.stop()
-    line.let_go()
-    await database.start()
-
-
-HARMS = pytest.mark.parametrize("harm", [cut, kill, stop])
+HARMS = pytest.mark.parametrize("harm", ["cut", "kill", "stop"])
+WHEN = pytest.mark.parametrize("passes", [False, True], ids=["before it is heard", "after it is heard"])
 
 
 @HARMS
-@pytest.mark.parametrize("passes", [False, True], ids=["before it is heard", "after it is heard"])
+@WHEN
 async def test_a_command_whose_commit_is_cut_off_is_unknown_and_a_repeat_tells_the_truth(
-    database: Cluster, line: Proxy, harm: Harm, passes: bool
+    database: Cluster, line: Proxy, harm: str, passes: bool
 ) -> None:
     """D-36: UNAVAILABLE / OUTCOME_UNKNOWN; the same request id is answered as it was, or done now; never twice."""
     async with serving(line.url("postgres")) as server:
@@ -57,9 +55,9 @@ async def test_a_command_whose_commit_is_cut_off_is_unknown_and_a_repeat_tells_t
         await line.held.wait()
         if passes:
             await _is_there(database, "cut")
-        await harm(database, line)
-        answer = await refused(call)
-        assert (answer.code, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "OUTCOME_UNKNOWN")
+        async with harmed(database, line, harm):
+            answer = await refused(call)
+            assert (answer.code, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "OUTCOME_UNKNOWN")
         await recovered(server)
         there = "cut" in await names(server)
         assert there is passes
@@ -71,10 +69,24 @@ async def test_a_command_whose_commit_is_cut_off_is_unknown_and_a_repeat_tells_t
         assert (await server.sessions.CreateSession(create("cut"))).session == made
 
 
+async def test_the_truth_of_a_commit_is_read_at_once_where_that_is_possible(database: Cluster, line: Proxy) -> None:
+    """D-36: a connection that breaks alone costs its caller nothing, if the command had a request id."""
+    async with serving(line.url("postgres")) as server:
+        line.hold(b'"cut"', COMMIT, passes=True)
+        call = server.sessions.CreateSession(create("cut"))
+        await line.held.wait()
+        await _is_there(database, "cut")
+        line.cut()
+        line.let_go()
+        assert (await call).session.name == "cut"
+        assert "sheetgrpc-replayed" in dict(await call.trailing_metadata())
+        assert await names(server) == ["cut"]
+
+
 @HARMS
-@pytest.mark.parametrize("passes", [False, True], ids=["before it is heard", "after it is heard"])
+@WHEN
 async def test_a_run_whose_commit_is_cut_off_ends_as_what_is_in_the_tables(
-    database: Cluster, line: Proxy, harm: Harm, passes: bool
+    database: Cluster, line: Proxy, harm: str, passes: bool
 ) -> None:
     """S-R43: SUCCEEDED with every row, or FAILED with none; the stream that watched it is told which."""
     async with serving(line.url("postgres")) as server:
@@ -84,7 +96,8 @@ async def test_a_run_whose_commit_is_cut_off_ends_as_what_is_in_the_tables(
         await line.held.wait()
         if passes:
             await _is_written(database, 20)
-        await harm(database, line)
+        async with harmed(database, line, harm):
+            pass
         end = await ended(server, submitted.execution.id)
         assert end.state == (SUCCEEDED if passes else FAILED)
         await _check(server, database, session, submitted, end, rows=20 if passes else 0)
@@ -92,7 +105,7 @@ async def test_a_run_whose_commit_is_cut_off_ends_as_what_is_in_the_tables(
 
 @HARMS
 async def test_a_run_that_is_cut_off_in_the_middle_leaves_nothing_and_its_session_goes_on(
-    database: Cluster, line: Proxy, harm: Harm
+    database: Cluster, line: Proxy, harm: str
 ) -> None:
     """S-R43: and the same sheet, submitted again, is applied once."""
     async with serving(line.url("postgres")) as server:
@@ -100,7 +113,8 @@ async def test_a_run_that_is_cut_off_in_the_middle_leaves_nothing_and_its_sessio
         line.hold(INSERT, passes=True)
         submitted = await submit(server, session, "run")
         await line.held.wait()
-        await harm(database, line)
+        async with harmed(database, line, harm):
+            pass
         end = await ended(server, submitted.execution.id)
         assert (end.state, end.error.code) == (FAILED, statement_result_pb2.STATEMENT_ERROR_CODE_DB_CONNECTION)
         await _check(server, database, session, submitted, end, rows=0)

@@ -16,6 +16,7 @@ from tests.engine.driving import Driver, drive
 from sheetgrpc.engine import intents
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.intents import Envelope
+from sheetgrpc.engine.runs import Run
 from sheetgrpc.engine.views import CancelView, Reply, SessionView
 from sheetgrpc.store.records import ExecutionRow
 
@@ -101,10 +102,16 @@ def run(fleet: Driver) -> None:
     fleet.engine._executor.start()
 
 
-async def waited_for(fleet: Driver, execution: str) -> None:
-    """Until somebody waits for the run's end."""
+def run_of(fleet: Driver, execution: str) -> Run:
+    """What the engine knows of an execution that is not over."""
     found = fleet.engine._context.runs.get(execution)
     assert found is not None
+    return found
+
+
+async def waited_for(fleet: Driver, execution: str) -> None:
+    """Until somebody waits for the run's end."""
+    found = run_of(fleet, execution)
     for _ in range(_TURNS):
         if found._waiting:
             return

@@ -26,7 +26,7 @@ from sheetgrpc.store.records import ExecutionFilter
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.store import SQLiteStore, open_sqlite
 
-NEWEST = len(load_migrations("sqlite"))
+NEWEST = load_migrations("sqlite")[-1].version
 
 
 @pytest.fixture

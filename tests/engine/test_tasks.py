@@ -111,6 +111,21 @@ async def test_fifty_of_one_key_at_once_are_one_task(fleet: Driver) -> None:
     assert [task.id for task in await everything(fleet)] == [made[0].id]
 
 
+async def test_two_servers_on_one_database_make_one_task_and_decide_it_once(fleet_url: str) -> None:
+    """D-1, O8, P1: no lock of one process sees to it, but the database."""
+    async with drive(fleet_url, start=False) as one, drive(fleet_url, start=False) as other:
+        session = await one.open()
+        asked = intents.CreateTask(TaskKind.APPROVAL, "may we?", "a", "b", session=session, idempotency_key="k")
+        made = await asyncio.gather(*(fleet.ask(asked) for fleet in [one, other] * 10))
+        (task,) = {made.id for made in made}
+        states = [TaskState.APPROVED, TaskState.REJECTED]
+        pairs = zip([one, other] * 5, states * 5, strict=True)
+        answers = await asyncio.gather(*(fleet.carry_on(task, state) for fleet, state in pairs), return_exceptions=True)
+        (won,) = [answer for answer in answers if isinstance(answer, Task)]
+        assert (await other.engine.tasks.get(task))[0] == won
+        assert [row.sequence for row in await other.engine.list_events(session, 0, 10, ())] == [1, 2, 3]
+
+
 async def test_a_key_is_its_callers_and_stands_for_one_content(fleet: Driver) -> None:
     """D-44, O4: another principal has keys of its own; other content under a key is refused and changes nothing."""
     asked = routing(idempotency_key="k", fingerprint=b"1")

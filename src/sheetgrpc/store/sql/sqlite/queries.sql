@@ -812,8 +812,8 @@ ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: tasks_around_session
--- Tasks made for a session and the one that it serves, each once, with how many are in each state and the trace of the
--- latter, all as of one moment.
+-- Tasks made for a session and the one that it serves, each once and as of one moment.
+-- With how many are in each state, and the trace of the latter.
 WITH belonging AS (
     SELECT id, created_at, state FROM sheetgrpc_tasks WHERE session_id = :session_id
     UNION

@@ -21,10 +21,13 @@ from sheetgrpc.v1 import sheet_service_pb2 as sheets
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CATALOG = """
-entities: {fund: {table: sums, key: sum_id}}
 verbs:
   fund.note: {kind: call, handler: "NAME:note", arguments: {}}
   fund.fail: {kind: call, handler: "NAME:fail", arguments: {}}
+"""
+BEYOND = """
+entities: {fund: {table: sums, key: sum_id}}
+verbs:
   fund.reach: {kind: call, handler: "NAME:note", writes: [fund, other], arguments: {}}
 """
 MODULE = """
@@ -64,8 +67,7 @@ async def run(server: Running, source: str) -> execution_pb2.Execution:
 async def test_the_decision_is_told_of_the_server_and_of_each_execution(
     tmp_path: Path, start_server: StartServer
 ) -> None:
-    plain = CATALOG.split("entities:")[1].split("\n", 1)[1].rsplit("  fund.reach", 1)[0]
-    server, name = await serve(Folder(tmp_path), start_server, plain)
+    server, name = await serve(Folder(tmp_path), start_server, CATALOG)
     info = (await server.control.GetServerInfo(control_service_pb2.GetServerInfoRequest())).server_info
     (module,) = info.trusted_modules
     assert (module.module, module.version, len(module.sha256), module.signer) == (name, "", 64, "")
@@ -82,8 +84,7 @@ async def test_the_decision_is_told_of_the_server_and_of_each_execution(
 
 async def test_a_failing_handler_tells_an_error_id_and_no_text(tmp_path: Path, start_server: StartServer) -> None:
     """C-R73: the text of an exception never gets onto the wire."""
-    plain = CATALOG.split("entities:")[1].split("\n", 1)[1].rsplit("  fund.reach", 1)[0]
-    server, _ = await serve(Folder(tmp_path), start_server, plain)
+    server, _ = await serve(Folder(tmp_path), start_server, CATALOG)
     ended = await run(server, "(fund.fail)")
     assert ended.state == execution_pb2.EXECUTION_STATE_ROLLED_BACK
     assert ended.error.code == statement_result_pb2.STATEMENT_ERROR_CODE_HANDLER_FAILED
@@ -93,6 +94,6 @@ async def test_a_failing_handler_tells_an_error_id_and_no_text(tmp_path: Path, s
 
 async def test_tables_within_reach_must_be_there(tmp_path: Path, start_server: StartServer) -> None:
     with pytest.raises(StartError) as refused:
-        await serve(Folder(tmp_path), start_server, CATALOG)
+        await serve(Folder(tmp_path), start_server, BEYOND)
     assert 'verb "fund.reach": table "other" is not in the database' in str(refused.value)
     assert str(refused.value).count('"sums"') == 1

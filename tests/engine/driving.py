@@ -18,8 +18,10 @@ from sheetgrpc.engine.opening import open_engine
 from sheetgrpc.engine.runs import Watcher
 from sheetgrpc.engine.updates import Finished, Update
 from sheetgrpc.engine.views import Outcome, Reply, ResultView
+from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Effect, Status
 from sheetgrpc.session.model import Mode, State
+from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.records import ExecutionRow
 
 HERE = Path(__file__).parent
@@ -93,11 +95,24 @@ class Driver:
         )
         return session
 
-    async def submit(self, session: str, mode: Mode = Mode.ATOMIC, within: int | None = None) -> str:
+    async def submit(self, session: str, mode: Mode = Mode.ATOMIC, within: int | None = None, **more: Any) -> str:
         """The id of the execution of a READY session's sheet; `within` is its timeout in microseconds."""
         envelope = Envelope("anna", "ExecuteSheet", session)
-        execution, _ = await self.engine.execute(envelope, intents.SubmitSheet(confirm=True, mode=mode, timeout=within))
+        intent = intents.SubmitSheet(confirm=True, mode=mode, timeout=within, **more)
+        execution, _ = await self.engine.execute(envelope, intent)
         return execution
+
+    async def plan(self, session: str, within: int | None = None) -> ExecutionRow:
+        """A dry run of a READY session's sheet, ended."""
+        outcome = await self.call(session, intents.PlanSheet(timeout=within))
+        assert outcome.execution is not None
+        return await self.finish(outcome.execution.id)
+
+    async def effects(self, execution: str, **wanted: Any) -> list[RowEffect]:
+        """All effects of an execution."""
+        found = await self.engine.list_effects(execution, -1, 1_000_000, EffectFilter(**wanted))
+        assert [position for position, _ in found] == sorted({position for position, _ in found})
+        return [effect for _, effect in found]
 
     async def finish(self, execution: str) -> ExecutionRow:
         """Waits for an execution's end."""

@@ -78,6 +78,7 @@ CASES: Mapping[str, Case] = {
             intent=intents.SubmitSheet(confirm=True),
             before=(intents.ImportSheet(_SHEET), intents.ParseSheet()),
         ),
+        Case(intent=intents.PlanSheet(), before=(intents.ImportSheet(_SHEET), intents.ParseSheet())),
         Case(intent=intents.ResetSession(to=State.EMPTY), before=_CONFIRMED),
         Case(intent=intents.CloseSession(outcome=Lifecycle.COMPLETED)),
         Case(intent=intents.LabelSession("taken")),  # from the other session

@@ -24,6 +24,7 @@ from sheetgrpc.session.commands import (
     ImportSheet,
     LabelSession,
     ParseSheet,
+    PlanSheet,
     RedoSession,
     RenewSession,
     ResetSession,
@@ -171,7 +172,7 @@ def catalog_of(situation: str) -> str:
     return NEWER_CATALOG if situation == "Yo" else CATALOG
 
 
-# By the server's catalog; only SubmitSheet looks at it.
+# By the server's catalog; only SubmitSheet and PlanSheet look at it.
 COMMANDS: dict[str, Callable[[str], Command]] = {
     "CreateSession": lambda _: CREATE,
     "SetScope": lambda _: SCOPE,
@@ -190,9 +191,11 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "ResolveReference.last": lambda _: resolve(left=0),
     "SubmitSheet": lambda catalog: submit("execution-2", catalog=catalog),
     "SubmitSheet.unconfirmed": lambda catalog: submit("execution-2", confirm=False, catalog=catalog),
+    "PlanSheet": lambda catalog: PlanSheet(execution_id="execution-2", catalog_digest=catalog),
     "CancelExecution": lambda _: CancelExecution(execution_id="execution-1"),
     "FinishExecution.done": lambda _: finish(ExecutionState.SUCCEEDED),
     "FinishExecution.failed": lambda _: finish(ExecutionState.INTERRUPTED),
+    "FinishExecution.stale": lambda _: replace(finish(ExecutionState.FAILED), stale=True),
     "FinishExecution.running": lambda _: finish(ExecutionState.RUNNING),
     "ResetSession.scoped": lambda _: ResetSession(to=State.SCOPED),
     "ResetSession.empty": lambda _: ResetSession(to=State.EMPTY),

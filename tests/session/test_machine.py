@@ -118,7 +118,7 @@ def test_a_refusal_of_a_closed_session_names_the_session() -> None:
 def test_allowed_actions_of_a_ready_session_depend_on_the_catalog() -> None:
     ready = SITUATIONS["Y"]
     lost = set(allowed_actions(ready, CATALOG)) - set(allowed_actions(ready, NEWER_CATALOG))
-    assert lost == {"SubmitSheet", "ExecuteSheet"}
+    assert lost == {"SubmitSheet", "ExecuteSheet", "PlanSheet"}
 
 
 def test_a_refusal_without_a_catalog_takes_the_sheet_as_current() -> None:

@@ -15,6 +15,7 @@ from sheetgrpc.session.commands import (
     GenerateSheet,
     ImportSheet,
     ParseSheet,
+    PlanSheet,
     RedoSession,
     SubmitSheet,
     UndoSession,
@@ -64,7 +65,7 @@ def fitted(command: Command, session: Session, number: int, log: Sequence[Event]
             return replace(command, sheet_id=session.sheet.id if session.sheet else "")
         case FinishExecution() | CancelExecution():
             return replace(command, execution_id=session.execution_id)
-        case SubmitSheet():
+        case SubmitSheet() | PlanSheet():
             return replace(command, execution_id=f"execution-{number}")
         case GenerateSheet() | ImportSheet():
             return replace(command, sheet=replace(SHEET, id=f"sheet-{number}"))

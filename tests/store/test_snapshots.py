@@ -20,7 +20,7 @@ from sheetgrpc.store.base import Store, StoreRefused
 from sheetgrpc.store.opening import open_store, restoring_store, snapshot_store
 from sheetgrpc.store.queries import load_migrations
 
-NEWEST = len(load_migrations("sqlite"))
+NEWEST = load_migrations("sqlite")[-1].version
 NOON = 1_790_000_000_000_000
 
 

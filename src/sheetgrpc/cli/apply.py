@@ -12,6 +12,7 @@ from sheetgrpc.cli.asking import confirm, somebody_there
 from sheetgrpc.cli.connecting import PATIENCE, introduce, reaching
 from sheetgrpc.cli.documents import document_of, print_document
 from sheetgrpc.cli.drawing import Source, draw_diagnostics, summarize
+from sheetgrpc.cli.effects import show_plan, show_stale
 from sheetgrpc.cli.failure import DONE, FAILED, NOT_BEGUN, Failure
 from sheetgrpc.cli.options import (
     DEFAULT_ADDRESS,
@@ -23,17 +24,18 @@ from sheetgrpc.cli.options import (
     read_sheet,
     read_word,
 )
-from sheetgrpc.cli.progress import Nothing, display_for
+from sheetgrpc.cli.plan import make_plan, succeeded
+from sheetgrpc.cli.progress import Display, Nothing, display_for
 from sheetgrpc.cli.reporting import show_failures, show_outcome, show_phases
-from sheetgrpc.cli.resolving import draw_reference, resolve
+from sheetgrpc.cli.resolving import resolve_or_list
 from sheetgrpc.cli.running import exit_code, follow
 from sheetgrpc.cli.terminal import Terminal, plural, stderr, stdout
-from sheetgrpc.client import Client, Session, SheetgrpcError
+from sheetgrpc.client import Client, NotAllowed, Session, SheetgrpcError
 from sheetgrpc.client.words import Mode, Outcome
+from sheetgrpc.v1.execution_pb2 import Execution
 from sheetgrpc.v1.sheet_pb2 import Sheet
 
 CLOSE_SECONDS = 5.0
-MOST_NAMES = 20
 
 
 async def apply(
@@ -47,11 +49,18 @@ async def apply(
     timeout: Annotated[  # noqa: ASYNC109  (of the run, not of this call)
         timedelta | None, Parameter(converter=read_duration, help="How long the run may take, such as 30s or 5m.")
     ] = None,
+    plan_digest: Annotated[
+        str, Parameter(help="Apply what `plan` showed with this digest, or nothing if it would be something else.")
+    ] = "",
+    max_rows: Annotated[
+        int | None, Parameter(help="Rows that may be created, changed and deleted; beyond it nothing is applied.")
+    ] = None,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Apply a sheet: analyse it, resolve its names, confirm, run it in one transaction.
+    """Apply a sheet: analyse it, resolve its names, show the plan, confirm, run it in one transaction.
 
+    What is confirmed is what is applied: if by then the plan would be another, nothing is.
     Exits 0 only if everything was committed.
     """
     if as_json and not yes:
@@ -68,6 +77,8 @@ async def apply(
             address=address,
             mode=mode,
             timeout=timeout,
+            digest=plan_digest,
+            max_rows=max_rows,
             asking=file != STDIN and somebody_there(),
         )
         try:
@@ -94,6 +105,8 @@ class _Work:
     address: str
     mode: Mode
     timeout: timedelta | None
+    digest: str
+    max_rows: int | None
     asking: bool
 
     async def run_aloud(self, terminal: Terminal, sheet: Sheet, *, confirmed: bool) -> int:
@@ -102,14 +115,13 @@ class _Work:
         if sheet.error_count:
             return FAILED
         if sheet.unresolved_count:
-            sheet = await self._resolve(terminal, sheet)
+            sheet = await resolve_or_list(terminal, self.client, self.session, sheet, self.source, asking=self.asking)
         show_phases(terminal, sheet)
-        await self._confirm(sheet, confirmed=confirmed)
-        stream = self.session.execute_sheet(confirm=True, mode=self.mode, timeout=self.timeout)
-        display = display_for(terminal, sheet)
+        digest = self.digest if confirmed else await self._confirm(terminal, sheet)
         asked = self.client if self.asking else None
-        execution = await follow(terminal, stream, display, address=self.address, asking=asked)
+        execution = await self._execute(terminal, display_for(terminal, sheet), digest, asked)
         show_outcome(terminal, execution)
+        show_stale(terminal, execution.error.changes)
         await show_failures(terminal, self.client, execution, self.source)
         terminal.line((f"session {self.session.id}, execution {execution.id}", "dim"))
         return exit_code(execution)
@@ -118,8 +130,7 @@ class _Work:
         if sheet.error_count or sheet.unresolved_count:
             print_document({"committed": False, "sheet": document_of(sheet)})
             return FAILED
-        stream = self.session.execute_sheet(confirm=True, mode=self.mode, timeout=self.timeout)
-        execution = await follow(stderr(), stream, Nothing(), address=self.address)
+        execution = await self._execute(stderr(), Nothing(), self.digest, None)
         code = exit_code(execution)
         failures = self.client.executions.results(execution.id, statuses=["FAILED", "SKIPPED"])
         print_document(
@@ -132,23 +143,35 @@ class _Work:
         )
         return code
 
-    async def _resolve(self, terminal: Terminal, sheet: Sheet) -> Sheet:
-        if self.asking:
-            return await resolve(terminal, self.client, self.session, sheet, self.source)
-        names = {(reference.entity_type, reference.text): reference for reference in sheet.unresolved_references}
-        for reference in list(names.values())[:MOST_NAMES]:
-            draw_reference(terminal, self.source, reference)
-            terminal.line()
-        raise Failure(
-            f"{plural(sheet.unresolved_count, 'name')} to be resolved, and nobody to ask: "
-            "run this on a terminal, or write keys in the sheet"
+    async def _execute(self, terminal: Terminal, display: Display, digest: str, asking: Client | None) -> Execution:
+        stream = self.session.execute_sheet(
+            confirm=True,
+            mode=self.mode,
+            timeout=self.timeout,
+            plan_digest=digest,
+            max_rows_affected=self.max_rows,
         )
+        try:
+            return await follow(terminal, stream, display, address=self.address, asking=asking)
+        except NotAllowed as refusal:
+            if refusal.reason != "PLAN_STALE":
+                raise
+            return await self.client.executions.get(stream.execution_id)
 
-    async def _confirm(self, sheet: Sheet, *, confirmed: bool) -> None:
-        if confirmed:
-            return
+    async def _confirm(self, terminal: Terminal, sheet: Sheet) -> str:
+        """Shows the plan and asks; the digest of what was shown, "" where the plan fails and parts of it may do."""
         if not self.asking:
             raise Failure("not confirmed, nothing was changed: run this on a terminal, or give --yes")
+        planned = await make_plan(terminal, self.session, self.address, self.timeout)
+        terminal.line()
+        if succeeded(planned):
+            await show_plan(terminal, self.client, planned)
+        else:
+            show_outcome(terminal, planned)
+            await show_failures(terminal, self.client, planned, self.source)
+            if self.mode != "BEST_EFFORT":
+                raise Failure("the plan fails, nothing was changed")
         holds = f"{plural(sheet.statement_count, 'statement')} in {plural(sheet.phase_count, 'phase')}"
         if not await confirm(f"apply {holds}?"):
             raise Failure("not confirmed, nothing was changed")
+        return self.digest or planned.plan_digest

@@ -6,6 +6,8 @@ FAILED = 1
 """Not done: the sheet has errors, was not confirmed, was refused, failed; or the server did not start."""
 NOT_BEGUN = 2
 """Not begun: wrong arguments, a file that cannot be read, a server that cannot be reached (or was lost)."""
+CHANGES = 3
+"""Of `plan --detailed-exitcode`: there is a plan, and something would change."""
 INTERRUPTED = 130
 """Stopped by Ctrl-C."""
 

@@ -16,7 +16,8 @@ from sheetgrpc.cli.terminal import prepare_streams, stderr
 
 _EXIT_CODES = """\
 Exit codes: 0 done (of apply and watch: everything was committed); 1 not done: errors in the sheet, not confirmed, \
-refused, failed; 2 not begun, or lost on the way: wrong arguments, unreadable file, no server; 130 stopped by Ctrl-C."""
+refused, failed; 2 not begun, or lost on the way: wrong arguments, unreadable file, no server; \
+3 something would change (plan --detailed-exitcode); 130 stopped by Ctrl-C."""
 
 app = App(
     name="sheetgrpc",
@@ -31,6 +32,7 @@ for _name, _where, _help in (
     ("serve", "serve:serve", "Run a server."),
     ("demo", "demo:demo", "Load real fund data through a server on a temporary database."),
     ("apply", "apply:apply", "Apply a sheet: analyse, resolve, confirm, run."),
+    ("plan", "plan:plan", "Show what a sheet would change; nothing is changed."),
     ("check", "check:check", "Check a sheet; nothing is kept or changed."),
     ("sessions", "sessions:sessions", "List sessions."),
     ("show", "sessions:show", "Show a session."),

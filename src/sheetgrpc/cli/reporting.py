@@ -38,7 +38,8 @@ def show_outcome(terminal: Terminal, execution: Execution) -> None:
     """Print how an execution ended, and the rows it committed."""
     state = words.execution_state(execution.state)
     took = execution.end_time.ToNanoseconds() - execution.start_time.ToNanoseconds()
-    said: list[Part] = [(SAID.get(state, state.lower()), GOOD if state == "SUCCEEDED" else BAD)]
+    told = "the plan fails: nothing was changed" if execution.dry_run else SAID.get(state, state.lower())
+    said: list[Part] = [(told, GOOD if state == "SUCCEEDED" else BAD)]
     said.append(f", {plural(execution.statements_total, 'statement')}")
     if execution.HasField("start_time") and execution.HasField("end_time"):
         said.append(f" in {took / 1e9:.2f} s")

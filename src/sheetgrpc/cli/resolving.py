@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from sheetgrpc.cli.asking import ask
 from sheetgrpc.cli.drawing import Source, draw
 from sheetgrpc.cli.failure import Failure
-from sheetgrpc.cli.terminal import Terminal
+from sheetgrpc.cli.terminal import Terminal, plural
 from sheetgrpc.client import Client, NotFound, Session
 from sheetgrpc.v1.reference_pb2 import Candidate, Reference
 from sheetgrpc.v1.sheet_pb2 import Sheet
 
+MOST_NAMES = 20
 _QUIT = frozenset({"q", "quit"})
 
 
@@ -28,6 +29,26 @@ async def resolve(terminal: Terminal, client: Client, session: Session, sheet: S
         except NotFound as error:  # the row is gone since it was found
             terminal.line(("error: ", "bold red"), error.message)
     return sheet
+
+
+async def resolve_or_list(
+    terminal: Terminal, client: Client, session: Session, sheet: Sheet, source: Source, *, asking: bool
+) -> Sheet:
+    """Ask for every open name; where nobody can be asked, show them and give up.
+
+    Raises:
+        Failure: a name is open still.
+    """
+    if asking:
+        return await resolve(terminal, client, session, sheet, source)
+    names = {(reference.entity_type, reference.text): reference for reference in sheet.unresolved_references}
+    for reference in list(names.values())[:MOST_NAMES]:
+        draw_reference(terminal, source, reference)
+        terminal.line()
+    raise Failure(
+        f"{plural(sheet.unresolved_count, 'name')} to be resolved, and nobody to ask: "
+        "run this on a terminal, or write keys in the sheet"
+    )
 
 
 def draw_reference(terminal: Terminal, source: Source, reference: Reference) -> None:

@@ -8,18 +8,20 @@ from sheetgrpc.client.calls import Caller, Creating, Reading
 from sheetgrpc.client.pages import PAGE_SIZE, pages
 from sheetgrpc.client.streams import ExecutionStream
 from sheetgrpc.client.stubs import Stubs
-from sheetgrpc.client.words import RunState, Status
+from sheetgrpc.client.words import Change, RunState, Status
+from sheetgrpc.v1.effect_pb2 import Effect
 from sheetgrpc.v1.execution_pb2 import Execution, ExecutionState
 from sheetgrpc.v1.execution_service_pb2 import (
     CancelExecutionRequest,
     CancelExecutionResponse,
     GetExecutionRequest,
+    ListEffectsRequest,
     ListExecutionsRequest,
     ListStatementResultsRequest,
     WatchExecutionRequest,
 )
 from sheetgrpc.v1.statement_pb2 import StatementStatus
-from sheetgrpc.v1.statement_result_pb2 import StatementResult
+from sheetgrpc.v1.statement_result_pb2 import EffectKind, StatementResult
 
 
 class Executions:
@@ -102,5 +104,29 @@ class Executions:
             request.page_token = token
             answer = await self._caller.read(self._stubs.executions.ListStatementResults, request, options)
             return answer.results, answer.next_page_token
+
+        return pages(fetch)
+
+    def effects(
+        self,
+        execution: str,
+        *,
+        tables: Sequence[str] = (),
+        kinds: Sequence[Change] = (),
+        page_size: int = PAGE_SIZE,
+        **options: Unpack[Reading],
+    ) -> AsyncIterator[Effect]:
+        """What the statements of a plan, or of an execution bound to one, do to rows, by statement."""
+        request = ListEffectsRequest(
+            execution=execution,
+            tables=tables,
+            kinds=[EffectKind.Value(f"EFFECT_KIND_{kind}") for kind in kinds],
+            page_size=page_size,
+        )
+
+        async def fetch(token: str) -> tuple[Sequence[Effect], str]:
+            request.page_token = token
+            answer = await self._caller.read(self._stubs.executions.ListEffects, request, options)
+            return answer.effects, answer.next_page_token
 
         return pages(fetch)

@@ -4,7 +4,7 @@ Every command gets a request id by itself and is retried with it (see retry.py).
 services.py, and take the handle's `id`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, TypeVar, Unpack
 
@@ -12,11 +12,16 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from sheetgrpc.client.calls import Caller, Changing, Reading, Versioned, new_request_id
-from sheetgrpc.client.streams import ExecutionStream
+from sheetgrpc.client.streams import ExecutionStream, MessageCall
 from sheetgrpc.client.stubs import Stubs
 from sheetgrpc.client.words import Json, Mode, Outcome, ResetTarget
 from sheetgrpc.v1.execution_pb2 import Execution, ExecutionMode
-from sheetgrpc.v1.execution_service_pb2 import ExecuteSheetRequest, SubmitSheetRequest, WatchExecutionRequest
+from sheetgrpc.v1.execution_service_pb2 import (
+    ExecuteSheetRequest,
+    PlanSheetRequest,
+    SubmitSheetRequest,
+    WatchExecutionRequest,
+)
 from sheetgrpc.v1.session_pb2 import Session as SessionMessage
 from sheetgrpc.v1.session_pb2 import SessionLifecycle, SessionState
 from sheetgrpc.v1.session_service_pb2 import (
@@ -151,13 +156,60 @@ class Session:
         confirm: bool,
         mode: Mode = "ATOMIC",
         timeout: timedelta | None = None,  # noqa: ASYNC109  (not of this call: a field of the request)
+        plan_digest: str = "",
+        max_rows_affected: int | None = None,
+        table_budgets: Mapping[str, int] | None = None,
         **options: Unpack[Changing],
     ) -> Execution:
-        """Queue the sheet and return at once. `timeout` is for the run; absent, the server's default counts."""
+        """Queue the sheet and return at once. `timeout` is for the run; absent, the server's default counts.
+
+        With `plan_digest` the run commits what that plan said or nothing (PLAN_STALE); beyond the rows that it may
+        change, in all or in single tables, it commits nothing either (BUDGET_EXCEEDED).
+        """
         request = SubmitSheetRequest(
-            session=self.id, confirm=confirm, mode=_mode(mode), timeout=write_duration(timeout)
+            session=self.id,
+            confirm=confirm,
+            mode=_mode(mode),
+            timeout=write_duration(timeout),
+            plan_digest=plan_digest,
+            max_rows_affected=max_rows_affected,
+            table_budgets=table_budgets,
         )
         return (await self._change(self._stubs.executions.SubmitSheet, request, options)).execution
+
+    async def plan_sheet(
+        self,
+        *,
+        timeout: timedelta | None = None,  # noqa: ASYNC109  (as above)
+        **options: Unpack[Changing],
+    ) -> Execution:
+        """Queue a dry run of the sheet and return at once. The session stays READY."""
+        request = PlanSheetRequest(session=self.id, timeout=write_duration(timeout))
+        return (await self._change(self._stubs.executions.PlanSheet, request, options)).execution
+
+    async def plan(
+        self,
+        *,
+        timeout: timedelta | None = None,  # noqa: ASYNC109  (as above)
+        **options: Unpack[Changing],
+    ) -> Execution:
+        """Run the sheet dry and wait for the end: `plan_digest` is there if it would succeed.
+
+        `client.executions.effects` tells what it would do.
+        """
+        queued = await self.plan_sheet(timeout=timeout, **options)
+        return await self.watch(queued.id).finished()
+
+    def watch(self, execution: str, *, resume_token: str = "", include_results: bool = False) -> ExecutionStream:
+        """The updates of one of its executions, from its snapshot or from where a token left off."""
+        return ExecutionStream(
+            start=None,
+            resume=self._resume(include_results=include_results),
+            retry=self._caller.retry,
+            silence=self._silence,
+            execution_id=execution,
+            resume_token=resume_token,
+        )
 
     def execute_sheet(
         self,
@@ -166,11 +218,15 @@ class Session:
         mode: Mode = "ATOMIC",
         timeout: timedelta | None = None,
         include_results: bool = False,
+        plan_digest: str = "",
+        max_rows_affected: int | None = None,
+        table_budgets: Mapping[str, int] | None = None,
         **options: Unpack[Changing],
     ) -> ExecutionStream:
         """Run the sheet and watch it: nothing is sent before the first update is asked for.
 
-        A deadline among the options is not used: a stream lives as long as its execution. `timeout` is for the run.
+        A deadline among the options is not used: a stream lives as long as its execution. `timeout` is for the run,
+        `plan_digest` and the budgets are as for `submit_sheet`; a stale plan is raised (PLAN_STALE) after `Finished`.
         """
         request = ExecuteSheetRequest(
             session=self.id,
@@ -178,17 +234,23 @@ class Session:
             mode=_mode(mode),
             timeout=write_duration(timeout),
             include_results=include_results,
+            plan_digest=plan_digest,
+            max_rows_affected=max_rows_affected,
+            table_budgets=table_budgets,
             request_id=options.get("request_id") or new_request_id(),
             expected_version=options.get("expected_version"),
         )
         return ExecutionStream(
             start=lambda: self._stubs.executions.ExecuteSheet(request),
-            resume=lambda execution, token: self._stubs.executions.WatchExecution(
-                WatchExecutionRequest(execution=execution, resume_token=token, include_results=include_results)
-            ),
+            resume=self._resume(include_results=include_results),
             retry=self._caller.retry,
             silence=self._silence,
             request_id=request.request_id,
+        )
+
+    def _resume(self, *, include_results: bool) -> Callable[[str, str], MessageCall]:
+        return lambda execution, token: self._stubs.executions.WatchExecution(
+            WatchExecutionRequest(execution=execution, resume_token=token, include_results=include_results)
         )
 
     async def reset(self, to: ResetTarget, **options: Unpack[Changing]) -> None:

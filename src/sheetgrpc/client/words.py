@@ -34,6 +34,8 @@ RunState = Literal[
 EntryKind = Literal["PROMPT", "SYSTEM", "COMMAND", "WARN", "ALERT"]
 Status = Literal["PENDING", "PARSED", "RESOLVED", "SUCCESS", "FAILED", "SKIPPED", "NOT_RUN", "ROLLED_BACK"]
 
+Change = Literal["CREATED", "UPDATED", "DELETED"]
+
 Json: TypeAlias = bool | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 """What JSON can hold."""
 

@@ -10,7 +10,8 @@ import msgspec
 from sheetgrpc.catalog.model import KeySource, VerbKind
 from sheetgrpc.dsl.diagnostics import Extent, Span
 from sheetgrpc.dsl.source import Source
-from sheetgrpc.engine import endings
+from sheetgrpc.engine import dry_runs, endings
+from sheetgrpc.engine.budgets import Budget, OverBudget
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.runs import Cancel, Run
 from sheetgrpc.engine.updates import PhaseCompleted
@@ -19,7 +20,7 @@ from sheetgrpc.errors import NotAllowed, Reason
 from sheetgrpc.planning.model import Analysis, ErrorCode, Key, Plan, Results, Status
 from sheetgrpc.session.model import ExecutionState, Mode
 from sheetgrpc.store.base import ConstraintViolated, Interrupted, Transaction
-from sheetgrpc.store.records import ExecutionError, ExecutionRow, TableCounts
+from sheetgrpc.store.records import ExecutionError, ExecutionRow, SheetRow, TableCounts
 
 _TRIP_STATEMENTS = 2000  # statements a trip to the writer's thread: about 20 ms of SQL
 _TRIP_BATCHES = 1000
@@ -31,11 +32,13 @@ class Attempt:
     def __init__(self, context: Context, run: Run, execution: ExecutionRow) -> None:
         self.plan: Plan | None = None
         self.results: Results | None = None
+        self.recorded: dry_runs.Recorded | None = None  # of a run that keeps its effects, once its statements are over
         self._context = context
         self._run = run
         self._execution = execution
         self._analysis: Analysis | None = None
-        self._source = b""
+        self._sheet: SheetRow | None = None
+        self._budget = Budget(context.catalog, execution)
         self._keys: list[Key | None] = []
         self._done = 0  # batches
         self._phases = 0
@@ -47,6 +50,8 @@ class Attempt:
         """The plan (kept since ParseSheet, or made again) and the keys of rows to come."""
         store = self._context.store
         row = await store.session(self._execution.session_id)
+        if self._execution.dry_run and row.session.lifecycle.terminal:  # closed, and its server stopped before it knew
+            self._run.ask(Cancel("", self._context.draws.now()))
         sheet = await store.sheet(self._execution.sheet_id)
         analysis = await self._context.analyse(sheet, row.session)
         plan = analysis.plan
@@ -57,7 +62,7 @@ class Attempt:
             raise NotAllowed(Reason.ACTION_NOT_ALLOWED, message)
         self.plan = plan
         self._keys = await asyncio.to_thread(self._draw_keys, plan)
-        self._analysis, self._source = analysis, sheet.source
+        self._analysis, self._sheet = analysis, sheet
         trusted = self._context.handlers.of(group.verb for group in plan.groups)
         self._execution = msgspec.structs.replace(self._execution, trusted_modules=trusted)
 
@@ -68,9 +73,11 @@ class Attempt:
             raise RuntimeError("prepare() comes first")
         self._done = self._phases = 0
         self._run.decided = False  # a try before this one may have come that far
+        self.recorded, self._budget = None, Budget(self._context.catalog, self._execution)
         if self._run.cancel is not None:
             return await self._stopped()
         results = self.results = Results.fresh(plan.count)
+        results.images = {} if self._execution.plans else None
         results.keys = self._keys.copy()  # of a try before this one, which found the writer busy, nothing may stay
         # The session itself is not opened yet: where it is locked for that, other commands must not wait for the run.
         if not await transaction.claim(self._execution):
@@ -83,9 +90,15 @@ class Attempt:
                 return await self._stopped()
             await transaction.recheck(plan, results)
             failed = await self._write_batches(transaction, plan, results)
+            if self._execution.dry_run and not failed:
+                await transaction.check_deferred()
             results.stop = False
         except Interrupted:
             return await self._stopped()
+        except OverBudget as over:
+            return self._undo(ExecutionState.FAILED, over.error)
+        except ConstraintViolated:
+            return self._broken()
         finally:
             self._run.break_off = None
             for one in (timer, watchdog):
@@ -96,6 +109,12 @@ class Attempt:
         self._run.decided = True  # from here on a cancel comes too late; nothing is awaited since the last look
         if failed and not self._keeps_partly(results):
             return self._undo(ExecutionState.ROLLED_BACK, await self._failure())
+        if self._execution.plans:
+            recorded = await self._record(plan, results)
+            if self._execution.dry_run:
+                return await self._rehearsed(recorded, plan, results)
+            if recorded.digest != self._execution.plan_digest:
+                return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.PLAN_STALE, "the plan is stale"))
         return await self._commit(transaction, plan, results, failed=failed)
 
     def halt(self) -> None:
@@ -179,6 +198,7 @@ class Attempt:
             indexes = _indexes(plan, self._done, self._done + done)
             open_phase = _add(open_phase, plan.batches[4 * (self._done + done) - 1], indexes, results)
             self._done += done
+            self._budget.spend(plan, results, indexes)
             self._run.statements_done(indexes)
             if results.roots and not collect:
                 self._end_phases_before_failure(plan, open_phase.first_depth)
@@ -203,6 +223,23 @@ class Attempt:
     def _keeps_partly(self, results: Results) -> bool:
         return self._execution.mode is Mode.BEST_EFFORT and Status.SUCCESS in results.status
 
+    async def _record(self, plan: Plan, results: Results) -> dry_runs.Recorded:
+        if self._sheet is None:
+            raise RuntimeError("prepare() comes first")
+        self.recorded = await dry_runs.record(self._context, self._execution, self._sheet, plan, results)
+        return self.recorded
+
+    async def _rehearsed(self, recorded: dry_runs.Recorded, plan: Plan, results: Results) -> ExecutionRow:
+        """The end of a dry run that would have committed. Its transaction is left without a commit."""
+        endings.settle(self._context.catalog, plan, results, self._done, undone=False)
+        await dry_runs.forget_keys(self._context, plan, results)
+        ended = self._end(ExecutionState.SUCCEEDED, None)
+        return msgspec.structs.replace(ended, plan_digest=recorded.digest)
+
+    def _broken(self) -> ExecutionRow:
+        message = "a constraint that is checked when the transaction commits does not hold"
+        return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.DB_CONSTRAINT, message))
+
     async def _commit(self, transaction: Transaction, plan: Plan, results: Results, *, failed: bool) -> ExecutionRow:
         catalog = self._context.catalog
         endings.settle(catalog, plan, results, self._done, undone=False)
@@ -217,11 +254,12 @@ class Attempt:
             self._context.store, opened.row, catalog, plan, results, ended.id
         )
         await transaction.record(ended, plan, results)
+        if self.recorded is not None:
+            await transaction.record_effects(ended, self.recorded.pieces)
         try:
             await transaction.commit(changes)
         except ConstraintViolated:
-            message = "a constraint that is checked when the transaction commits does not hold"
-            return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.DB_CONSTRAINT, message))
+            return self._broken()
         self._context.topics.publish(changes)
         return ended
 
@@ -237,11 +275,12 @@ class Attempt:
 
     async def _span(self, index: int) -> Span | None:
         analysis = self._analysis
-        if analysis is None:
+        sheet = self._sheet
+        if analysis is None or sheet is None:
             return None
         extent = Extent(analysis.offsets[index], analysis.lengths[index])
         # To tell a place, the text is read up to there: up to 32 MiB.
-        return await asyncio.to_thread(lambda: Source(self._source.decode()).span(extent))
+        return await asyncio.to_thread(lambda: Source(sheet.source.decode()).span(extent))
 
     async def _stopped(self) -> ExecutionRow:
         if self._run.cancel is not None:  # before all else: whoever was told CANCEL_REQUESTED gets CANCELLED

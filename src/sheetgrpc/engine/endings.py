@@ -33,6 +33,11 @@ def finish(execution: ExecutionRow, state: ExecutionState, now: int) -> Executio
     return msgspec.structs.replace(execution, state=state, ended_at=max(now, execution.started_at or now))
 
 
+def is_stale(ended: ExecutionRow) -> bool:
+    """True where nothing was applied because the plan that the execution was bound to no longer holds."""
+    return ended.error is not None and ended.error.code == ErrorCode.PLAN_STALE
+
+
 def cancelled_before_start(execution: ExecutionRow, cancel: Cancel, now: int) -> ExecutionRow:
     """An execution of which nothing ran, cancelled: queued, or left behind by a run whose end was never stored."""
     ended = finish(execution, ExecutionState.CANCELLED, now)
@@ -83,6 +88,10 @@ def count_tables(catalog: Catalog, plan: Plan, results: Results) -> tuple[TableC
             sums = counts.setdefault(verb.table, [0] * len(effects))
             for at, effect in enumerate(effects):
                 sums[at] += done.count(effect)
+    for index, more in results.more_rows.items():  # one statement, many rows
+        if results.effect[index] in effects:
+            table = catalog.verbs[plan.groups[plan.group_of[index]].verb].table
+            counts[table][effects.index(Effect(results.effect[index]))] += more
     for emitted in results.emitted.values():
         for one in emitted:
             if one.kind in effects and one.table in catalog.tables:  # a handler may tell of changes elsewhere too
@@ -91,13 +100,17 @@ def count_tables(catalog: Catalog, plan: Plan, results: Results) -> tuple[TableC
 
 
 def outcome(context: Context, session: Session, ended: ExecutionRow) -> Changes:
-    """What ends an execution and its session's EXECUTING together."""
+    """What ends an execution and its session's EXECUTING together; of a dry run the session hears nothing."""
     draw = context.draws.draw()
+    if ended.dry_run:
+        alive = None if session.lifecycle.terminal else draw.now
+        return Changes(session=session, events=(), active_at=alive, execution=ended)
     command = commands.FinishExecution(
         execution_id=ended.id,
         state=ended.state,
         completed=ended.status_counts.get(Status.SUCCESS.name, 0),
         total=ended.statements_total,
+        stale=is_stale(ended),
     )
     events = decide(session, command, draw, catalog_digest=context.catalog.digest)
     for event in events:

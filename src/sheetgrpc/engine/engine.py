@@ -11,7 +11,7 @@ import structlog
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.config import Settings
-from sheetgrpc.engine import forking, intents, sheet_steps, steps, undoing
+from sheetgrpc.engine import endings, forking, intents, plan_steps, sheet_steps, steps, undoing
 from sheetgrpc.engine.cancelling import Canceller
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.executor import Executor
@@ -25,9 +25,11 @@ from sheetgrpc.engine.runs import Run, Watcher, read_token
 from sheetgrpc.engine.sweeping import Sweeper
 from sheetgrpc.engine.views import CancelView, Outcome, Reply, ResultView, SessionView
 from sheetgrpc.engine.watching import SessionWatcher
-from sheetgrpc.errors import invalid_field
+from sheetgrpc.errors import NotAllowed, Reason, invalid_field
+from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.session import commands
 from sheetgrpc.store.base import Store
+from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.records import (
     Candidate,
     EventRow,
@@ -123,7 +125,7 @@ class Engine:
 
     async def handle(self, envelope: Envelope, intent: Intent, encode: Callable[[Outcome], bytes]) -> Reply:
         """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""
-        return await self._handler.handle(envelope, lambda: self._step(intent), encode)
+        return await self._handler.handle(envelope, lambda: self._step(intent, envelope.caller), encode)
 
     async def execute(self, envelope: Envelope, intent: intents.SubmitSheet) -> tuple[str, Reply]:
         """Submits for a stream: the execution to attach to. A repeat with the same request id gets the same one."""
@@ -193,6 +195,20 @@ class Engine:
         """The final results, by statement."""
         return await self.sheets.results(execution_id, after, limit, statuses)
 
+    async def list_effects(
+        self, execution_id: str, after: int, limit: int, wanted: EffectFilter
+    ) -> list[tuple[int, RowEffect]]:
+        """What the statements did to rows, or would have done, beyond position `after`."""
+        execution = await self._context.store.execution(execution_id)
+        return await self._context.store.effects(execution, after, limit, wanted)
+
+    async def refuse_stale(self, execution_id: str) -> None:
+        """Raises NotAllowed(PLAN_STALE) if an execution ended so: who waited for it is refused, not answered."""
+        execution = await self._context.store.execution(execution_id)
+        if endings.is_stale(execution) and execution.error is not None:
+            more = {"execution": execution_id, "planDigest": execution.plan_digest}
+            raise NotAllowed(Reason.PLAN_STALE, execution.error.message, metadata=more)
+
     async def search_entities(self, entity_type: str, query: str, limit: int) -> list[Candidate]:
         """Rows that a name may mean, best first."""
         entity = self.catalog.entities.get(entity_type)
@@ -245,7 +261,7 @@ class Engine:
         row = await self._context.store.session(ref)
         return await self._handler.shielded(self._expiry.settle_if_possible(row)) if self._expiry.due(row) else row
 
-    def _step(self, intent: Intent) -> Step:
+    def _step(self, intent: Intent, caller: str) -> Step:
         context = self._context
         match intent:
             case intents.CreateSession():
@@ -277,8 +293,8 @@ class Engine:
                 return sheet_steps.ParseSheet(context)
             case intents.ResolveReference():
                 return sheet_steps.ResolveReference(context, intent)
-            case intents.SubmitSheet():
-                return sheet_steps.SubmitSheet(context, intent)
+            case intents.SubmitSheet() | intents.PlanSheet() | intents.CloseSession():
+                return plan_steps.step(context, intent, caller)
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.UndoSession():
@@ -287,8 +303,6 @@ class Engine:
                 return undoing.RedoSession(context)
             case intents.ForkSession():
                 return forking.ForkSession(context, intent)
-            case intents.CloseSession():
-                return steps.Simple(context, commands.CloseSession(outcome=intent.outcome))
             case intents.RenewSession():
                 return steps.Simple(context, commands.RenewSession())
             case intents.LabelSession():

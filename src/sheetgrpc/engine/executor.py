@@ -7,14 +7,14 @@ trip to the database for many, and never an await a statement.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
 import structlog
 
-from sheetgrpc.engine import endings
+from sheetgrpc.engine import dry_runs, endings
 from sheetgrpc.engine.attempt import Attempt
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.runs import Run
@@ -22,6 +22,7 @@ from sheetgrpc.errors import NotFound, Reason, SheetError, Unavailable
 from sheetgrpc.planning.model import ErrorCode, Plan, Results, Status
 from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.base import Transaction
+from sheetgrpc.store.packing import Piece
 from sheetgrpc.store.records import Changes, ExecutionError, ExecutionFilter, ExecutionRow
 
 log = structlog.get_logger(__name__)
@@ -119,7 +120,7 @@ class Executor:
         if run.cancel is not None:  # asked before it was decided, so whatever else stopped it: that is how it ends
             ended = attempt.cancelled(run.cancel)
         run.decided = True
-        if not ended.state.committed:
+        if not ended.committed:
             ended = await self._conclude(claimed, ended, attempt)
         run.finish(ended)
         self._context.runs.remove(execution_id)
@@ -178,7 +179,13 @@ class Executor:
     async def _conclude(self, claimed: ExecutionRow, ended: ExecutionRow, attempt: Attempt) -> ExecutionRow:
         """The fourth transaction; without the statements' results where these cannot be written."""
         try:
-            return await self._end(claimed, ended, attempt.plan, attempt.results)
+            recorded = attempt.recorded
+            if recorded is not None and endings.is_stale(ended):
+                with suppress(SheetError):  # else it is told that it is stale, and no more
+                    error = await dry_runs.explain(self._context, claimed, recorded)
+                    ended = msgspec.structs.replace(ended, error=error)
+            pieces = recorded.pieces if recorded is not None and ended.state.committed else ()
+            return await self._end(claimed, ended, attempt.plan, attempt.results, pieces)
         except SheetError:
             raise
         except Exception:
@@ -186,7 +193,12 @@ class Executor:
             return await self._end(claimed, ended, None, None)
 
     async def _end(
-        self, claimed: ExecutionRow, ended: ExecutionRow, plan: Plan | None, results: Results | None
+        self,
+        claimed: ExecutionRow,
+        ended: ExecutionRow,
+        plan: Plan | None,
+        results: Results | None,
+        pieces: Sequence[Piece] = (),
     ) -> ExecutionRow:
         """The fourth transaction: what became of a run that left nothing behind."""
 
@@ -196,6 +208,8 @@ class Executor:
                 return await self._context.store.execution(claimed.id)
             if plan is not None and results is not None:
                 await transaction.record(ended, plan, results)
+            if pieces:
+                await transaction.record_effects(ended, pieces)
             changes = endings.outcome(self._context, opened.row.session, ended)
             changes.replies = self._context.replies.of(ended.id)
             await transaction.commit(changes)

@@ -91,6 +91,15 @@ class SubmitSheet(msgspec.Struct, frozen=True):
     confirm: bool
     mode: Mode = Mode.ATOMIC
     timeout: int | None = None
+    plan_digest: str = ""  # what the run must find; "" for whatever it finds
+    max_rows_affected: int | None = None
+    table_budgets: Mapping[str, int] = {}  # table -> rows that may be changed there
+
+
+class PlanSheet(msgspec.Struct, frozen=True):
+    """Say what running the current sheet would do. `timeout` in microseconds, None for the setting's."""
+
+    timeout: int | None = None
 
 
 class CancelExecution(msgspec.Struct, frozen=True):
@@ -163,6 +172,7 @@ Intent = (
     | ParseSheet
     | ResolveReference
     | SubmitSheet
+    | PlanSheet
     | ResetSession
     | UndoSession
     | RedoSession

@@ -266,6 +266,11 @@ class Runs:
         """The live run of an execution."""
         return self._runs.get(execution_id)
 
+    def dry_runs(self, session_id: str) -> list[Run]:
+        """The dry runs of a session that have not ended."""
+        runs = self._runs.values()
+        return [run for run in runs if run.execution.session_id == session_id and run.execution.dry_run]
+
     def queue(self, execution: ExecutionRow) -> None:
         """A queued execution is to run, after those before it."""
         self.adopt(execution)

@@ -288,6 +288,9 @@ class SubmitSheet(Simple):
             statements_total=sheet.statement_count,
             phases_total=sheet.phase_count,
             timeout=self._intent.timeout,
+            plan_digest=self._intent.plan_digest,
+            max_rows_affected=self._intent.max_rows_affected,
+            table_budgets=dict(self._intent.table_budgets),
         )
 
     def outcome(self, row: SessionRow, changes: Changes) -> Outcome:

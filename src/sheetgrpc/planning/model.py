@@ -186,6 +186,7 @@ class ErrorCode(StrEnum):
     PERMISSION_DENIED = "PERMISSION_DENIED"
     CANCELLED = "CANCELLED"
     PLAN_STALE = "PLAN_STALE"
+    BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
     INTERNAL = "INTERNAL"
     HANDLER_FAILED = "HANDLER_FAILED"
 
@@ -215,6 +216,14 @@ class StatementError(msgspec.Struct, frozen=True, gc=False):
     blocked_by: int | None = None
 
 
+class Image(msgspec.Struct, frozen=True, gc=False):
+    """A row as it is before a statement changes it: its key, its text for people, columns as JSON values."""
+
+    key: Key | None
+    display: str
+    values: dict[str, Any]  # whatever the database has there
+
+
 class Results(msgspec.Struct):
     """What a run knows of each statement, by index; filled as it goes."""
 
@@ -232,6 +241,8 @@ class Results(msgspec.Struct):
     stop: bool = False  # set from another task: whoever writes stops at the next row piece
     running: int = -1  # the statement that is being written, the first of several; -1 for none
     writes: int = 0  # counts with each such
+    more_rows: dict[int, int] = {}  # statement -> the rows that it changed or removed beyond one
+    images: dict[int, list[Image]] | None = None  # rows before their statement's write; None: nobody wants to know
 
     def note(self, index: int) -> None:
         """This statement is written now, and those that go with it."""

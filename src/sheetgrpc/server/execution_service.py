@@ -5,7 +5,7 @@ from sheetgrpc.engine.runs import Watcher
 from sheetgrpc.engine.views import Outcome
 from sheetgrpc.server.calls import Call
 from sheetgrpc.server.commands import read_envelope, run_command, tell_reply
-from sheetgrpc.server.convert import requests
+from sheetgrpc.server.convert import plans, requests
 from sheetgrpc.server.convert.executions import encode_update, write_cancel, write_execution, write_result
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.sessions import write_session
@@ -35,6 +35,16 @@ class ExecutionService:
             ),
         )
 
+    async def plan_sheet(self, request: pb.PlanSheetRequest, call: Call) -> bytes:
+        """Queues a dry run of the current sheet."""
+        return await run_command(
+            self._engine,
+            call,
+            request,
+            plans.read_plan_sheet,
+            lambda outcome: pb.PlanSheetResponse(execution=_execution(outcome), session=write_session(outcome.session)),
+        )
+
     async def execute_sheet(self, request: pb.ExecuteSheetRequest, call: Call) -> None:
         """Submits the current sheet and streams what happens. A repeat watches the first execution."""
         form = Form()
@@ -44,6 +54,7 @@ class ExecutionService:
         tell_reply(call, reply)
         watcher = await self._engine.watch(execution_id, "", request.include_results, from_start=not reply.replayed)
         await _stream(watcher, call)
+        await self._engine.refuse_stale(execution_id)
 
     async def cancel_execution(self, request: pb.CancelExecutionRequest, call: Call) -> bytes:
         """Cancels an execution."""
@@ -94,6 +105,18 @@ class ExecutionService:
         found = await self._engine.list_results(execution_id, after, page.wanted, statuses)
         results, token = page.write(found, write_result, lambda _, view: view.row.index)
         return pb.ListStatementResultsResponse(results=results, next_page_token=token)
+
+    async def list_effects(self, request: pb.ListEffectsRequest, call: Call) -> pb.ListEffectsResponse:
+        """Lists what the statements did to rows."""
+        form = Form()
+        page = read_page(form, request, POSITIONS, call.max_send_bytes)
+        execution_id = form.name("execution", request.execution).upper()
+        wanted = plans.read_effect_filter(form, request)
+        form.done()
+        after = _BEFORE_FIRST if page.after is None else page.after
+        found = await self._engine.list_effects(execution_id, after, page.wanted, wanted)
+        effects, token = page.write(found, lambda item: plans.write_effect(item[1]), lambda _, item: item[0])
+        return pb.ListEffectsResponse(effects=effects, next_page_token=token)
 
 
 async def _stream(watcher: Watcher, call: Call) -> None:

@@ -105,6 +105,13 @@ class SubmitSheet(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode = Mode.ATOMIC
 
 
+class PlanSheet(msgspec.Struct, frozen=True, kw_only=True):
+    """Queue a dry run of the current sheet; what becomes of it the session never hears."""
+
+    execution_id: str
+    catalog_digest: str
+
+
 class CancelExecution(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for the end of the running execution. What follows for the session is FinishExecution's to tell."""
 
@@ -118,6 +125,7 @@ class FinishExecution(msgspec.Struct, frozen=True, kw_only=True):
     state: ExecutionState
     completed: int
     total: int
+    stale: bool = False  # nothing ran to its end, as the plan that it was bound to no longer holds
 
 
 class ResetSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +200,7 @@ Command: TypeAlias = (
     | ParseSheet
     | ResolveReference
     | SubmitSheet
+    | PlanSheet
     | CancelExecution
     | FinishExecution
     | ResetSession

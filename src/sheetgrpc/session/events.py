@@ -115,13 +115,21 @@ class SheetSubmitted(_Event, frozen=True, kw_only=True):
     mode: Mode
 
 
+class SheetPlanned(_Event, frozen=True, kw_only=True):
+    """A dry run of the current sheet was queued; how it ends is no event."""
+
+    execution_id: str
+    sheet_id: str
+
+
 class ExecutionFinished(_Event, frozen=True, kw_only=True):
-    """The running execution ended; `completed` of `total` statements succeeded."""
+    """The running execution ended and led to `to`; `completed` of `total` statements succeeded."""
 
     execution_id: str
     state: ExecutionState
     completed: int
     total: int
+    to: State = State.EXECUTED
 
 
 class SessionReset(_Event, frozen=True, kw_only=True):
@@ -218,6 +226,7 @@ Event: TypeAlias = (
     | SheetParsed
     | ReferenceResolved
     | SheetSubmitted
+    | SheetPlanned
     | ExecutionFinished
     | SessionReset
     | SessionUndone

@@ -34,6 +34,7 @@ from sheetgrpc.session.events import (
     SheetGenerated,
     SheetImported,
     SheetParsed,
+    SheetPlanned,
     SheetSubmitted,
     SystemLine,
     TemplateSet,
@@ -161,6 +162,8 @@ def _applied(session: Session, event: Event) -> Session:
             return replace(session, labels=_without(session.labels, label))
         case SessionUpdated():
             return _updated(session, event)
+        case SheetPlanned():
+            return session  # it stays as it is: a dry run is in the list of executions
         case PromptLine() | SystemLine() | CommandLine() | WarnLine() | AlertLine():
             return session  # what a terminal showed is in the log and nowhere else
         case SessionCreated() | SessionForked():
@@ -230,10 +233,14 @@ def _covers(later: Choice, earlier: Choice) -> bool:
 
 
 def _finished(session: Session, event: ExecutionFinished) -> Session:
-    """EXECUTED; what committed anything spends the sheet and leaves its symbols to later ones."""
+    """EXECUTED; what committed anything spends the sheet and leaves its symbols to later ones.
+
+    READY again where the plan did not hold: then the submit is nothing that could be undone.
+    """
     ended = replace(
         session,
-        state=State.EXECUTED,
+        state=event.to,
+        undo=session.undo if event.to is State.EXECUTED else session.undo[:-1],
         execution_id="",
         last_execution_id=event.execution_id,
         last_execution_succeeded=event.state is ExecutionState.SUCCEEDED,

@@ -37,6 +37,7 @@ from sheetgrpc.session.commands import (
     ImportSheet,
     LabelSession,
     ParseSheet,
+    PlanSheet,
     RedoSession,
     RenewSession,
     ResetSession,
@@ -65,6 +66,7 @@ from sheetgrpc.session.events import (
     SheetGenerated,
     SheetImported,
     SheetParsed,
+    SheetPlanned,
     SheetSubmitted,
     TemplateSet,
 )
@@ -86,7 +88,7 @@ def decide(
     forbid the command (metadata `state`, `lifecycle`, `allowedActions`), InvalidRequest where the command is wrong in
     itself, Conflict where it was prepared for another sheet or execution than the session has.
     """
-    known = command.catalog_digest if isinstance(command, SubmitSheet) else catalog_digest
+    known = command.catalog_digest if isinstance(command, SubmitSheet | PlanSheet) else catalog_digest
     row = _legal_row(session, command, _digest_or_own(session, known))
     if session is None:
         return (_created(command, draw),)
@@ -282,8 +284,10 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return _resolved(command, to, at)
         case SubmitSheet(execution_id=execution_id, mode=mode):
             return SheetSubmitted(at=at, execution_id=execution_id, sheet_id=_sheet_id(session), mode=mode)
-        case FinishExecution(execution_id=execution_id, state=state, completed=completed, total=total):
-            return ExecutionFinished(at=at, execution_id=execution_id, state=state, completed=completed, total=total)
+        case PlanSheet(execution_id=execution_id):
+            return SheetPlanned(at=at, execution_id=execution_id, sheet_id=_sheet_id(session))
+        case FinishExecution():
+            return _finished(command, to, at)
         case ResetSession():
             return SessionReset(at=at, to=to)
         case UndoSession(sequence=sequence, layers=layers):
@@ -302,6 +306,17 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             raise AssertionError("decide itself says what these make happen")
         case _:
             assert_never(command)
+
+
+def _finished(command: FinishExecution, to: State, at: int) -> ExecutionFinished:
+    return ExecutionFinished(
+        at=at,
+        execution_id=command.execution_id,
+        state=command.state,
+        completed=command.completed,
+        total=command.total,
+        to=to,
+    )
 
 
 def _parsed(command: ParseSheet, to: State, at: int) -> SheetParsed:

@@ -24,6 +24,7 @@ from sheetgrpc.session.commands import (
     ImportSheet,
     LabelSession,
     ParseSheet,
+    PlanSheet,
     RedoSession,
     RenewSession,
     ResetSession,
@@ -111,7 +112,8 @@ _ERRORS = When("other errors", lambda c: isinstance(c, ParseSheet) and (c.error_
 _OPEN = When("references open", lambda c: isinstance(c, ParseSheet | ResolveReference) and c.unresolved_count > 0)
 _NONE_OPEN = When("nothing open", lambda c: isinstance(c, ParseSheet | ResolveReference))
 _CONFIRM = When("confirm = true", lambda c: isinstance(c, SubmitSheet) and c.confirm)
-_ENDED = When("the run has ended", lambda c: isinstance(c, FinishExecution) and c.state.terminal)
+_ENDED = When("the run has ended", lambda c: isinstance(c, FinishExecution) and c.state.terminal and not c.stale)
+_STALE = When("its plan is stale", lambda c: isinstance(c, FinishExecution) and c.stale and c.state.terminal)
 _TO_SCOPED = When("to = SCOPED", lambda c: isinstance(c, ResetSession) and c.to is State.SCOPED)
 _TO_EMPTY = When("to = EMPTY", lambda c: isinstance(c, ResetSession) and c.to is State.EMPTY)
 _OUTCOME = When(
@@ -162,7 +164,9 @@ TABLE: tuple[Row, ...] = (
     _row(ResolveReference, (RESOLVING, READY),  RESOLVING,                          when=_OPEN),
     _row(ResolveReference, (RESOLVING, READY),  READY,                              when=_NONE_OPEN),
     _row(SubmitSheet,      (READY,),            EXECUTING, NOT_SPENT, SAME_CATALOG, when=_CONFIRM, actions=_SUBMITS),
+    _row(PlanSheet,        (READY,),            READY,     NOT_SPENT, SAME_CATALOG),
     _row(CancelExecution,  (EXECUTING,),        EXECUTING),
+    _row(FinishExecution,  (EXECUTING,),        READY,                              when=_STALE, actions=()),
     _row(FinishExecution,  (EXECUTING,),        EXECUTED,                           when=_ENDED, actions=()),
     _row(ResetSession,     IDLE,                SCOPED,    SCOPE_SET,               when=_TO_SCOPED),
     _row(ResetSession,     IDLE,                EMPTY,                              when=_TO_EMPTY),

@@ -16,8 +16,10 @@ import msgspec
 from sheetgrpc.catalog.database import Table
 from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.dsl.diagnostics import Diagnostic
+from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key, Plan, Results
 from sheetgrpc.session.model import Session
+from sheetgrpc.store.packing import EffectFilter, Piece
 from sheetgrpc.store.records import (
     AnalysisRow,
     Candidate,
@@ -82,6 +84,14 @@ class Transaction(Protocol):
 
     async def record(self, execution: ExecutionRow, plan: Plan, results: Results) -> None:
         """Writes the result row of every statement."""
+        ...
+
+    async def record_effects(self, execution: ExecutionRow, pieces: Sequence[Piece]) -> None:
+        """Writes what the statements did to rows."""
+        ...
+
+    async def check_deferred(self) -> None:
+        """Raises ConstraintViolated where `commit` would because of what the statements have written."""
         ...
 
     async def commit(self, changes: Changes) -> None:
@@ -187,6 +197,12 @@ class Store(Protocol):
         self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]
     ) -> list[ResultRow]:
         """By statement index beyond `after`."""
+        ...
+
+    async def effects(
+        self, execution: ExecutionRow, after: int, limit: int, wanted: EffectFilter
+    ) -> list[tuple[int, RowEffect]]:
+        """With their positions, beyond position `after`, by statement index."""
         ...
 
     async def existing(self, entity: Entity, keys: Sequence[Key]) -> set[Key]:

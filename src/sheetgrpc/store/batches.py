@@ -3,7 +3,7 @@
 Pure but for `Results`, which all of it fills. Knows no SQL and no database.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -110,6 +110,7 @@ def prepare_again(shape: Shape, group: Group, start: int, stop: int, results: Re
     for index in rows.indexes:
         results.status[index], results.effect[index] = Status.RESOLVED, Effect.NONE
         results.rows.pop(index, None)
+        results.more_rows.pop(index, None)
     _, folds = fold(shape, rows)
     return {rows.indexes[at]: rows.indexes[same] for at, same in folds.items()}
 
@@ -207,6 +208,13 @@ def succeed(indexes: Iterable[int], results: Results, effect: Effect) -> None:
     for index in indexes:
         results.status[index] = Status.SUCCESS
         results.effect[index] = effect
+
+
+def note_more_rows(rows: Rows, found: Mapping[int, tuple[Key | None, int]], results: Results) -> None:
+    """Notes the statements that change more rows than one; `found` tells how many by their place among `rows`."""
+    for at, (_, changes) in found.items():
+        if changes > 1:
+            results.more_rows[rows.indexes[at]] = changes - 1
 
 
 def not_one(shape: Shape, count: int) -> StatementError:

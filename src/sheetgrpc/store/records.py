@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from sheetgrpc.dsl.diagnostics import Diagnostic, Span
+from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key, Reference, StatementError
 from sheetgrpc.session.events import Event
 from sheetgrpc.session.model import ExecutionState, Mode, Session
@@ -79,13 +80,24 @@ class TableCounts(msgspec.Struct, frozen=True):
     deleted: int = 0
 
 
+class EffectChange(msgspec.Struct, frozen=True):
+    """Where the effects of a run differ from those that were planned; None: there is none on that side."""
+
+    planned: RowEffect | None
+    actual: RowEffect | None
+
+
 class ExecutionError(msgspec.Struct, frozen=True):
-    """Why an execution ended as it did; `statement_index` and `span` are None where no statement is to blame."""
+    """Why an execution ended as it did; `statement_index` and `span` are None where no statement is to blame.
+
+    `changes` are of PLAN_STALE alone: the first of what changed since the plan.
+    """
 
     code: str
     message: str
     statement_index: int | None = None
     span: Span | None = None  # of that statement
+    changes: tuple[EffectChange, ...] = ()
 
 
 class ExecutionRow(msgspec.Struct, frozen=True):
@@ -111,7 +123,21 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     number: int = 0
     cancelled_by: str = ""  # who asked for the cancel that ended it, and when
     cancelled_at: int | None = None
+    dry_run: bool = False  # always rolled back; its session stays READY
+    plan_digest: str = ""  # of a dry run: what it found; else what it must find again, "" for whatever it finds
+    max_rows_affected: int | None = None
+    table_budgets: dict[str, int] = {}  # table -> rows that it may change there
     trusted_modules: tuple[TrustedModule, ...] = ()  # that its call verbs ran; before its plan is known: may run
+
+    @property
+    def plans(self) -> bool:
+        """True where the run keeps its effects."""
+        return self.dry_run or bool(self.plan_digest)
+
+    @property
+    def committed(self) -> bool:
+        """True where something of its sheet is in the database."""
+        return self.state.committed and not self.dry_run
 
 
 class ResultRow(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ from functools import cached_property
 from itertools import repeat
 
 from sheetgrpc.catalog.model import Catalog, KeySource, Verb, VerbKind
+from sheetgrpc.planning.effects import image_columns
 from sheetgrpc.planning.model import Cell
 from sheetgrpc.planning.values import store_default
 
@@ -20,6 +21,7 @@ class Shape:
     def __init__(self, catalog: Catalog, verb: Verb, given: Sequence[str]) -> None:
         """`given` names the arguments in the catalog's order, as a plan's group has them."""
         self.verb = verb
+        self._catalog = catalog
         self.entity = catalog.entities[verb.entity] if verb.entity is not None else None
         arguments = {argument.name: argument for argument in verb.arguments}
         self.given = [arguments[name] for name in given]
@@ -81,6 +83,16 @@ class Shape:
             columns[self._by_given[name]] if name in self._by_given else list(repeat(self._by_default[name], count))
             for name in self.by
         ]
+
+    @cached_property
+    def image(self) -> list[str]:
+        """The columns that are read of a row before it is changed, where somebody wants to know."""
+        return image_columns(self._catalog, self.verb, self.sets)
+
+    @property
+    def removes(self) -> bool:
+        """True where rows go."""
+        return self.verb.kind in (VerbKind.DELETE, VerbKind.UNLINK)
 
     @cached_property
     def insert_columns(self) -> list[str]:

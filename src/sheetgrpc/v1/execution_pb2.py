@@ -23,30 +23,31 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from sheetgrpc.v1 import effect_pb2 as sheetgrpc_dot_v1_dot_effect__pb2
 from sheetgrpc.v1 import span_pb2 as sheetgrpc_dot_v1_dot_span__pb2
 from sheetgrpc.v1 import statement_pb2 as sheetgrpc_dot_v1_dot_statement__pb2
 from sheetgrpc.v1 import statement_result_pb2 as sheetgrpc_dot_v1_dot_statement__result__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csheetgrpc/v1/execution.proto\x12\x0csheetgrpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sheetgrpc/v1/span.proto\x1a\x1csheetgrpc/v1/statement.proto\x1a#sheetgrpc/v1/statement_result.proto\"\x9a\x05\n\tExecution\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x10\n\x08sheet_id\x18\x03 \x01(\t\x12\x14\n\x0csheet_digest\x18\x04 \x01(\t\x12)\n\x04mode\x18\x05 \x01(\x0e\x32\x1b.sheetgrpc.v1.ExecutionMode\x12+\n\x05state\x18\x06 \x01(\x0e\x32\x1c.sheetgrpc.v1.ExecutionState\x12\r\n\x05\x65poch\x18\x07 \x01(\x03\x12\x18\n\x10phases_completed\x18\x08 \x01(\x05\x12\x14\n\x0cphases_total\x18\t \x01(\x05\x12\x18\n\x10statements_total\x18\n \x01(\x05\x12\x30\n\rstatus_counts\x18\x0b \x03(\x0b\x32\x19.sheetgrpc.v1.StatusCount\x12)\n\x06tables\x18\x0c \x03(\x0b\x32\x19.sheetgrpc.v1.TableCounts\x12+\n\x05\x65rror\x18\r \x01(\x0b\x32\x1c.sheetgrpc.v1.ExecutionError\x12/\n\x0bsubmit_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63\x61ncelled_by\x18\x11 \x01(\t\x12/\n\x0b\x63\x61ncel_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x0ftrusted_modules\x18\x1b \x03(\x0b\x32\x1b.sheetgrpc.v1.TrustedModule\"P\n\rTrustedModule\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0e\n\x06signer\x18\x04 \x01(\t\"K\n\x0bStatusCount\x12-\n\x06status\x18\x01 \x01(\x0e\x32\x1d.sheetgrpc.v1.StatementStatus\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"b\n\x0bTableCounts\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x05\x12\x0f\n\x07updated\x18\x03 \x01(\x05\x12\x11\n\tunchanged\x18\x04 \x01(\x05\x12\x0f\n\x07\x64\x65leted\x18\x05 \x01(\x05\"\xa5\x01\n\x0e\x45xecutionError\x12.\n\x04\x63ode\x18\x01 \x01(\x0e\x32 .sheetgrpc.v1.StatementErrorCode\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1c\n\x0fstatement_index\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12 \n\x04span\x18\x04 \x01(\x0b\x32\x12.sheetgrpc.v1.SpanB\x12\n\x10_statement_index*\x82\x03\n\x0e\x45xecutionState\x12\x1f\n\x1b\x45XECUTION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x45XECUTION_STATE_QUEUED\x10\x01\x12\x1b\n\x17\x45XECUTION_STATE_RUNNING\x10\x02\x12\x1e\n\x1a\x45XECUTION_STATE_CANCELLING\x10\x03\x12\x1e\n\x1a\x45XECUTION_STATE_COMMITTING\x10\x04\x12\x1d\n\x19\x45XECUTION_STATE_SUCCEEDED\x10\x05\x12\x1b\n\x17\x45XECUTION_STATE_PARTIAL\x10\x06\x12\x1f\n\x1b\x45XECUTION_STATE_ROLLED_BACK\x10\x07\x12\x1a\n\x16\x45XECUTION_STATE_FAILED\x10\x08\x12\x1d\n\x19\x45XECUTION_STATE_CANCELLED\x10\t\x12\x1d\n\x19\x45XECUTION_STATE_TIMED_OUT\x10\n\x12\x1f\n\x1b\x45XECUTION_STATE_INTERRUPTED\x10\x0b*\x8d\x01\n\rExecutionMode\x12\x1e\n\x1a\x45XECUTION_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45XECUTION_MODE_ATOMIC\x10\x01\x12!\n\x1d\x45XECUTION_MODE_ATOMIC_COLLECT\x10\x02\x12\x1e\n\x1a\x45XECUTION_MODE_BEST_EFFORT\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csheetgrpc/v1/execution.proto\x12\x0csheetgrpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sheetgrpc/v1/effect.proto\x1a\x17sheetgrpc/v1/span.proto\x1a\x1csheetgrpc/v1/statement.proto\x1a#sheetgrpc/v1/statement_result.proto\"\xc0\x05\n\tExecution\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x10\n\x08sheet_id\x18\x03 \x01(\t\x12\x14\n\x0csheet_digest\x18\x04 \x01(\t\x12)\n\x04mode\x18\x05 \x01(\x0e\x32\x1b.sheetgrpc.v1.ExecutionMode\x12+\n\x05state\x18\x06 \x01(\x0e\x32\x1c.sheetgrpc.v1.ExecutionState\x12\r\n\x05\x65poch\x18\x07 \x01(\x03\x12\x18\n\x10phases_completed\x18\x08 \x01(\x05\x12\x14\n\x0cphases_total\x18\t \x01(\x05\x12\x18\n\x10statements_total\x18\n \x01(\x05\x12\x30\n\rstatus_counts\x18\x0b \x03(\x0b\x32\x19.sheetgrpc.v1.StatusCount\x12)\n\x06tables\x18\x0c \x03(\x0b\x32\x19.sheetgrpc.v1.TableCounts\x12+\n\x05\x65rror\x18\r \x01(\x0b\x32\x1c.sheetgrpc.v1.ExecutionError\x12/\n\x0bsubmit_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63\x61ncelled_by\x18\x11 \x01(\t\x12/\n\x0b\x63\x61ncel_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x64ry_run\x18\x14 \x01(\x08\x12\x13\n\x0bplan_digest\x18\x15 \x01(\t\x12\x34\n\x0ftrusted_modules\x18\x1b \x03(\x0b\x32\x1b.sheetgrpc.v1.TrustedModule\"P\n\rTrustedModule\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0e\n\x06signer\x18\x04 \x01(\t\"K\n\x0bStatusCount\x12-\n\x06status\x18\x01 \x01(\x0e\x32\x1d.sheetgrpc.v1.StatementStatus\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"b\n\x0bTableCounts\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x05\x12\x0f\n\x07updated\x18\x03 \x01(\x05\x12\x11\n\tunchanged\x18\x04 \x01(\x05\x12\x0f\n\x07\x64\x65leted\x18\x05 \x01(\x05\"\xd2\x01\n\x0e\x45xecutionError\x12.\n\x04\x63ode\x18\x01 \x01(\x0e\x32 .sheetgrpc.v1.StatementErrorCode\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1c\n\x0fstatement_index\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12 \n\x04span\x18\x04 \x01(\x0b\x32\x12.sheetgrpc.v1.Span\x12+\n\x07\x63hanges\x18\x05 \x03(\x0b\x32\x1a.sheetgrpc.v1.EffectChangeB\x12\n\x10_statement_index*\x82\x03\n\x0e\x45xecutionState\x12\x1f\n\x1b\x45XECUTION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x45XECUTION_STATE_QUEUED\x10\x01\x12\x1b\n\x17\x45XECUTION_STATE_RUNNING\x10\x02\x12\x1e\n\x1a\x45XECUTION_STATE_CANCELLING\x10\x03\x12\x1e\n\x1a\x45XECUTION_STATE_COMMITTING\x10\x04\x12\x1d\n\x19\x45XECUTION_STATE_SUCCEEDED\x10\x05\x12\x1b\n\x17\x45XECUTION_STATE_PARTIAL\x10\x06\x12\x1f\n\x1b\x45XECUTION_STATE_ROLLED_BACK\x10\x07\x12\x1a\n\x16\x45XECUTION_STATE_FAILED\x10\x08\x12\x1d\n\x19\x45XECUTION_STATE_CANCELLED\x10\t\x12\x1d\n\x19\x45XECUTION_STATE_TIMED_OUT\x10\n\x12\x1f\n\x1b\x45XECUTION_STATE_INTERRUPTED\x10\x0b*\x8d\x01\n\rExecutionMode\x12\x1e\n\x1a\x45XECUTION_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45XECUTION_MODE_ATOMIC\x10\x01\x12!\n\x1d\x45XECUTION_MODE_ATOMIC_COLLECT\x10\x02\x12\x1e\n\x1a\x45XECUTION_MODE_BEST_EFFORT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sheetgrpc.v1.execution_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXECUTIONSTATE']._serialized_start=1268
-  _globals['_EXECUTIONSTATE']._serialized_end=1654
-  _globals['_EXECUTIONMODE']._serialized_start=1657
-  _globals['_EXECUTIONMODE']._serialized_end=1798
-  _globals['_EXECUTION']._serialized_start=172
-  _globals['_EXECUTION']._serialized_end=838
-  _globals['_TRUSTEDMODULE']._serialized_start=840
-  _globals['_TRUSTEDMODULE']._serialized_end=920
-  _globals['_STATUSCOUNT']._serialized_start=922
-  _globals['_STATUSCOUNT']._serialized_end=997
-  _globals['_TABLECOUNTS']._serialized_start=999
-  _globals['_TABLECOUNTS']._serialized_end=1097
-  _globals['_EXECUTIONERROR']._serialized_start=1100
-  _globals['_EXECUTIONERROR']._serialized_end=1265
+  _globals['_EXECUTIONSTATE']._serialized_start=1378
+  _globals['_EXECUTIONSTATE']._serialized_end=1764
+  _globals['_EXECUTIONMODE']._serialized_start=1767
+  _globals['_EXECUTIONMODE']._serialized_end=1908
+  _globals['_EXECUTION']._serialized_start=199
+  _globals['_EXECUTION']._serialized_end=903
+  _globals['_TRUSTEDMODULE']._serialized_start=905
+  _globals['_TRUSTEDMODULE']._serialized_end=985
+  _globals['_STATUSCOUNT']._serialized_start=987
+  _globals['_STATUSCOUNT']._serialized_end=1062
+  _globals['_TABLECOUNTS']._serialized_start=1064
+  _globals['_TABLECOUNTS']._serialized_end=1162
+  _globals['_EXECUTIONERROR']._serialized_start=1165
+  _globals['_EXECUTIONERROR']._serialized_end=1375
 # @@protoc_insertion_point(module_scope)

@@ -11,6 +11,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from sheetgrpc.v1 import effect_pb2 as _effect_pb2
 from sheetgrpc.v1 import span_pb2 as _span_pb2
 from sheetgrpc.v1 import statement_pb2 as _statement_pb2
 from sheetgrpc.v1 import statement_result_pb2 as _statement_result_pb2
@@ -137,6 +138,8 @@ class Execution(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     CANCELLED_BY_FIELD_NUMBER: _builtins.int
     CANCEL_TIME_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    PLAN_DIGEST_FIELD_NUMBER: _builtins.int
     TRUSTED_MODULES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id: a ULID."""
@@ -162,13 +165,21 @@ class Execution(_message.Message):
     """Who asked for the cancel that stops or stopped it, as the server knows callers; empty unless it is CANCELLING or
     CANCELLED.
     """
+    dry_run: _builtins.bool
+    """Whether it is a dry run (PlanSheet): always rolled back, spends nothing; its session stays READY."""
+    plan_digest: _builtins.str
+    """Of a dry run that succeeded, the digest of what it found: 64 lower-case hex digits over the sheet, the scope it was
+    made of, the catalog, the resolved names and the effects. Of any other execution, the digest it was submitted with.
+    """
     @_builtins.property
     def status_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusCount]:
         """Statements by status, without zeros, by the order of the enum; adds up to the total."""
 
     @_builtins.property
     def tables(self) -> _containers.RepeatedCompositeFieldContainer[Global___TableCounts]:
-        """Rows committed, by name of the table; empty until it has ended, and where nothing was committed."""
+        """Rows committed, by name of the table; of a dry run those that would be. Empty until it has ended, and where nothing
+        was committed.
+        """
 
     @_builtins.property
     def error(self) -> Global___ExecutionError:
@@ -217,11 +228,13 @@ class Execution(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         cancelled_by: _builtins.str = ...,
         cancel_time: _timestamp_pb2.Timestamp | None = ...,
+        dry_run: _builtins.bool = ...,
+        plan_digest: _builtins.str = ...,
         trusted_modules: _abc.Iterable[Global___TrustedModule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "end_time", b"end_time", "error", b"error", "start_time", b"start_time", "submit_time", b"submit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "tables", b"tables", "trusted_modules", b"trusted_modules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "dry_run", b"dry_run", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "plan_digest", b"plan_digest", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "tables", b"tables", "trusted_modules", b"trusted_modules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -335,6 +348,7 @@ class ExecutionError(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     STATEMENT_INDEX_FIELD_NUMBER: _builtins.int
     SPAN_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     code: _statement_result_pb2.StatementErrorCode.ValueType
     """Kind of failure."""
     message: _builtins.str
@@ -345,6 +359,10 @@ class ExecutionError(_message.Message):
     def span(self) -> _span_pb2.Span:
         """Where that statement stands in the source; absent without one."""
 
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_effect_pb2.EffectChange]:
+        """Of PLAN_STALE alone: the first 20 effects that would be others now, long texts cut."""
+
     def __init__(
         self,
         *,
@@ -352,10 +370,11 @@ class ExecutionError(_message.Message):
         message: _builtins.str = ...,
         statement_index: _builtins.int | None = ...,
         span: _span_pb2.Span | None = ...,
+        changes: _abc.Iterable[_effect_pb2.EffectChange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_statement_index", b"_statement_index", "span", b"span", "statement_index", b"statement_index"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_statement_index", b"_statement_index", "code", b"code", "message", b"message", "span", b"span", "statement_index", b"statement_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_statement_index", b"_statement_index", "changes", b"changes", "code", b"code", "message", b"message", "span", b"span", "statement_index", b"statement_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__statement_index: _TypeAlias = _typing.Literal["statement_index"]  # noqa: Y015
     _WhichOneofArgType__statement_index: _TypeAlias = _typing.Literal["_statement_index", b"_statement_index"]  # noqa: Y015

@@ -24,6 +24,7 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from sheetgrpc.v1 import effect_pb2 as sheetgrpc_dot_v1_dot_effect__pb2
 from sheetgrpc.v1 import execution_pb2 as sheetgrpc_dot_v1_dot_execution__pb2
 from sheetgrpc.v1 import progress_pb2 as sheetgrpc_dot_v1_dot_progress__pb2
 from sheetgrpc.v1 import session_pb2 as sheetgrpc_dot_v1_dot_session__pb2
@@ -31,13 +32,17 @@ from sheetgrpc.v1 import statement_pb2 as sheetgrpc_dot_v1_dot_statement__pb2
 from sheetgrpc.v1 import statement_result_pb2 as sheetgrpc_dot_v1_dot_statement__result__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$sheetgrpc/v1/execution_service.proto\x12\x0csheetgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1csheetgrpc/v1/execution.proto\x1a\x1bsheetgrpc/v1/progress.proto\x1a\x1asheetgrpc/v1/session.proto\x1a\x1csheetgrpc/v1/statement.proto\x1a#sheetgrpc/v1/statement_result.proto\"\xd5\x01\n\x12SubmitSheetRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x63onfirm\x18\x02 \x01(\x08\x12)\n\x04mode\x18\x03 \x01(\x0e\x32\x1b.sheetgrpc.v1.ExecutionMode\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x06 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"i\n\x13SubmitSheetResponse\x12*\n\texecution\x18\x01 \x01(\x0b\x32\x17.sheetgrpc.v1.Execution\x12&\n\x07session\x18\x02 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\xef\x01\n\x13\x45xecuteSheetRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x63onfirm\x18\x02 \x01(\x08\x12)\n\x04mode\x18\x03 \x01(\x0e\x32\x1b.sheetgrpc.v1.ExecutionMode\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\x0finclude_results\x18\x07 \x01(\x08\x42\x13\n\x11_expected_version\"\xc0\x03\n\x14\x45xecuteSheetResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08snapshot\x18\x05 \x01(\x0b\x32\x17.sheetgrpc.v1.ExecutionH\x00\x12\x33\n\rphase_started\x18\x06 \x01(\x0b\x32\x1a.sheetgrpc.v1.PhaseStartedH\x00\x12\x37\n\x0fphase_completed\x18\x07 \x01(\x0b\x32\x1c.sheetgrpc.v1.PhaseCompletedH\x00\x12\x34\n\nstatements\x18\x08 \x01(\x0b\x32\x1e.sheetgrpc.v1.StatementResultsH\x00\x12*\n\x08progress\x18\t \x01(\x0b\x32\x16.sheetgrpc.v1.ProgressH\x00\x12+\n\x08\x66inished\x18\n \x01(\x0b\x32\x17.sheetgrpc.v1.ExecutionH\x00\x12\x13\n\theartbeat\x18\x0b \x01(\x08H\x00\x42\x08\n\x06update\"Y\n\x15WatchExecutionRequest\x12\x11\n\texecution\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\x17\n\x0finclude_results\x18\x03 \x01(\x08\"\xc2\x03\n\x16WatchExecutionResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08snapshot\x18\x05 \x01(\x0b\x32\x17.sheetgrpc.v1.ExecutionH\x00\x12\x33\n\rphase_started\x18\x06 \x01(\x0b\x32\x1a.sheetgrpc.v1.PhaseStartedH\x00\x12\x37\n\x0fphase_completed\x18\x07 \x01(\x0b\x32\x1c.sheetgrpc.v1.PhaseCompletedH\x00\x12\x34\n\nstatements\x18\x08 \x01(\x0b\x32\x1e.sheetgrpc.v1.StatementResultsH\x00\x12*\n\x08progress\x18\t \x01(\x0b\x32\x16.sheetgrpc.v1.ProgressH\x00\x12+\n\x08\x66inished\x18\n \x01(\x0b\x32\x17.sheetgrpc.v1.ExecutionH\x00\x12\x13\n\theartbeat\x18\x0b \x01(\x08H\x00\x42\x08\n\x06update\"(\n\x13GetExecutionRequest\x12\x11\n\texecution\x18\x01 \x01(\t\"B\n\x14GetExecutionResponse\x12*\n\texecution\x18\x01 \x01(\x0b\x32\x17.sheetgrpc.v1.Execution\"}\n\x15ListExecutionsRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12,\n\x06states\x18\x02 \x03(\x0e\x32\x1c.sheetgrpc.v1.ExecutionState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"^\n\x16ListExecutionsResponse\x12+\n\nexecutions\x18\x01 \x03(\x0b\x32\x17.sheetgrpc.v1.Execution\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x16\x43\x61ncelExecutionRequest\x12\x11\n\texecution\x18\x01 \x01(\t\x12\'\n\x04wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x9b\x01\n\x17\x43\x61ncelExecutionResponse\x12,\n\x07outcome\x18\x01 \x01(\x0e\x32\x1b.sheetgrpc.v1.CancelOutcome\x12*\n\texecution\x18\x02 \x01(\x0b\x32\x17.sheetgrpc.v1.Execution\x12&\n\x07session\x18\x03 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\x88\x01\n\x1bListStatementResultsRequest\x12\x11\n\texecution\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12/\n\x08statuses\x18\x04 \x03(\x0e\x32\x1d.sheetgrpc.v1.StatementStatus\"g\n\x1cListStatementResultsResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.sheetgrpc.v1.StatementResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x0cPhaseStarted\x12\r\n\x05\x64\x65pth\x18\x01 \x01(\x05\x12\x17\n\x0fstatement_count\x18\x02 \x01(\x05\"m\n\x0ePhaseCompleted\x12\x13\n\x0b\x66irst_depth\x18\x01 \x01(\x05\x12\x12\n\nlast_depth\x18\x02 \x01(\x05\x12\x11\n\tsucceeded\x18\x03 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x05\x12\x0f\n\x07skipped\x18\x05 \x01(\x05\"B\n\x10StatementResults\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.sheetgrpc.v1.StatementResult*\xf3\x01\n\rCancelOutcome\x12\x1e\n\x1a\x43\x41NCEL_OUTCOME_UNSPECIFIED\x10\x00\x12)\n%CANCEL_OUTCOME_CANCELLED_BEFORE_START\x10\x01\x12#\n\x1f\x43\x41NCEL_OUTCOME_CANCEL_REQUESTED\x10\x02\x12%\n!CANCEL_OUTCOME_ALREADY_CANCELLING\x10\x03\x12&\n\"CANCEL_OUTCOME_TOO_LATE_COMMITTING\x10\x04\x12#\n\x1f\x43\x41NCEL_OUTCOME_ALREADY_FINISHED\x10\x05\x32\xb5\x05\n\x10\x45xecutionService\x12R\n\x0bSubmitSheet\x12 .sheetgrpc.v1.SubmitSheetRequest\x1a!.sheetgrpc.v1.SubmitSheetResponse\x12W\n\x0c\x45xecuteSheet\x12!.sheetgrpc.v1.ExecuteSheetRequest\x1a\".sheetgrpc.v1.ExecuteSheetResponse0\x01\x12\x62\n\x0eWatchExecution\x12#.sheetgrpc.v1.WatchExecutionRequest\x1a$.sheetgrpc.v1.WatchExecutionResponse\"\x03\x90\x02\x01\x30\x01\x12Z\n\x0cGetExecution\x12!.sheetgrpc.v1.GetExecutionRequest\x1a\".sheetgrpc.v1.GetExecutionResponse\"\x03\x90\x02\x01\x12`\n\x0eListExecutions\x12#.sheetgrpc.v1.ListExecutionsRequest\x1a$.sheetgrpc.v1.ListExecutionsResponse\"\x03\x90\x02\x01\x12^\n\x0f\x43\x61ncelExecution\x12$.sheetgrpc.v1.CancelExecutionRequest\x1a%.sheetgrpc.v1.CancelExecutionResponse\x12r\n\x14ListStatementResults\x12).sheetgrpc.v1.ListStatementResultsRequest\x1a*.sheetgrpc.v1.ListStatementResultsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$sheetgrpc/v1/execution_service.proto\x12\x0csheetgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sheetgrpc/v1/effect.proto\x1a\x1csheetgrpc/v1/execution.proto\x1a\x1bsheetgrpc/v1/progress.proto\x1a\x1asheetgrpc/v1/session.proto\x1a\x1csheetgrpc/v1/statement.proto\x1a#sheetgrpc/v1/statement_result.proto\"\xa0\x03\n\x12SubmitSheetRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x63onfirm\x18\x02 \x01(\x08\x12)\n\x04mode\x18\x03 \x01(\x0e\x32\x1b.sheetgrpc.v1.ExecutionMode\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x13\n\x0bplan_digest\x18\x08 \x01(\t\x12\x1e\n\x11max_rows_affected\x18\n \x01(\x03H\x01\x88\x01\x01\x12I\n\rtable_budgets\x18\x0b \x03(\x0b\x32\x32.sheetgrpc.v1.SubmitSheetRequest.TableBudgetsEntry\x1a\x33\n\x11TableBudgetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x13\n\x11_expected_versionB\x14\n\x12_max_rows_affected\"i\n\x13SubmitSheetResponse\x12*\n\texecution\x18\x01 \x01(\x0b\x32\x17.sheetgrpc.v1.Execution\x12&\n\x07session\x18\x02 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\xbb\x03\n\x13\x45xecuteSheetRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x63onfirm\x18\x02 \x01(\x08\x12)\n\x04mode\x18\x03 \x01(\x0e\x32\x1b.sheetgrpc.v1.ExecutionMode\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\x0finclude_results\x18\x07 \x01(\x08\x12\x13\n\x0bplan_digest\x18\t \x01(\t\x12\x1e\n\x11max_rows_affected\x18\x0b \x01(\x03H\x01\x88\x01\x01\x12J\n\rtable_budgets\x18\x0c \x03(\x0b\x32\x33.sheetgrpc.v1.ExecuteSheetRequest.TableBudgetsEntry\x1a\x33\n\x11TableBudgetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x13\n\x11_expected_versionB\x14\n\x12_max_rows_affected\"\x97\x01\n\x10PlanSheetRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12*\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"g\n\x11PlanSheetResponse\x12*\n\texecution\x18\x01 \x01(\x0b\x32\x17.sheetgrpc.v1.Execution\x12&\n\x07session\x18\x02 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\xc0\x03\n\x14\x45xecuteSheetResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08snapshot\x18\x05 \x01(\x0b\x32\x17.sheetgrpc.v1.ExecutionH\x00\x12\x33\n\rphase_started\x18\x06 \x01(\x0b\x32\x1a.sheetgrpc.v1.PhaseStartedH\x00\x12\x37\n\x0fphase_completed\x18\x07 \x01(\x0b\x32\x1c.sheetgrpc.v1.PhaseCompletedH\x00\x12\x34\n\nstatements\x18\x08 \x01(\x0b\x32\x1e.sheetgrpc.v1.StatementResultsH\x00\x12*\n\x08progress\x18\t \x01(\x0b\x32\x16.sheetgrpc.v1.ProgressH\x00\x12+\n\x08\x66inished\x18\n \x01(\x0b\x32\x17.sheetgrpc.v1.ExecutionH\x00\x12\x13\n\theartbeat\x18\x0b \x01(\x08H\x00\x42\x08\n\x06update\"Y\n\x15WatchExecutionRequest\x12\x11\n\texecution\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\x17\n\x0finclude_results\x18\x03 \x01(\x08\"\xc2\x03\n\x16WatchExecutionResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08snapshot\x18\x05 \x01(\x0b\x32\x17.sheetgrpc.v1.ExecutionH\x00\x12\x33\n\rphase_started\x18\x06 \x01(\x0b\x32\x1a.sheetgrpc.v1.PhaseStartedH\x00\x12\x37\n\x0fphase_completed\x18\x07 \x01(\x0b\x32\x1c.sheetgrpc.v1.PhaseCompletedH\x00\x12\x34\n\nstatements\x18\x08 \x01(\x0b\x32\x1e.sheetgrpc.v1.StatementResultsH\x00\x12*\n\x08progress\x18\t \x01(\x0b\x32\x16.sheetgrpc.v1.ProgressH\x00\x12+\n\x08\x66inished\x18\n \x01(\x0b\x32\x17.sheetgrpc.v1.ExecutionH\x00\x12\x13\n\theartbeat\x18\x0b \x01(\x08H\x00\x42\x08\n\x06update\"(\n\x13GetExecutionRequest\x12\x11\n\texecution\x18\x01 \x01(\t\"B\n\x14GetExecutionResponse\x12*\n\texecution\x18\x01 \x01(\x0b\x32\x17.sheetgrpc.v1.Execution\"}\n\x15ListExecutionsRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12,\n\x06states\x18\x02 \x03(\x0e\x32\x1c.sheetgrpc.v1.ExecutionState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"^\n\x16ListExecutionsResponse\x12+\n\nexecutions\x18\x01 \x03(\x0b\x32\x17.sheetgrpc.v1.Execution\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x16\x43\x61ncelExecutionRequest\x12\x11\n\texecution\x18\x01 \x01(\t\x12\'\n\x04wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x9b\x01\n\x17\x43\x61ncelExecutionResponse\x12,\n\x07outcome\x18\x01 \x01(\x0e\x32\x1b.sheetgrpc.v1.CancelOutcome\x12*\n\texecution\x18\x02 \x01(\x0b\x32\x17.sheetgrpc.v1.Execution\x12&\n\x07session\x18\x03 \x01(\x0b\x32\x15.sheetgrpc.v1.Session\"\x88\x01\n\x1bListStatementResultsRequest\x12\x11\n\texecution\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12/\n\x08statuses\x18\x04 \x03(\x0e\x32\x1d.sheetgrpc.v1.StatementStatus\"g\n\x1cListStatementResultsResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.sheetgrpc.v1.StatementResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x87\x01\n\x12ListEffectsRequest\x12\x11\n\texecution\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06tables\x18\x04 \x03(\t\x12\'\n\x05kinds\x18\x05 \x03(\x0e\x32\x18.sheetgrpc.v1.EffectKind\"U\n\x13ListEffectsResponse\x12%\n\x07\x65\x66\x66\x65\x63ts\x18\x01 \x03(\x0b\x32\x14.sheetgrpc.v1.Effect\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x0cPhaseStarted\x12\r\n\x05\x64\x65pth\x18\x01 \x01(\x05\x12\x17\n\x0fstatement_count\x18\x02 \x01(\x05\"m\n\x0ePhaseCompleted\x12\x13\n\x0b\x66irst_depth\x18\x01 \x01(\x05\x12\x12\n\nlast_depth\x18\x02 \x01(\x05\x12\x11\n\tsucceeded\x18\x03 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x05\x12\x0f\n\x07skipped\x18\x05 \x01(\x05\"B\n\x10StatementResults\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.sheetgrpc.v1.StatementResult*\xf3\x01\n\rCancelOutcome\x12\x1e\n\x1a\x43\x41NCEL_OUTCOME_UNSPECIFIED\x10\x00\x12)\n%CANCEL_OUTCOME_CANCELLED_BEFORE_START\x10\x01\x12#\n\x1f\x43\x41NCEL_OUTCOME_CANCEL_REQUESTED\x10\x02\x12%\n!CANCEL_OUTCOME_ALREADY_CANCELLING\x10\x03\x12&\n\"CANCEL_OUTCOME_TOO_LATE_COMMITTING\x10\x04\x12#\n\x1f\x43\x41NCEL_OUTCOME_ALREADY_FINISHED\x10\x05\x32\xdc\x06\n\x10\x45xecutionService\x12R\n\x0bSubmitSheet\x12 .sheetgrpc.v1.SubmitSheetRequest\x1a!.sheetgrpc.v1.SubmitSheetResponse\x12W\n\x0c\x45xecuteSheet\x12!.sheetgrpc.v1.ExecuteSheetRequest\x1a\".sheetgrpc.v1.ExecuteSheetResponse0\x01\x12L\n\tPlanSheet\x12\x1e.sheetgrpc.v1.PlanSheetRequest\x1a\x1f.sheetgrpc.v1.PlanSheetResponse\x12\x62\n\x0eWatchExecution\x12#.sheetgrpc.v1.WatchExecutionRequest\x1a$.sheetgrpc.v1.WatchExecutionResponse\"\x03\x90\x02\x01\x30\x01\x12Z\n\x0cGetExecution\x12!.sheetgrpc.v1.GetExecutionRequest\x1a\".sheetgrpc.v1.GetExecutionResponse\"\x03\x90\x02\x01\x12`\n\x0eListExecutions\x12#.sheetgrpc.v1.ListExecutionsRequest\x1a$.sheetgrpc.v1.ListExecutionsResponse\"\x03\x90\x02\x01\x12^\n\x0f\x43\x61ncelExecution\x12$.sheetgrpc.v1.CancelExecutionRequest\x1a%.sheetgrpc.v1.CancelExecutionResponse\x12r\n\x14ListStatementResults\x12).sheetgrpc.v1.ListStatementResultsRequest\x1a*.sheetgrpc.v1.ListStatementResultsResponse\"\x03\x90\x02\x01\x12W\n\x0bListEffects\x12 .sheetgrpc.v1.ListEffectsRequest\x1a!.sheetgrpc.v1.ListEffectsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sheetgrpc.v1.execution_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SUBMITSHEETREQUEST_TABLEBUDGETSENTRY']._loaded_options = None
+  _globals['_SUBMITSHEETREQUEST_TABLEBUDGETSENTRY']._serialized_options = b'8\001'
+  _globals['_EXECUTESHEETREQUEST_TABLEBUDGETSENTRY']._loaded_options = None
+  _globals['_EXECUTESHEETREQUEST_TABLEBUDGETSENTRY']._serialized_options = b'8\001'
   _globals['_EXECUTIONSERVICE'].methods_by_name['WatchExecution']._loaded_options = None
   _globals['_EXECUTIONSERVICE'].methods_by_name['WatchExecution']._serialized_options = b'\220\002\001'
   _globals['_EXECUTIONSERVICE'].methods_by_name['GetExecution']._loaded_options = None
@@ -46,42 +51,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXECUTIONSERVICE'].methods_by_name['ListExecutions']._serialized_options = b'\220\002\001'
   _globals['_EXECUTIONSERVICE'].methods_by_name['ListStatementResults']._loaded_options = None
   _globals['_EXECUTIONSERVICE'].methods_by_name['ListStatementResults']._serialized_options = b'\220\002\001'
-  _globals['_CANCELOUTCOME']._serialized_start=2910
-  _globals['_CANCELOUTCOME']._serialized_end=3153
-  _globals['_SUBMITSHEETREQUEST']._serialized_start=274
-  _globals['_SUBMITSHEETREQUEST']._serialized_end=487
-  _globals['_SUBMITSHEETRESPONSE']._serialized_start=489
-  _globals['_SUBMITSHEETRESPONSE']._serialized_end=594
-  _globals['_EXECUTESHEETREQUEST']._serialized_start=597
-  _globals['_EXECUTESHEETREQUEST']._serialized_end=836
-  _globals['_EXECUTESHEETRESPONSE']._serialized_start=839
-  _globals['_EXECUTESHEETRESPONSE']._serialized_end=1287
-  _globals['_WATCHEXECUTIONREQUEST']._serialized_start=1289
-  _globals['_WATCHEXECUTIONREQUEST']._serialized_end=1378
-  _globals['_WATCHEXECUTIONRESPONSE']._serialized_start=1381
-  _globals['_WATCHEXECUTIONRESPONSE']._serialized_end=1831
-  _globals['_GETEXECUTIONREQUEST']._serialized_start=1833
-  _globals['_GETEXECUTIONREQUEST']._serialized_end=1873
-  _globals['_GETEXECUTIONRESPONSE']._serialized_start=1875
-  _globals['_GETEXECUTIONRESPONSE']._serialized_end=1941
-  _globals['_LISTEXECUTIONSREQUEST']._serialized_start=1943
-  _globals['_LISTEXECUTIONSREQUEST']._serialized_end=2068
-  _globals['_LISTEXECUTIONSRESPONSE']._serialized_start=2070
-  _globals['_LISTEXECUTIONSRESPONSE']._serialized_end=2164
-  _globals['_CANCELEXECUTIONREQUEST']._serialized_start=2166
-  _globals['_CANCELEXECUTIONREQUEST']._serialized_end=2270
-  _globals['_CANCELEXECUTIONRESPONSE']._serialized_start=2273
-  _globals['_CANCELEXECUTIONRESPONSE']._serialized_end=2428
-  _globals['_LISTSTATEMENTRESULTSREQUEST']._serialized_start=2431
-  _globals['_LISTSTATEMENTRESULTSREQUEST']._serialized_end=2567
-  _globals['_LISTSTATEMENTRESULTSRESPONSE']._serialized_start=2569
-  _globals['_LISTSTATEMENTRESULTSRESPONSE']._serialized_end=2672
-  _globals['_PHASESTARTED']._serialized_start=2674
-  _globals['_PHASESTARTED']._serialized_end=2728
-  _globals['_PHASECOMPLETED']._serialized_start=2730
-  _globals['_PHASECOMPLETED']._serialized_end=2839
-  _globals['_STATEMENTRESULTS']._serialized_start=2841
-  _globals['_STATEMENTRESULTS']._serialized_end=2907
-  _globals['_EXECUTIONSERVICE']._serialized_start=3156
-  _globals['_EXECUTIONSERVICE']._serialized_end=3849
+  _globals['_EXECUTIONSERVICE'].methods_by_name['ListEffects']._loaded_options = None
+  _globals['_EXECUTIONSERVICE'].methods_by_name['ListEffects']._serialized_options = b'\220\002\001'
+  _globals['_CANCELOUTCOME']._serialized_start=3828
+  _globals['_CANCELOUTCOME']._serialized_end=4071
+  _globals['_SUBMITSHEETREQUEST']._serialized_start=301
+  _globals['_SUBMITSHEETREQUEST']._serialized_end=717
+  _globals['_SUBMITSHEETREQUEST_TABLEBUDGETSENTRY']._serialized_start=623
+  _globals['_SUBMITSHEETREQUEST_TABLEBUDGETSENTRY']._serialized_end=674
+  _globals['_SUBMITSHEETRESPONSE']._serialized_start=719
+  _globals['_SUBMITSHEETRESPONSE']._serialized_end=824
+  _globals['_EXECUTESHEETREQUEST']._serialized_start=827
+  _globals['_EXECUTESHEETREQUEST']._serialized_end=1270
+  _globals['_EXECUTESHEETREQUEST_TABLEBUDGETSENTRY']._serialized_start=623
+  _globals['_EXECUTESHEETREQUEST_TABLEBUDGETSENTRY']._serialized_end=674
+  _globals['_PLANSHEETREQUEST']._serialized_start=1273
+  _globals['_PLANSHEETREQUEST']._serialized_end=1424
+  _globals['_PLANSHEETRESPONSE']._serialized_start=1426
+  _globals['_PLANSHEETRESPONSE']._serialized_end=1529
+  _globals['_EXECUTESHEETRESPONSE']._serialized_start=1532
+  _globals['_EXECUTESHEETRESPONSE']._serialized_end=1980
+  _globals['_WATCHEXECUTIONREQUEST']._serialized_start=1982
+  _globals['_WATCHEXECUTIONREQUEST']._serialized_end=2071
+  _globals['_WATCHEXECUTIONRESPONSE']._serialized_start=2074
+  _globals['_WATCHEXECUTIONRESPONSE']._serialized_end=2524
+  _globals['_GETEXECUTIONREQUEST']._serialized_start=2526
+  _globals['_GETEXECUTIONREQUEST']._serialized_end=2566
+  _globals['_GETEXECUTIONRESPONSE']._serialized_start=2568
+  _globals['_GETEXECUTIONRESPONSE']._serialized_end=2634
+  _globals['_LISTEXECUTIONSREQUEST']._serialized_start=2636
+  _globals['_LISTEXECUTIONSREQUEST']._serialized_end=2761
+  _globals['_LISTEXECUTIONSRESPONSE']._serialized_start=2763
+  _globals['_LISTEXECUTIONSRESPONSE']._serialized_end=2857
+  _globals['_CANCELEXECUTIONREQUEST']._serialized_start=2859
+  _globals['_CANCELEXECUTIONREQUEST']._serialized_end=2963
+  _globals['_CANCELEXECUTIONRESPONSE']._serialized_start=2966
+  _globals['_CANCELEXECUTIONRESPONSE']._serialized_end=3121
+  _globals['_LISTSTATEMENTRESULTSREQUEST']._serialized_start=3124
+  _globals['_LISTSTATEMENTRESULTSREQUEST']._serialized_end=3260
+  _globals['_LISTSTATEMENTRESULTSRESPONSE']._serialized_start=3262
+  _globals['_LISTSTATEMENTRESULTSRESPONSE']._serialized_end=3365
+  _globals['_LISTEFFECTSREQUEST']._serialized_start=3368
+  _globals['_LISTEFFECTSREQUEST']._serialized_end=3503
+  _globals['_LISTEFFECTSRESPONSE']._serialized_start=3505
+  _globals['_LISTEFFECTSRESPONSE']._serialized_end=3590
+  _globals['_PHASESTARTED']._serialized_start=3592
+  _globals['_PHASESTARTED']._serialized_end=3646
+  _globals['_PHASECOMPLETED']._serialized_start=3648
+  _globals['_PHASECOMPLETED']._serialized_end=3757
+  _globals['_STATEMENTRESULTS']._serialized_start=3759
+  _globals['_STATEMENTRESULTS']._serialized_end=3825
+  _globals['_EXECUTIONSERVICE']._serialized_start=4074
+  _globals['_EXECUTIONSERVICE']._serialized_end=4934
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from sheetgrpc.v1 import effect_pb2 as _effect_pb2
 from sheetgrpc.v1 import execution_pb2 as _execution_pb2
 from sheetgrpc.v1 import progress_pb2 as _progress_pb2
 from sheetgrpc.v1 import session_pb2 as _session_pb2
@@ -68,12 +69,35 @@ class SubmitSheetRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class TableBudgetsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SESSION_FIELD_NUMBER: _builtins.int
     CONFIRM_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     TIMEOUT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    PLAN_DIGEST_FIELD_NUMBER: _builtins.int
+    MAX_ROWS_AFFECTED_FIELD_NUMBER: _builtins.int
+    TABLE_BUDGETS_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     """Required. Session id, unique prefix or label."""
     confirm: _builtins.bool
@@ -84,11 +108,23 @@ class SubmitSheetRequest(_message.Message):
     """Makes a repeat safe (see SessionService)."""
     expected_version: _builtins.int
     """Version that the session must have; absent = any."""
+    plan_digest: _builtins.str
+    """Digest of a plan: the run compares with it what it is about to commit. Where they differ nothing is applied, the
+    execution is FAILED with PLAN_STALE and tells what changed, and the session is READY again. Empty = not bound.
+    """
+    max_rows_affected: _builtins.int
+    """Rows that may be created, changed and removed in all; beyond it nothing is applied and the execution is FAILED with
+    BUDGET_EXCEEDED. Where the plan of `plan_digest` says so already: ERROR_REASON_BUDGET_EXCEEDED. Absent = any number.
+    """
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """How long the run may take, counted from its start; then it is undone and TIMED_OUT. Absent = the server's default;
         zero or less is ERROR_REASON_INVALID_FIELD. The deadline of the RPC has no part in it.
         """
+
+    @_builtins.property
+    def table_budgets(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """The same for single tables: name of the table, as in the catalog, to rows."""
 
     def __init__(
         self,
@@ -99,14 +135,22 @@ class SubmitSheetRequest(_message.Message):
         timeout: _duration_pb2.Duration | None = ...,
         request_id: _builtins.str = ...,
         expected_version: _builtins.int | None = ...,
+        plan_digest: _builtins.str = ...,
+        max_rows_affected: _builtins.int | None = ...,
+        table_budgets: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "confirm", b"confirm", "expected_version", b"expected_version", "mode", b"mode", "request_id", b"request_id", "session", b"session", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "confirm", b"confirm", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "mode", b"mode", "plan_digest", b"plan_digest", "request_id", b"request_id", "session", b"session", "table_budgets", b"table_budgets", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    _WhichOneofReturnType__max_rows_affected: _TypeAlias = _typing.Literal["max_rows_affected"]  # noqa: Y015
+    _WhichOneofArgType__max_rows_affected: _TypeAlias = _typing.Literal["_max_rows_affected", b"_max_rows_affected"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_rows_affected) -> _WhichOneofReturnType__max_rows_affected | None: ...
 
 Global___SubmitSheetRequest: _TypeAlias = SubmitSheetRequest  # noqa: Y015
 
@@ -146,6 +190,26 @@ class ExecuteSheetRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class TableBudgetsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SESSION_FIELD_NUMBER: _builtins.int
     CONFIRM_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
@@ -153,6 +217,9 @@ class ExecuteSheetRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     INCLUDE_RESULTS_FIELD_NUMBER: _builtins.int
+    PLAN_DIGEST_FIELD_NUMBER: _builtins.int
+    MAX_ROWS_AFFECTED_FIELD_NUMBER: _builtins.int
+    TABLE_BUDGETS_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     """Required. Session id, unique prefix or label."""
     confirm: _builtins.bool
@@ -165,11 +232,21 @@ class ExecuteSheetRequest(_message.Message):
     """Version that the session must have; absent = any."""
     include_results: _builtins.bool
     """Streams the results of statements too, provisional until `finished`."""
+    plan_digest: _builtins.str
+    """Digest of a plan, as in SubmitSheetRequest. Where the plan is stale the stream ends after `finished` as refused with
+    ERROR_REASON_PLAN_STALE.
+    """
+    max_rows_affected: _builtins.int
+    """As in SubmitSheetRequest."""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """How long the run may take, counted from its start; then it is undone and TIMED_OUT. Absent = the server's default;
         zero or less is ERROR_REASON_INVALID_FIELD. The deadline of the RPC has no part in it.
         """
+
+    @_builtins.property
+    def table_budgets(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """As in SubmitSheetRequest."""
 
     def __init__(
         self,
@@ -181,16 +258,94 @@ class ExecuteSheetRequest(_message.Message):
         request_id: _builtins.str = ...,
         expected_version: _builtins.int | None = ...,
         include_results: _builtins.bool = ...,
+        plan_digest: _builtins.str = ...,
+        max_rows_affected: _builtins.int | None = ...,
+        table_budgets: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "confirm", b"confirm", "expected_version", b"expected_version", "include_results", b"include_results", "max_rows_affected", b"max_rows_affected", "mode", b"mode", "plan_digest", b"plan_digest", "request_id", b"request_id", "session", b"session", "table_budgets", b"table_budgets", "timeout", b"timeout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    _WhichOneofReturnType__max_rows_affected: _TypeAlias = _typing.Literal["max_rows_affected"]  # noqa: Y015
+    _WhichOneofArgType__max_rows_affected: _TypeAlias = _typing.Literal["_max_rows_affected", b"_max_rows_affected"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_rows_affected) -> _WhichOneofReturnType__max_rows_affected | None: ...
+
+Global___ExecuteSheetRequest: _TypeAlias = ExecuteSheetRequest  # noqa: Y015
+
+@_typing.final
+class PlanSheetRequest(_message.Message):
+    """Asks what running the session's sheet would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """Required. Session id, unique prefix or label."""
+    request_id: _builtins.str
+    """Makes a repeat safe (see SessionService)."""
+    expected_version: _builtins.int
+    """Version that the session must have; absent = any."""
+    @_builtins.property
+    def timeout(self) -> _duration_pb2.Duration:
+        """How long the dry run may take, counted from its start; then it is TIMED_OUT. Absent = the server's default; zero or
+        less is ERROR_REASON_INVALID_FIELD.
+        """
+
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        timeout: _duration_pb2.Duration | None = ...,
+        request_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "confirm", b"confirm", "expected_version", b"expected_version", "include_results", b"include_results", "mode", b"mode", "request_id", b"request_id", "session", b"session", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "request_id", b"request_id", "session", b"session", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
 
-Global___ExecuteSheetRequest: _TypeAlias = ExecuteSheetRequest  # noqa: Y015
+Global___PlanSheetRequest: _TypeAlias = PlanSheetRequest  # noqa: Y015
+
+@_typing.final
+class PlanSheetResponse(_message.Message):
+    """Answers PlanSheet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def execution(self) -> _execution_pb2.Execution:
+        """The dry run, queued."""
+
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session after the command: READY as before."""
+
+    def __init__(
+        self,
+        *,
+        execution: _execution_pb2.Execution | None = ...,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanSheetResponse: _TypeAlias = PlanSheetResponse  # noqa: Y015
 
 @_typing.final
 class ExecuteSheetResponse(_message.Message):
@@ -629,6 +784,76 @@ class ListStatementResultsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListStatementResultsResponse: _TypeAlias = ListStatementResultsResponse  # noqa: Y015
+
+@_typing.final
+class ListEffectsRequest(_message.Message):
+    """Asks for a page of effects that match every filter given; a filter that is empty lets everything through."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TABLES_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    execution: _builtins.str
+    """Required. Execution id."""
+    page_size: _builtins.int
+    """Effects a page (see SessionService)."""
+    page_token: _builtins.str
+    """Where to go on (see SessionService)."""
+    @_builtins.property
+    def tables(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lets through effects on these tables; at most 100."""
+
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_statement_result_pb2.EffectKind.ValueType]:
+        """Lets through effects of these kinds."""
+
+    def __init__(
+        self,
+        *,
+        execution: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        tables: _abc.Iterable[_builtins.str] | None = ...,
+        kinds: _abc.Iterable[_statement_result_pb2.EffectKind.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token", "tables", b"tables"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEffectsRequest: _TypeAlias = ListEffectsRequest  # noqa: Y015
+
+@_typing.final
+class ListEffectsResponse(_message.Message):
+    """Answers ListEffects."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EFFECTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def effects(self) -> _containers.RepeatedCompositeFieldContainer[_effect_pb2.Effect]:
+        """The page."""
+
+    def __init__(
+        self,
+        *,
+        effects: _abc.Iterable[_effect_pb2.Effect] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effects", b"effects", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEffectsResponse: _TypeAlias = ListEffectsResponse  # noqa: Y015
 
 @_typing.final
 class PhaseStarted(_message.Message):

@@ -49,6 +49,11 @@ class ExecutionServiceStub:
                 request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ExecuteSheetRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ExecuteSheetResponse.FromString,
                 _registered_method=True)
+        self.PlanSheet = channel.unary_unary(
+                '/sheetgrpc.v1.ExecutionService/PlanSheet',
+                request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.PlanSheetRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.PlanSheetResponse.FromString,
+                _registered_method=True)
         self.WatchExecution = channel.unary_stream(
                 '/sheetgrpc.v1.ExecutionService/WatchExecution',
                 request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.WatchExecutionRequest.SerializeToString,
@@ -73,6 +78,11 @@ class ExecutionServiceStub:
                 '/sheetgrpc.v1.ExecutionService/ListStatementResults',
                 request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListStatementResultsRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListStatementResultsResponse.FromString,
+                _registered_method=True)
+        self.ListEffects = channel.unary_unary(
+                '/sheetgrpc.v1.ExecutionService/ListEffects',
+                request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListEffectsRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListEffectsResponse.FromString,
                 _registered_method=True)
 
 
@@ -100,6 +110,19 @@ class ExecutionServiceServicer:
 
         Legal and refused as SubmitSheet. A repeat with the same request_id submits nothing: it attaches to the first
         execution as WatchExecution does without a token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanSheet(self, request, context):
+        """Plans the session's sheet: queues a dry run of it, which is watched, cancelled, listed and read like any other
+        execution. ListEffects then tells what would change, and `plan_digest` binds a submit to exactly that.
+
+        Runs as ATOMIC_COLLECT and is always rolled back; ends SUCCEEDED where an execution would commit, ROLLED_BACK where a
+        statement fails. Legal in READY, which the session stays, and so does all else that is legal there meanwhile.
+        CloseSession cancels it. A repeat with the same request_id gets the execution as it was queued first. Refused with
+        ERROR_REASON_SHEET_ALREADY_APPLIED, ERROR_REASON_QUEUE_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,6 +170,14 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListEffects(self, request, context):
+        """Lists what statements did to rows, by index of the statement: of a plan, and of an execution that was submitted with
+        `plan_digest`. Empty for others, until the execution has ended, and unless it succeeded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExecutionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -159,6 +190,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.ExecuteSheet,
                     request_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ExecuteSheetRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ExecuteSheetResponse.SerializeToString,
+            ),
+            'PlanSheet': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanSheet,
+                    request_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.PlanSheetRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.PlanSheetResponse.SerializeToString,
             ),
             'WatchExecution': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchExecution,
@@ -184,6 +220,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.ListStatementResults,
                     request_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListStatementResultsRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListStatementResultsResponse.SerializeToString,
+            ),
+            'ListEffects': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEffects,
+                    request_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListEffectsRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListEffectsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -245,6 +286,33 @@ class ExecutionService:
             '/sheetgrpc.v1.ExecutionService/ExecuteSheet',
             sheetgrpc_dot_v1_dot_execution__service__pb2.ExecuteSheetRequest.SerializeToString,
             sheetgrpc_dot_v1_dot_execution__service__pb2.ExecuteSheetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanSheet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.ExecutionService/PlanSheet',
+            sheetgrpc_dot_v1_dot_execution__service__pb2.PlanSheetRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_execution__service__pb2.PlanSheetResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -380,6 +448,33 @@ class ExecutionService:
             '/sheetgrpc.v1.ExecutionService/ListStatementResults',
             sheetgrpc_dot_v1_dot_execution__service__pb2.ListStatementResultsRequest.SerializeToString,
             sheetgrpc_dot_v1_dot_execution__service__pb2.ListStatementResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEffects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.ExecutionService/ListEffects',
+            sheetgrpc_dot_v1_dot_execution__service__pb2.ListEffectsRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_execution__service__pb2.ListEffectsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,15 @@ class ExecutionServiceStub:
     Legal and refused as SubmitSheet. A repeat with the same request_id submits nothing: it attaches to the first
     execution as WatchExecution does without a token.
     """
+    PlanSheet: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.PlanSheetRequest, _execution_service_pb2.PlanSheetResponse]
+    """Plans the session's sheet: queues a dry run of it, which is watched, cancelled, listed and read like any other
+    execution. ListEffects then tells what would change, and `plan_digest` binds a submit to exactly that.
+
+    Runs as ATOMIC_COLLECT and is always rolled back; ends SUCCEEDED where an execution would commit, ROLLED_BACK where a
+    statement fails. Legal in READY, which the session stays, and so does all else that is legal there meanwhile.
+    CloseSession cancels it. A repeat with the same request_id gets the execution as it was queued first. Refused with
+    ERROR_REASON_SHEET_ALREADY_APPLIED, ERROR_REASON_QUEUE_FULL.
+    """
     WatchExecution: _grpc.UnaryStreamMultiCallable[_execution_service_pb2.WatchExecutionRequest, _execution_service_pb2.WatchExecutionResponse]
     """Watches an execution, from `snapshot` (or from where `resume_token` left off) to `finished`; ends OK after it. Of
     an execution that has ended the stream is `snapshot`, `finished`. At most 20 messages a second, later ones standing
@@ -70,6 +79,10 @@ class ExecutionServiceStub:
     """
     ListStatementResults: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ListStatementResultsRequest, _execution_service_pb2.ListStatementResultsResponse]
     """Lists by index what became of each statement: the final truth. Empty until the execution has ended."""
+    ListEffects: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ListEffectsRequest, _execution_service_pb2.ListEffectsResponse]
+    """Lists what statements did to rows, by index of the statement: of a plan, and of an execution that was submitted with
+    `plan_digest`. Empty for others, until the execution has ended, and unless it succeeded.
+    """
 
 @_typing.type_check_only
 class ExecutionServiceAsyncStub(ExecutionServiceStub):
@@ -94,6 +107,15 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     Legal and refused as SubmitSheet. A repeat with the same request_id submits nothing: it attaches to the first
     execution as WatchExecution does without a token.
     """
+    PlanSheet: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.PlanSheetRequest, _execution_service_pb2.PlanSheetResponse]  # type: ignore[assignment]
+    """Plans the session's sheet: queues a dry run of it, which is watched, cancelled, listed and read like any other
+    execution. ListEffects then tells what would change, and `plan_digest` binds a submit to exactly that.
+
+    Runs as ATOMIC_COLLECT and is always rolled back; ends SUCCEEDED where an execution would commit, ROLLED_BACK where a
+    statement fails. Legal in READY, which the session stays, and so does all else that is legal there meanwhile.
+    CloseSession cancels it. A repeat with the same request_id gets the execution as it was queued first. Refused with
+    ERROR_REASON_SHEET_ALREADY_APPLIED, ERROR_REASON_QUEUE_FULL.
+    """
     WatchExecution: _aio.UnaryStreamMultiCallable[_execution_service_pb2.WatchExecutionRequest, _execution_service_pb2.WatchExecutionResponse]  # type: ignore[assignment]
     """Watches an execution, from `snapshot` (or from where `resume_token` left off) to `finished`; ends OK after it. Of
     an execution that has ended the stream is `snapshot`, `finished`. At most 20 messages a second, later ones standing
@@ -113,6 +135,10 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     """
     ListStatementResults: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListStatementResultsRequest, _execution_service_pb2.ListStatementResultsResponse]  # type: ignore[assignment]
     """Lists by index what became of each statement: the final truth. Empty until the execution has ended."""
+    ListEffects: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListEffectsRequest, _execution_service_pb2.ListEffectsResponse]  # type: ignore[assignment]
+    """Lists what statements did to rows, by index of the statement: of a plan, and of an execution that was submitted with
+    `plan_digest`. Empty for others, until the execution has ended, and unless it succeeded.
+    """
 
 class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Applies sheets, each in one transaction, and says what became of them. Naming sessions, request ids, versions,
@@ -145,6 +171,21 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Legal and refused as SubmitSheet. A repeat with the same request_id submits nothing: it attaches to the first
         execution as WatchExecution does without a token.
+        """
+
+    @_abc_1.abstractmethod
+    def PlanSheet(
+        self,
+        request: _execution_service_pb2.PlanSheetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.PlanSheetResponse, _abc.Awaitable[_execution_service_pb2.PlanSheetResponse]]:
+        """Plans the session's sheet: queues a dry run of it, which is watched, cancelled, listed and read like any other
+        execution. ListEffects then tells what would change, and `plan_digest` binds a submit to exactly that.
+
+        Runs as ATOMIC_COLLECT and is always rolled back; ends SUCCEEDED where an execution would commit, ROLLED_BACK where a
+        statement fails. Legal in READY, which the session stays, and so does all else that is legal there meanwhile.
+        CloseSession cancels it. A repeat with the same request_id gets the execution as it was queued first. Refused with
+        ERROR_REASON_SHEET_ALREADY_APPLIED, ERROR_REASON_QUEUE_FULL.
         """
 
     @_abc_1.abstractmethod
@@ -195,5 +236,15 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_execution_service_pb2.ListStatementResultsResponse, _abc.Awaitable[_execution_service_pb2.ListStatementResultsResponse]]:
         """Lists by index what became of each statement: the final truth. Empty until the execution has ended."""
+
+    @_abc_1.abstractmethod
+    def ListEffects(
+        self,
+        request: _execution_service_pb2.ListEffectsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.ListEffectsResponse, _abc.Awaitable[_execution_service_pb2.ListEffectsResponse]]:
+        """Lists what statements did to rows, by index of the statement: of a plan, and of an execution that was submitted with
+        `plan_digest`. Empty for others, until the execution has ended, and unless it succeeded.
+        """
 
 def add_ExecutionServiceServicer_to_server(servicer: ExecutionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

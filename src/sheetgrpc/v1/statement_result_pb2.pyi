@@ -109,6 +109,8 @@ class _StatementErrorCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_St
     """The effects would no longer be those that were planned."""
     STATEMENT_ERROR_CODE_INTERNAL: _StatementErrorCode.ValueType  # 17
     """A fault of the server; the message has an error id."""
+    STATEMENT_ERROR_CODE_BUDGET_EXCEEDED: _StatementErrorCode.ValueType  # 18
+    """More rows would be changed than the submit allowed."""
     STATEMENT_ERROR_CODE_HANDLER_FAILED: _StatementErrorCode.ValueType  # 20
     """The handler of a `call` verb refused or failed; the message says why only where the handler declares it to."""
 
@@ -151,6 +153,8 @@ STATEMENT_ERROR_CODE_PLAN_STALE: StatementErrorCode.ValueType  # 16
 """The effects would no longer be those that were planned."""
 STATEMENT_ERROR_CODE_INTERNAL: StatementErrorCode.ValueType  # 17
 """A fault of the server; the message has an error id."""
+STATEMENT_ERROR_CODE_BUDGET_EXCEEDED: StatementErrorCode.ValueType  # 18
+"""More rows would be changed than the submit allowed."""
 STATEMENT_ERROR_CODE_HANDLER_FAILED: StatementErrorCode.ValueType  # 20
 """The handler of a `call` verb refused or failed; the message says why only where the handler declares it to."""
 Global___StatementErrorCode: _TypeAlias = StatementErrorCode  # noqa: Y015

@@ -16,6 +16,7 @@ from sheetgrpc.engine.updates import (
 from sheetgrpc.engine.views import CancelView, ResultView
 from sheetgrpc.planning.model import Effect, ErrorCode, Status
 from sheetgrpc.server.convert.enums import CANCEL_OUTCOMES, EFFECTS, ERROR_CODES, EXECUTION_STATES, MODES, STATUSES
+from sheetgrpc.server.convert.plans import write_change
 from sheetgrpc.server.convert.sessions import write_session
 from sheetgrpc.server.convert.values import write_duration, write_key, write_span, write_struct, write_time
 from sheetgrpc.store.records import ExecutionRow
@@ -44,6 +45,8 @@ def write_execution(row: ExecutionRow) -> execution_pb2.Execution:
         end_time=write_time(row.ended_at),
         cancelled_by=row.cancelled_by,
         cancel_time=write_time(row.cancelled_at),
+        dry_run=row.dry_run,
+        plan_digest=row.plan_digest,
         trusted_modules=map(write_trusted_module, row.trusted_modules),
     )
 
@@ -129,6 +132,7 @@ def _write_error(row: ExecutionRow) -> execution_pb2.ExecutionError | None:
         message=error.message,
         statement_index=error.statement_index,
         span=write_span(error.span) if error.span is not None else None,
+        changes=map(write_change, error.changes),
     )
 
 

@@ -14,6 +14,7 @@ from sheetgrpc.engine import intents
 from sheetgrpc.errors import limit_exceeded
 from sheetgrpc.server.convert.enums import EXECUTION_STATES, LIFECYCLES, MODES, STATES, STATUSES
 from sheetgrpc.server.convert.form import TEXT_LENGTH, Form
+from sheetgrpc.server.convert.plans import read_budgets, read_digest
 from sheetgrpc.server.convert.values import read_struct, read_time, read_timeout
 from sheetgrpc.session.events import TYPES
 from sheetgrpc.session.model import MAX_METADATA_BYTES, Client, Lifecycle, Mode, State
@@ -205,7 +206,15 @@ def read_submit_sheet(
     if request.mode != execution_pb2.EXECUTION_MODE_UNSPECIFIED:
         mode = MODES.read(form, "mode", request.mode)
     timeout = read_timeout(form, "timeout", request.timeout) if request.HasField("timeout") else None
-    return intents.SubmitSheet(confirm=request.confirm, mode=mode or Mode.ATOMIC, timeout=timeout)
+    most, tables = read_budgets(form, request)
+    return intents.SubmitSheet(
+        confirm=request.confirm,
+        mode=mode or Mode.ATOMIC,
+        timeout=timeout,
+        plan_digest=read_digest(form, request.plan_digest),
+        max_rows_affected=most,
+        table_budgets=tables,
+    )
 
 
 def read_cancel_execution(form: Form, request: execution_service_pb2.CancelExecutionRequest) -> intents.CancelExecution:

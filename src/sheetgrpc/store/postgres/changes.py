@@ -133,6 +133,7 @@ async def _write_execution(connection: "Connection", execution: ExecutionRow) ->
             execution.state,
             execution.epoch,
             body,
+            execution.dry_run,
         )
         if not row_count(done):
             raise _conflict(f'session "{execution.session_id}" has an execution that has not ended; wait for it')

@@ -49,23 +49,28 @@ class Shape(shapes.Shape):
 
     @cached_property
     def find(self) -> str:
-        """For rows of (by..., set...): number, which row of the table it finds, whether a value differs, moves.
+        """For rows of (by..., set...): number, which row of the table it finds, how many it would change, moves.
 
         Which row: its key, or where there is none, what it is found by. Moves: for each unique index that a set column
         is in, what the row has there now, and what it would have.
         """
-        which = self._which()
-        offset = 1 + len(self.by)
-        differs = [
-            self.columns[name].differs(f"t.{quote(name)}", f"i.c{offset + at}") for at, name in enumerate(self.sets)
-        ]
-        olds, news = self._moves(offset)
-        rows = _rows(len(self.by) + len(self.sets))
-        join = f"FROM {rows} JOIN {self.table} AS t ON {self._matches()}"
-        differ = " OR ".join(differs) or "false"
+        which, changes = self._which(), self._changes()
+        olds, news = self._moves(1 + len(self.by))
+        join = self._join()
         if self.verb.kind in (VerbKind.ENSURE, VerbKind.LINK):  # a unique index sees to it that there is one at most
-            return f"SELECT i.n, {which}, {differ}, {olds}, {news} {join}"
-        return f"SELECT i.n, max({which}), bool_or({differ}), min({olds}), max({news}) {join} GROUP BY i.n"
+            return f"SELECT i.n, {which}, ({changes})::integer, {olds}, {news} {join}"
+        count = f"count(*) FILTER (WHERE {changes})"
+        return f"SELECT i.n, max({which}), {count}, min({olds}), max({news}) {join} GROUP BY i.n"
+
+    @cached_property
+    def before(self) -> str:
+        """For rows as `find` takes them: number, key, display, columns as JSON of each row that would be changed."""
+        key = self._key_of("t") if self.key is not None else "NULL::text"
+        display = self.entity.display if self.entity is not None else None
+        shown = f"t.{quote(display)}::text" if display else "NULL::text"
+        columns = ", ".join(f"t.{quote(name)}" for name in self.image)
+        values = f"row_to_json((SELECT s FROM (SELECT {columns}) AS s))::text" if columns else "'{}'"
+        return f"SELECT i.n, {key}, {shown}, {values} {self._join()} WHERE {self._changes()}"
 
     @cached_property
     def update(self) -> str:
@@ -116,6 +121,17 @@ class Shape(shapes.Shape):
     def orders_rows(self) -> bool:
         """True where one more parameter, the number of rows, stands for the columns that nothing is selected by."""
         return not self.by
+
+    def _join(self) -> str:
+        return f"FROM {_rows(len(self.by) + len(self.sets))} JOIN {self.table} AS t ON {self._matches()}"
+
+    def _changes(self) -> str:
+        """True for a row that would be changed: given values differ, or the row goes."""
+        offset = 1 + len(self.by)
+        differs = [
+            self.columns[name].differs(f"t.{quote(name)}", f"i.c{offset + at}") for at, name in enumerate(self.sets)
+        ]
+        return " OR ".join(differs) or str(self.removes).lower()
 
     def _which(self) -> str:
         if self.key is not None:

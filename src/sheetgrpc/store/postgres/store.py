@@ -13,11 +13,13 @@ from sheetgrpc.catalog.database import Table
 from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.clock import wall_clock
 from sheetgrpc.dsl.diagnostics import Diagnostic
+from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About, Interrupted
 from sheetgrpc.store.calling.batch import Calling
-from sheetgrpc.store.postgres import lookups, reads
+from sheetgrpc.store.packing import EffectFilter
+from sheetgrpc.store.postgres import effects, lookups, reads
 from sheetgrpc.store.postgres.connection import Pool
 from sheetgrpc.store.postgres.migrations import check_version, migrate
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
@@ -164,6 +166,12 @@ class PostgresStore:
     ) -> list[ResultRow]:
         """By statement index, beyond `after`."""
         return await self._read(reads.read_results, execution, after, limit, statuses)
+
+    async def effects(
+        self, execution: ExecutionRow, after: int, limit: int, wanted: EffectFilter
+    ) -> list[tuple[int, RowEffect]]:
+        """With their positions, beyond `after`."""
+        return await self._read(effects.read_effects, execution, after, limit, wanted)
 
     async def existing(self, entity: Entity, keys: Sequence[Key]) -> set[Key]:
         """Which of these keys rows have."""

@@ -6,7 +6,7 @@ come back and starts anew. Nothing is ever sent outside of the transaction: afte
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +15,8 @@ import asyncpg
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import ConstraintViolated, Interrupted
-from sheetgrpc.store.postgres import reads, writes
+from sheetgrpc.store.packing import Piece
+from sheetgrpc.store.postgres import effects, reads, writes
 from sheetgrpc.store.postgres.changes import write_changes
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
 from sheetgrpc.store.queries import load_queries
@@ -75,6 +76,14 @@ class PostgresTransaction:
         """Writes the result rows."""
         catalog = self._catalog.catalog
         await self._touch(lambda connection: writes.record(connection, execution, plan, results, catalog))
+
+    async def record_effects(self, execution: ExecutionRow, pieces: Sequence[Piece]) -> None:
+        """Writes what the statements did to rows."""
+        await self._touch(lambda connection: effects.record_effects(connection, execution, pieces))
+
+    async def check_deferred(self) -> None:
+        """Raises what the commit would raise."""
+        await self._touch(effects.check_deferred)
 
     async def commit(self, changes: Changes) -> None:
         """Writes the changes and commits; the transaction is over."""

@@ -109,7 +109,9 @@ async def _clear(connection: "Connection", limit: int) -> int:
     assert found is not None, "one row, always"
     execution, session, sheet = found
     if execution is not None:
-        return await _first(connection, {"drop_results": (execution, limit), "drop_leaving": (execution,)})
+        gone: tuple[object, ...] = (execution,)
+        steps = {"drop_effects": gone, "drop_results": (execution, limit), "drop_leaving": gone}
+        return await _first(connection, steps)
     if session is None:
         return 0
     if sheet is not None:

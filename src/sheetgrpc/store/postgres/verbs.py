@@ -13,9 +13,9 @@ import msgspec
 import structlog
 
 from sheetgrpc.catalog.model import KeySource, VerbKind
-from sheetgrpc.planning.model import Cell, Effect, ErrorCode, Key, Results, StatementError, Status
+from sheetgrpc.planning.model import Cell, Effect, ErrorCode, Image, Key, Results, StatementError, Status
 from sheetgrpc.planning.values import store_default
-from sheetgrpc.store.batches import Entangled, Failure, Rows, broken, in_rounds, not_one, succeed
+from sheetgrpc.store.batches import Entangled, Failure, Rows, broken, in_rounds, not_one, note_more_rows, succeed
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, refusal_of, sqlstate
 from sheetgrpc.store.postgres.statements import Shape
 
@@ -116,6 +116,7 @@ async def _update(connection: "Connection", shape: Shape, rows: Rows, results: R
         _require_found(shape, part, found)
         succeed(part.indexes, results, Effect.UNCHANGED)
         changed = sorted(at for at, (_, differs) in found.items() if differs)
+        note_more_rows(part, found, results)
         if changed:
             await _update_rows(connection, shape, part.pick(changed), results)
 
@@ -123,6 +124,7 @@ async def _update(connection: "Connection", shape: Shape, rows: Rows, results: R
 async def _update_rows(connection: "Connection", shape: Shape, rows: Rows, results: Results) -> None:
     count = len(rows.indexes)
     by, sets = shape.by_cells(rows.columns, count), shape.cells(rows.columns, shape.sets, count)
+    await _note_images(connection, shape, rows, results)
     done = await connection.execute(shape.update, *_arrays(shape, (shape.by, by), (shape.sets, sets), count=count))
     _require_all(shape, done, count)
     succeed(rows.indexes, results, Effect.UPDATED)
@@ -137,6 +139,8 @@ async def _delete(connection: "Connection", shape: Shape, rows: Rows, results: R
         count = len(there.indexes)
         if not count:
             continue
+        note_more_rows(part, found, results)
+        await _note_images(connection, shape, there, results)
         by = shape.by_cells(there.columns, count)
         done = await connection.execute(shape.delete, *_arrays(shape, (shape.by, by), count=count))
         _require_all(shape, done, count)
@@ -208,8 +212,21 @@ async def _assert(connection: "Connection", shape: Shape, rows: Rows, results: R
         results.status[index], results.effect[index] = Status.SUCCESS, Effect.ASSERTED
 
 
-async def _find(connection: "Connection", shape: Shape, rows: Rows) -> dict[int, tuple[Key | None, bool]]:
-    """By place among `rows`: which row of the table it selects (its key, if it has one), whether a given value differs.
+async def _note_images(connection: "Connection", shape: Shape, rows: Rows, results: Results) -> None:
+    """Reads the rows as they are before the write, where somebody wants to know."""
+    if results.images is None:
+        return
+    for index in rows.indexes:
+        results.images[index] = []
+    count = len(rows.indexes)
+    by, sets = shape.by_cells(rows.columns, count), shape.cells(rows.columns, shape.sets, count)
+    arrays = _arrays(shape, (shape.by, by), (shape.sets, sets), count=count)
+    for number, key, display, text in await connection.fetch(shape.before, *arrays):
+        results.images[rows.indexes[number - 1]].append(Image(key, display or "", _row.decode(text)))
+
+
+async def _find(connection: "Connection", shape: Shape, rows: Rows) -> dict[int, tuple[Key | None, int]]:
+    """By place among `rows`: which row of the table it selects (its key, if it has one), how many it would change.
 
     Raises Entangled where two select the same row, which a collation or a column's type may hold equal; and where one
     would take the unique values that another still has: then it matters who goes first.
@@ -217,7 +234,7 @@ async def _find(connection: "Connection", shape: Shape, rows: Rows) -> dict[int,
     count = len(rows.indexes)
     by, sets = shape.by_cells(rows.columns, count), shape.cells(rows.columns, shape.sets, count)
     arrays = _arrays(shape, (shape.by, by), (shape.sets, sets), count=count)
-    found: dict[int, tuple[Key | None, bool]] = {}
+    found: dict[int, tuple[Key | None, int]] = {}
     old: set[tuple[int, str]] = set()
     new: set[tuple[int, str]] = set()
     for number, which, differs, olds, news in await connection.fetch(shape.find, *arrays):

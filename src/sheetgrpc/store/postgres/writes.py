@@ -142,6 +142,7 @@ class Batches:
         for index, key in zip(rows.indexes, keys, strict=True):
             results.status[index], results.effect[index], results.keys[index] = Status.RESOLVED, Effect.NONE, key
             results.rows.pop(index, None)
+            results.more_rows.pop(index, None)
         _, folds = fold(shape, rows)
         for at, same in folds.items():
             self._folds.setdefault(rows.indexes[at], rows.indexes[same])

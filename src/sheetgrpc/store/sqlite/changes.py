@@ -153,6 +153,7 @@ def _write_execution(connection: sqlite3.Connection, execution: ExecutionRow) ->
         "submitted_at": execution.submitted_at,
         "state": execution.state,
         "epoch": execution.epoch,
+        "dry_run": execution.dry_run,
         "body": _encode(execution),
     }
     if execution.number == 0:

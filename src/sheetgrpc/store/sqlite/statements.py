@@ -64,7 +64,7 @@ class Shape(shapes.Shape):
 
     @_kept
     def find(self, rows: int) -> str:
-        """For `rows` rows of (number, by..., set...): number, which rows it finds, whether a value differs.
+        """For `rows` rows of (number, by..., set...): number, which rows it finds, how many it would change.
 
         Which rows: the greatest key among them, or where there is none, the greatest of what they are found by. Two
         statements of one shape find the same rows or none in common, so this tells which it is.
@@ -72,14 +72,33 @@ class Shape(shapes.Shape):
         width = 1 + len(self.by) + len(self.sets)
         named = " || x'00' || ".join(f"t.{quote(name)}" for name in self.by) or "NULL"
         which = f"t.{quote(self.key)}" if self.key is not None else named
-        matches = " AND ".join(f"t.{quote(name)} = i.column{at + 2}" for at, name in enumerate(self.by))
+        return (
+            f"SELECT i.column1, max({which}), sum({self._changes()})"
+            f" FROM (VALUES {_values(rows, width)}) AS i CROSS JOIN {self.table} AS t"
+            f" WHERE {self._matches()} GROUP BY i.column1"
+        )
+
+    @_kept
+    def before(self, rows: int) -> str:
+        """For `rows` rows as `find` takes them: number, key, display and columns of each row that would be changed."""
+        width = 1 + len(self.by) + len(self.sets)
+        key = f"t.{quote(self.key)}" if self.key is not None else "NULL"
+        display = self.entity.display if self.entity is not None else None
+        names = [key, f"t.{quote(display)}" if display else "NULL", *(f"t.{quote(name)}" for name in self.image)]
+        return (
+            f"SELECT i.column1, {', '.join(names)}"
+            f" FROM (VALUES {_values(rows, width)}) AS i CROSS JOIN {self.table} AS t"
+            f" WHERE {self._matches()} AND ({self._changes()})"
+        )
+
+    def _matches(self) -> str:
+        return " AND ".join(f"t.{quote(name)} = i.column{at + 2}" for at, name in enumerate(self.by)) or "1"
+
+    def _changes(self) -> str:
+        """1 for a row that would be changed: given values differ, or the row goes."""
         offset = 2 + len(self.by)
         differs = " OR ".join(f"t.{quote(name)} IS NOT i.column{offset + at}" for at, name in enumerate(self.sets))
-        return (
-            f"SELECT i.column1, max({which}), max({differs or '0'})"
-            f" FROM (VALUES {_values(rows, width)}) AS i CROSS JOIN {self.table} AS t"
-            f" WHERE {matches or '1'} GROUP BY i.column1"
-        )
+        return differs or str(int(self.removes))
 
     @cached_property
     def update(self) -> str:

@@ -16,10 +16,12 @@ from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.clock import wall_clock
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.errors import Reason, Unavailable
+from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About
 from sheetgrpc.store.calling.batch import Calling
+from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.queries import load_migrations
 from sheetgrpc.store.records import (
     AnalysisRow,
@@ -37,7 +39,7 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
-from sheetgrpc.store.sqlite import lookups, reads
+from sheetgrpc.store.sqlite import effects, lookups, reads
 from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, connect_writer, identify
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
@@ -182,6 +184,12 @@ class SQLiteStore:
     ) -> list[ResultRow]:
         """By statement index, beyond `after`."""
         return await self._read(reads.read_results, execution, after, limit, statuses)
+
+    async def effects(
+        self, execution: ExecutionRow, after: int, limit: int, wanted: EffectFilter
+    ) -> list[tuple[int, RowEffect]]:
+        """With their positions, beyond `after`."""
+        return await self._read(effects.read_effects, execution, after, limit, wanted)
 
     async def existing(self, entity: Entity, keys: Sequence[Key]) -> set[Key]:
         """Which of these keys rows have."""

@@ -9,15 +9,16 @@ transaction every statement would be its own.
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import Interrupted
+from sheetgrpc.store.packing import Piece
 from sheetgrpc.store.queries import load_queries, statements
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey
-from sheetgrpc.store.sqlite import writes
+from sheetgrpc.store.sqlite import effects, writes
 from sheetgrpc.store.sqlite.calls import Desk
 from sheetgrpc.store.sqlite.changes import commit, write_changes
 from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
@@ -72,6 +73,14 @@ class SQLiteTransaction:
     async def record(self, execution: ExecutionRow, plan: Plan, results: Results) -> None:
         """Writes the result rows."""
         await self._run(writes.record, execution, plan, results, self._catalog.catalog)
+
+    async def record_effects(self, execution: ExecutionRow, pieces: Sequence[Piece]) -> None:
+        """Writes what the statements did to rows."""
+        await self._run(effects.record_effects, execution, pieces)
+
+    async def check_deferred(self) -> None:
+        """Raises what the commit would raise."""
+        await self._run(effects.check_deferred)
 
     async def commit(self, changes: Changes) -> None:
         """Writes the changes and commits; the transaction is over."""

@@ -102,7 +102,7 @@ def _clear(connection: sqlite3.Connection, limit: int) -> int:
     leaving = connection.execute(_SQL["leaving"]).fetchone()
     if leaving is not None:
         gone = {"execution": leaving[0], "limit": limit}
-        return _first(connection, ("drop_results", "drop_leaving"), gone)
+        return _first(connection, ("drop_effects", "drop_results", "drop_leaving"), gone)
     purged = connection.execute(_SQL["purged_session"]).fetchone()
     if purged is None:
         return 0

@@ -6,16 +6,26 @@ after another, in rounds; equal ones fold.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import structlog
 
 from sheetgrpc.catalog.model import KeySource, VerbKind
-from sheetgrpc.planning.model import Cell, Effect, ErrorCode, Key, Results, StatementError, Status
+from sheetgrpc.planning.model import Cell, Effect, ErrorCode, Image, Key, Results, StatementError, Status
 from sheetgrpc.planning.values import store_default
 from sheetgrpc.store.base import Interrupted
-from sheetgrpc.store.batches import Entangled, Failure, Rows, broken, by_row, in_rounds, not_one, succeed
+from sheetgrpc.store.batches import (
+    Entangled,
+    Failure,
+    Rows,
+    broken,
+    by_row,
+    in_rounds,
+    not_one,
+    note_more_rows,
+    succeed,
+)
 from sheetgrpc.store.sqlite.statements import Shape
 
 log = structlog.get_logger(__name__)
@@ -52,6 +62,9 @@ def run_single(connection: sqlite3.Connection, shape: Shape, index: int, cells: 
             results.keys[index], differs = found
             effect = Effect.UPDATED if differs else Effect.UNCHANGED
             if differs:
+                if results.images is not None:
+                    given = [[cell] for cell in cells[: len(shape.given)]]
+                    _note_images(connection, shape, Rows(indexes=[index], columns=given, bound=None), results)
                 _require_all(shape, connection.execute(shape.update, [cells[at] for at in one.find_order]), 1)
         else:
             _insert_single(connection, shape, index, cells, results)
@@ -148,12 +161,14 @@ def _update(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
         _require_found(shape, part, found)
         succeed(part.indexes, results, Effect.UNCHANGED)
         changed = sorted(at for at, (_, differs) in found.items() if differs)
+        note_more_rows(part, found, results)
         if changed:
             _update_rows(connection, shape, part.pick(changed), results)
 
 
 def _update_rows(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
     count = len(rows.indexes)
+    _note_images(connection, shape, rows, results)
     cells = [*shape.cells(rows.columns, shape.sets, count), *shape.by_cells(rows.columns, count)]
     done = connection.executemany(shape.update, list(zip(*cells, strict=True)))
     _require_all(shape, done, count)
@@ -166,6 +181,8 @@ def _delete(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
         _require_found(shape, part, found)
         succeed(part.indexes, results, Effect.UNCHANGED)
         there = part.pick(sorted(found))
+        note_more_rows(part, found, results)
+        _note_images(connection, shape, there, results)
         cells = shape.by_cells(there.columns, len(there.indexes))
         done = connection.executemany(shape.delete, list(zip(*cells, strict=True)))
         _require_all(shape, done, len(there.indexes))
@@ -182,7 +199,7 @@ def _require_all(shape: Shape, done: sqlite3.Cursor, count: int) -> None:
     raise Failure(StatementError(ErrorCode.DB_CONSTRAINT, message, "trigger"))
 
 
-def _require_found(shape: Shape, rows: Rows, found: dict[int, tuple[Key | None, bool]]) -> None:
+def _require_found(shape: Shape, rows: Rows, found: dict[int, tuple[Key | None, int]]) -> None:
     if shape.verb.missing_ok or len(found) == len(rows.indexes):
         return
     raise Failure(StatementError(ErrorCode.ENTITY_NOT_FOUND, f"no row of {shape.verb.table} is selected"))
@@ -223,23 +240,41 @@ def _assert(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: R
         results.status[rows.indexes[at]], results.effect[rows.indexes[at]] = Status.SUCCESS, Effect.ASSERTED
 
 
-def _find(connection: sqlite3.Connection, shape: Shape, rows: Rows) -> dict[int, tuple[Key | None, bool]]:
-    """By place among `rows`: which row of the table it selects (its key, if it has one), whether a given value differs.
+def _find(connection: sqlite3.Connection, shape: Shape, rows: Rows) -> dict[int, tuple[Key | None, int]]:
+    """By place among `rows`: which row of the table it selects (its key, if it has one), how many it would change.
 
     Raises Entangled where two select the same: a collation or a column's type may hold equal what we do not.
     """
-    found: dict[int, tuple[Key | None, bool]] = {}
+    found: dict[int, tuple[Key | None, int]] = {}
+    for size, parameters in _chunks(shape, rows):
+        for at, which, changes in connection.execute(shape.find(size), parameters):
+            found[at] = which, changes
+    if len({which for which, _ in found.values()}) < len(found) and shape.by:
+        raise Entangled
+    return found
+
+
+def _note_images(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
+    """Reads the rows as they are before the write, where somebody wants to know."""
+    if results.images is None:
+        return
+    for index in rows.indexes:
+        results.images[index] = []
+    for size, parameters in _chunks(shape, rows):
+        for at, key, display, *values in connection.execute(shape.before(size), parameters):
+            before = dict(zip(shape.image, map(plain, values), strict=True))
+            shown = "" if display is None else str(plain(display))
+            results.images[rows.indexes[at]].append(Image(key, shown, before))
+
+
+def _chunks(shape: Shape, rows: Rows) -> Iterator[tuple[int, list[Cell | int]]]:
+    """What finds rows, in pieces: how many, and their (number, by..., set...) one after another."""
     count = len(rows.indexes)
     cells = [range(count), *shape.by_cells(rows.columns, count), *shape.cells(rows.columns, shape.sets, count)]
     step = shape.chunk(len(cells))
     for start in range(0, count, step):
         stop = min(start + step, count)
-        parameters = list(chain.from_iterable(zip(*(column[start:stop] for column in cells), strict=True)))
-        for at, which, differs in connection.execute(shape.find(stop - start), parameters):
-            found[at] = which, bool(differs)
-    if len({which for which, _ in found.values()}) < len(found) and shape.by:
-        raise Entangled
-    return found
+        yield stop - start, list(chain.from_iterable(zip(*(column[start:stop] for column in cells), strict=True)))
 
 
 def _insert(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:

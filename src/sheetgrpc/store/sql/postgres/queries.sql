@@ -411,10 +411,10 @@ LIMIT $4;
 SELECT 1 FROM sheetgrpc.executions WHERE id = $1 AND state = $2 AND epoch = $3;
 
 -- name: add_execution
--- A new execution; nothing happens if the session has an unfinished one.
-INSERT INTO sheetgrpc.executions (id, session_id, sheet_id, submitted_at, state, epoch, body)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
+-- A new execution; nothing happens if the session has an unfinished one. Dry runs do not count.
+INSERT INTO sheetgrpc.executions (id, session_id, sheet_id, submitted_at, state, epoch, body, dry_run)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') AND NOT dry_run DO NOTHING;
 
 -- name: change_execution
 -- How an unfinished execution goes on or ends. The epoch is checked: whoever was overtaken changes nothing.
@@ -611,6 +611,28 @@ LEFT JOIN LATERAL (SELECT id FROM sheetgrpc.sheets WHERE session_id = purged.id 
 DELETE FROM sheetgrpc.results
 WHERE execution_id = $1
     AND statement_index < $2 + (SELECT min(statement_index) FROM sheetgrpc.results WHERE execution_id = $1);
+
+-- name: add_effects
+-- Pieces of an execution's effects.
+INSERT INTO sheetgrpc.effects (execution_id, first, kinds, body)
+SELECT $1, p.first, p.kinds, p.body FROM unnest($2::integer[], $3::text[], $4::bytea[]) AS p (first, kinds, body);
+
+-- name: effect_pieces
+-- Where the pieces of an execution's effects begin, and what is in them.
+SELECT first, kinds FROM sheetgrpc.effects WHERE execution_id = $1 ORDER BY first;
+
+-- name: effects
+-- A piece of an execution's effects.
+SELECT body FROM sheetgrpc.effects WHERE execution_id = $1 AND first = $2;
+
+-- name: check_deferred
+-- Has every constraint checked that waits for COMMIT.
+SET CONSTRAINTS ALL IMMEDIATE;
+
+-- name: drop_effects
+-- Some effects of an execution that is gone.
+DELETE FROM sheetgrpc.effects
+WHERE execution_id = $1 AND first IN (SELECT first FROM sheetgrpc.effects WHERE execution_id = $1 LIMIT 50);
 
 -- name: drop_leaving
 -- An execution of which nothing is left.

@@ -350,18 +350,18 @@ LIMIT :limit;
 SELECT 1 FROM sheetgrpc_executions WHERE id = :id AND state = :state AND epoch = :epoch;
 
 -- name: add_execution
--- A new execution; nothing happens if the session has an unfinished one.
+-- A new execution; nothing happens if the session has an unfinished one. Dry runs do not count.
 -- Its number is beyond those of purged ones too, as long as results of theirs are there.
-INSERT INTO sheetgrpc_executions (number, id, session_id, sheet_id, submitted_at, state, epoch, body)
+INSERT INTO sheetgrpc_executions (number, id, session_id, sheet_id, submitted_at, state, epoch, dry_run, body)
 VALUES (
     1 + max(
         coalesce((SELECT max(number) FROM sheetgrpc_executions), 0),
         coalesce((SELECT max(execution) FROM sheetgrpc_results), 0),
         coalesce((SELECT max(execution) FROM sheetgrpc_leavings), 0)
     ),
-    :id, :session_id, :sheet_id, :submitted_at, :state, :epoch, :body
+    :id, :session_id, :sheet_id, :submitted_at, :state, :epoch, :dry_run, :body
 )
-ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
+ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') AND dry_run = 0 DO NOTHING;
 
 -- name: change_execution
 -- How an unfinished execution goes on or ends.
@@ -510,6 +510,31 @@ SELECT execution FROM sheetgrpc_leavings LIMIT 1;
 DELETE FROM sheetgrpc_results
 WHERE execution = :execution
     AND statement_index < :limit + (SELECT min(statement_index) FROM sheetgrpc_results WHERE execution = :execution);
+
+-- name: add_effects
+-- A piece of an execution's effects.
+INSERT INTO sheetgrpc_effects (execution, first, kinds, body) VALUES (?, ?, ?, ?);
+
+-- name: effect_pieces
+-- Where the pieces of an execution's effects begin, and what is in them.
+SELECT first, kinds FROM sheetgrpc_effects WHERE execution = :execution ORDER BY first;
+
+-- name: effects
+-- A piece of an execution's effects.
+SELECT body FROM sheetgrpc_effects WHERE execution = :execution AND first = :first;
+
+-- name: deferring_tables
+-- Tables with a constraint that waits for COMMIT.
+SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%DEFERR%';
+
+-- name: broken_key_of_table
+-- Whether a foreign key of a table does not hold.
+SELECT 1 FROM pragma_foreign_key_check(:name) LIMIT 1;
+
+-- name: drop_effects
+-- Some effects of an execution that is gone.
+DELETE FROM sheetgrpc_effects
+WHERE rowid IN (SELECT rowid FROM sheetgrpc_effects WHERE execution = :execution LIMIT 50);
 
 -- name: drop_leaving
 -- An execution of which nothing is left.

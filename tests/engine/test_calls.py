@@ -145,6 +145,16 @@ async def test_a_failing_call_is_a_failing_statement(
 
 
 @pytest.mark.parametrize("mode", list(Mode))
+async def test_a_look_up_that_the_database_refuses_fails_its_call_alone(calls: Calls, mode: Mode) -> None:
+    """PostgreSQL undoes more than that by itself; SQLite finds nothing, and goes on."""
+    ran = await calls.fleet.run('(crew.fail :code "A" :how "no key") (crew.fail :code "B" :how ok)', mode)
+    well = isinstance(calls.fleet.path, Path)
+    assert ran.errors == ({} if well else {0: "INVALID_ARGUMENT"})
+    if mode is BEST:
+        assert calls.fleet.rows("SELECT code FROM flags ORDER BY code") == (["A", "B"] if well else ["B"])
+
+
+@pytest.mark.parametrize("mode", list(Mode))
 async def test_of_many_calls_exactly_those_fail_that_do(calls: Calls, mode: Mode) -> None:
     """Later ones see nothing of them; ATOMIC stops at the first."""
     hows = ["ok", "refused", "ok", "bug", "ok"]

@@ -94,7 +94,7 @@ def count_tables(catalog: Catalog, plan: Plan, results: Results) -> tuple[TableC
             counts[table][effects.index(Effect(results.effect[index]))] += more
     for emitted in results.emitted.values():
         for one in emitted:
-            if one.kind in effects:
+            if one.kind in effects and one.table in catalog.tables:  # a handler may tell of changes elsewhere too
                 counts.setdefault(one.table, [0] * len(effects))[effects.index(Effect(one.kind))] += 1
     return tuple(TableCounts(table, *sums) for table, sums in sorted(counts.items()))
 

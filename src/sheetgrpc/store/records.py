@@ -126,11 +126,11 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     cancelled_at: int | None = None
     submitted_by: str = ""  # the caller; "" of one from before callers were told
     approval_id: str = ""  # what it was submitted with, and uses if it commits
-    trusted_modules: tuple[TrustedModule, ...] = ()  # that its call verbs ran; before its plan is known: may run
     dry_run: bool = False  # always rolled back; its session stays READY
     plan_digest: str = ""  # of a dry run: what it found; else what it must find again, "" for whatever it finds
     max_rows_affected: int | None = None
     table_budgets: dict[str, int] = {}  # table -> rows that it may change there
+    trusted_modules: tuple[TrustedModule, ...] = ()  # that its call verbs ran; before its plan is known: may run
 
     @property
     def plans(self) -> bool:

@@ -89,6 +89,8 @@ def fail(call: Call) -> Any:  # whatever it is not to answer
                 call.insert("flag", {"code": call.arguments["code"]})
             except Refused:
                 SEEN.append("caught")
+        case "no key":
+            call.find("port", {"port_no": "no number"})
         case "reach":
             call.find("sailor", {})
         case "write":

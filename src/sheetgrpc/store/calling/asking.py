@@ -63,12 +63,12 @@ class Delete(msgspec.Struct, frozen=True):
 
 
 class End(msgspec.Struct, frozen=True):
-    """A call that has changed something is over; unless it went well nothing of it may stay."""
+    """A call that has asked something is over; unless it went well nothing of it may stay. It has no answer."""
 
     well: bool
 
 
-Question = Find | Insert | Update | Delete | End
+Question = Find | Insert | Update | Delete
 
 
 class Changed(msgspec.Struct, frozen=True):

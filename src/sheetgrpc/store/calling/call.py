@@ -65,7 +65,7 @@ class StatementCall:
         self.dry_run = dry_run
         self.error: StatementError | None = None
         self.emitted: list[Emitted] = []
-        self.changing = False  # it has begun to change something
+        self.asked = False  # it has asked something of the database
         self._statement = statement
         self._ask = ask
         self._is_over = is_over
@@ -103,7 +103,7 @@ class StatementCall:
         makes = place.makes_keys and place.key is not None and place.key not in cells
         if makes and place.key is not None:
             cells = {place.key: self._next_key(), **cells}
-        key = self._change(Insert(place, cells))
+        key = self._answer(Insert(place, cells))
         assert key is None or isinstance(key, (str, int)), "inserts are answered by a key"
         after = {column: cell for column, cell in cells.items() if column != place.key}
         self._emit(place, Effect.CREATED, key, {}, after, made=self._made if makes else 0)
@@ -170,17 +170,14 @@ class StatementCall:
         return seed[:-12] + hashlib.sha256(f"{seed} {self._made}".encode()).hexdigest()[:12]
 
     def _changed(self, question: Update | Delete) -> list[Changed]:
-        changed = self._change(question)
+        changed = self._answer(question)
         assert isinstance(changed, list), "changes are answered by rows"
         return changed
-
-    def _change(self, question: Question) -> object:
-        self.changing = True
-        return self._answer(question)
 
     def _answer(self, question: Question) -> object:
         if self.error is not None:
             raise Refused(self.error.message, self.error.detail)
+        self.asked = True
         try:
             return self._ask(question)
         except Failure as failure:

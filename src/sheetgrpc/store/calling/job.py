@@ -48,7 +48,7 @@ class Stopped:
     """The job is not to be waited for any more."""
 
 
-Message = Question | Done | Stopped
+Message = Question | End | Done | Stopped
 
 
 class Job:
@@ -125,8 +125,8 @@ class Job:
         began = perf_counter_ns()
         call = StatementCall(statement, self._ask, lambda: self.stopped, dry_run=self._dry_run)
         key, error = self._call(statement, call, loop)
-        if call.changing:
-            self._ask(End(well=error is None))
+        if call.asked and self._collect:
+            self._tell(End(well=error is None))
         micros = min((perf_counter_ns() - began) // 1000, 2**31 - 1)
         return Outcome(statement.index, key, error, call.emitted if error is None else [], micros)
 

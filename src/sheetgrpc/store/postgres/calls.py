@@ -79,24 +79,21 @@ class Calls:
                 return message.outcomes
             if isinstance(message, Stopped) or job.stopped:
                 raise Interrupted("the run was told to stop")
-            if self._collect and not saved and not isinstance(message, End):
+            if isinstance(message, End):
+                if saved:
+                    await self._connection.execute("RELEASE call" if message.well else "ROLLBACK TO call; RELEASE call")
+                saved = False
+                continue
+            if self._collect and not saved:
                 await self._connection.execute("SAVEPOINT call")
                 saved = True
             try:
-                answer = await self._answer(message, saved=saved)
+                job.answer(await self._answer(message))
             except Failure as failure:
                 job.fail(failure)
-                continue
-            if isinstance(message, End):
-                saved = False
-            job.answer(answer)
 
-    async def _answer(self, question: Question, *, saved: bool) -> object:
+    async def _answer(self, question: Question) -> object:
         """What a handler gets. Raises Failure for what is its statement's fault."""
-        if isinstance(question, End):
-            if saved:
-                await self._connection.execute("RELEASE call" if question.well else "ROLLBACK TO call; RELEASE call")
-            return None
         try:
             match question:
                 case Find():

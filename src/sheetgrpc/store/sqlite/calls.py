@@ -90,27 +90,28 @@ def _serve(connection: sqlite3.Connection, job: Job, inbox: SimpleQueue[Message]
             return message.outcomes
         if isinstance(message, Stopped) or job.stopped:  # who stopped it may have come before what is asked now
             raise Interrupted("the run was told to stop")
-        if collect and not saved and not isinstance(message, (Find, End)):
+        if isinstance(message, End):
+            _end(connection, message, saved=saved)
+            saved = False
+            continue
+        if collect and not saved and not isinstance(message, Find):
             connection.execute("SAVEPOINT call")
             saved = True
         try:
-            answer = _answer(connection, message, saved=saved)
+            job.answer(_answer(connection, message))
         except Failure as failure:
             job.fail(failure)
-            continue
-        if isinstance(message, End):
-            saved = False
-        job.answer(answer)
 
 
-def _answer(connection: sqlite3.Connection, question: Question, *, saved: bool) -> object:
+def _end(connection: sqlite3.Connection, end: End, *, saved: bool) -> None:
+    if saved and not end.well:
+        connection.execute("ROLLBACK TO call")
+    if saved:
+        connection.execute("RELEASE call")
+
+
+def _answer(connection: sqlite3.Connection, question: Question) -> object:
     """What a handler gets. Raises Failure for what is its statement's fault."""
-    if isinstance(question, End):
-        if saved:
-            connection.execute("RELEASE call" if question.well else "ROLLBACK TO call")
-            if not question.well:
-                connection.execute("RELEASE call")
-        return None
     with failures(connection, question.place.reach.table, "call"):
         match question:
             case Find():

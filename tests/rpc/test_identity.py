@@ -103,8 +103,7 @@ async def test_health_alone_needs_no_token(known: Identified) -> None:
 
 
 async def _first(stream: Any) -> Any:
-    async for answer in stream:
-        return answer
+    return await anext(aiter(stream))
 
 
 @pytest.mark.parametrize(("path", "field"), ABOUT, ids=lambda one: one.rpartition("/")[2])

@@ -62,8 +62,9 @@ async def say(
         found.append(outcome)
         return b"kept"
 
-    envelope = Envelope(approver, "DecideApproval", approval, request_id, b"f" if request_id else b"")
-    await fleet.engine.decide(envelope, intents.DecideApproval(approval, verdict, "fine"), keep)
+    fingerprint = b"f" if request_id else b""
+    envelope = Envelope(approver, "DecideApproval", approval, request_id, fingerprint, approval=approval)
+    await fleet.engine.handle(envelope, intents.DecideApproval(approval, verdict, "fine"), keep)
     decided = found[-1].approval if found else await fleet.engine.store.approval(approval)
     assert decided is not None
     return decided

@@ -123,13 +123,6 @@ class Engine:
         """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""
         return await self._handler.handle(envelope, lambda: self._step(intent, envelope.caller), encode)
 
-    async def decide(
-        self, envelope: Envelope, intent: intents.DecideApproval, encode: Callable[[Outcome], bytes]
-    ) -> Reply:
-        """An approver's word on an approval of whoever's session."""
-        approval = await self._context.store.approval(intent.approval)
-        return await self.handle(msgspec.structs.replace(envelope, about=approval.session_id), intent, encode)
-
     async def execute(self, envelope: Envelope, intent: intents.SubmitSheet) -> tuple[str, Reply]:
         """Submits for a stream: the execution to attach to. A repeat with the same request id gets the same one."""
         reply = await self.handle(envelope, intent, _execution_id)

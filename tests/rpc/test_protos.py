@@ -13,6 +13,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from tests.rpc.log_contract import LOG_ENUMS, LOG_FIELDS
+from tests.rpc.plan_contract import PLAN_FIELDS
 
 from sheetgrpc import errors, v1
 from sheetgrpc.dsl import diagnostics
@@ -46,7 +47,6 @@ ANSWERED_BY_SESSION = (
     "CreateSession UpdateSession LabelSession CloseSession RenewSession ResetSession SetScope ClearScope SetTemplate"
     " ConfirmIntent UndoSession RedoSession ForkSession"
 )
-BOUND = "plan_digest max_rows_affected:int64? table_budgets:map<string,int64>"
 ONE_SHEET = "session? sheet_id?"
 UPDATE = (
     "epoch:int64 sequence:int64 resume_token time:Timestamp snapshot:Execution phase_started:PhaseStarted"
@@ -81,6 +81,7 @@ FIELDS = {
     "ResetSessionRequest": f"session to:SessionState {CHANGING}",
     **{f"{rpc}Response": "session:Session" for rpc in ANSWERED_BY_SESSION.split()},
     **LOG_FIELDS,
+    **PLAN_FIELDS,
     "ListSessionsResponse": "sessions:Session* next_page_token",
     "Sheet": (
         "id session_id digest statement_count:int32 phase_count:int32 error_count:int32 warning_count:int32"
@@ -122,23 +123,12 @@ FIELDS = {
     "ListDiagnosticsResponse": "diagnostics:Diagnostic* next_page_token",
     "ListReferencesResponse": "references:Reference* next_page_token",
     "ListSymbolsResponse": "symbols:Symbol* next_page_token",
-    "SubmitSheetRequest": f"session confirm:bool mode:ExecutionMode timeout:Duration {BOUND} {CHANGING}",
-    "ExecuteSheetRequest": (
-        f"session confirm:bool mode:ExecutionMode timeout:Duration include_results:bool {BOUND} {CHANGING}"
-    ),
-    "PlanSheetRequest": f"session timeout:Duration {CHANGING}",
-    "PlanSheetResponse": "execution:Execution session:Session",
     "WatchExecutionRequest": "execution resume_token include_results:bool",
     "GetExecutionRequest": "execution",
     "CancelExecutionRequest": "execution wait:Duration request_id",
     "CancelExecutionResponse": "outcome:CancelOutcome execution:Execution session:Session",
     "ListExecutionsRequest": f"session states:ExecutionState* {PAGED}",
     "ListStatementResultsRequest": f"execution statuses:StatementStatus* {PAGED}",
-    "ListEffectsRequest": f"execution tables* kinds:EffectKind* {PAGED}",
-    "ListEffectsResponse": "effects:Effect* next_page_token",
-    "Effect": "statement_index:int32 table kind:EffectKind entity_type key display before:Struct after:Struct",
-    "EffectChange": "planned:Effect actual:Effect",
-    "SubmitSheetResponse": "execution:Execution session:Session",
     "ExecuteSheetResponse": UPDATE,
     "WatchExecutionResponse": UPDATE,
     "GetExecutionResponse": "execution:Execution",

@@ -39,6 +39,7 @@ async def fill(path: Path) -> None:
         await _resolve(fleet)
         await _go_back(fleet)
         await _age(fleet)
+        await _plan(fleet)
     async with drive(path, draws=draws, start=False) as fleet:
         await fleet.submit(await fleet.ready('(port.ensure :code "A")'))
         await _claim(fleet, await fleet.submit(await fleet.ready('(port.ensure :code "B")')))
@@ -90,6 +91,12 @@ async def _go_back(fleet: Driver) -> None:
     await fleet.call(session, intents.UndoSession())
     await fleet.call(session, intents.AppendSessionEvents((Entry(EntryKind.WARN, "one step back", {"steps": 1}),)))
     await fleet.call(session, intents.ForkSession(name="forked"))
+
+
+async def _plan(fleet: Driver) -> None:
+    """One with a plan: its effects."""
+    planned = await fleet.plan(await fleet.ready('(port.ensure :code "P") (ship.ensure :name "Sea Star")'))
+    assert planned.plan_digest
 
 
 async def _age(fleet: Driver) -> None:

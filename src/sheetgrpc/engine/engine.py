@@ -295,14 +295,10 @@ class Engine:
                 return sheet_steps.ParseSheet(context)
             case intents.ResolveReference():
                 return sheet_steps.ResolveReference(context, intent)
-            case intents.SubmitSheet():
-                return approving.SubmitApproved(context, intent, caller)
-            case intents.RequestApproval():
-                return approving.RequestApproval(context, intent, caller)
-            case intents.DecideApproval():
-                return approving.DecideApproval(context, intent, caller)
-            case intents.PlanSheet():
-                return plan_steps.PlanSheet(context, intent)
+            case intents.SubmitSheet() | intents.RequestApproval() | intents.DecideApproval():
+                return approving.step(context, intent, caller)
+            case intents.PlanSheet() | intents.CloseSession():
+                return plan_steps.step(context, intent, caller)
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.UndoSession():
@@ -311,8 +307,6 @@ class Engine:
                 return undoing.RedoSession(context)
             case intents.ForkSession():
                 return forking.ForkSession(context, intent, caller)
-            case intents.CloseSession():
-                return plan_steps.CloseSession(context, intent, caller)
             case intents.RenewSession():
                 return steps.Simple(context, commands.RenewSession())
             case intents.LabelSession():

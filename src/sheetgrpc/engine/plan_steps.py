@@ -13,6 +13,19 @@ from sheetgrpc.session.model import ExecutionState, Mode, Session
 from sheetgrpc.store.records import Changes, ExecutionRow, SessionRow
 
 
+def step(
+    context: Context, intent: intents.SubmitSheet | intents.PlanSheet | intents.CloseSession, caller: str
+) -> "SubmitPlanned | PlanSheet | CloseSession":
+    """The intent on its way."""
+    match intent:
+        case intents.SubmitSheet():
+            return SubmitPlanned(context, intent)
+        case intents.PlanSheet():
+            return PlanSheet(context, intent)
+        case intents.CloseSession():
+            return CloseSession(context, intent, caller)
+
+
 class PlanSheet(Simple):
     """Queues a dry run of the current sheet."""
 

@@ -8,7 +8,8 @@ read by the stores, into `Results.images`.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import msgspec
@@ -22,7 +23,8 @@ _UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAX_BITS = 63  # what can be written down everywhere; beyond, a number is told as text
 _TREES = frozenset({Type.JSON, Type.LIST})
 _INSERTS = frozenset({VerbKind.CREATE, VerbKind.ENSURE, VerbKind.LINK})
-_CHANGES = frozenset({Effect.CREATED, Effect.UPDATED, Effect.DELETED})
+_ELSE = frozenset({int(Effect.UPDATED), int(Effect.DELETED)})
+_CHANGES = _ELSE | {int(Effect.CREATED)}
 
 
 class RowEffect(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -79,16 +81,15 @@ def image_columns(catalog: Catalog, verb: Verb, sets: Sequence[str]) -> list[str
 
 def collect(catalog: Catalog, plan: Plan, results: Results, *, real: bool = False) -> list[RowEffect]:
     """Every effect of a run that has come to its end, by statement. `real`: keys of rows made as they are, not `#7`."""
-    made = {} if real else _made(catalog, plan, results)
-    names = _Names(made)
+    names = _Names({} if real else _made(catalog, plan, results), catalog, plan, results)
     tables: dict[str, Shown] = {}
     found: list[RowEffect] = []
     for group in plan.groups:
         verb = catalog.verbs[group.verb]
-        if verb.writes and not _CHANGES.isdisjoint(map(results.effect.__getitem__, group.indexes)):
+        if verb.writes:
             known = tables.setdefault(f"{verb.table}\0{verb.entity}", shown(catalog, verb))
-            found += _Collector(catalog, plan, results, names, verb, group, known).effects()
-    found.sort(key=lambda effect: effect.statement_index)
+            found += _Collector(catalog, results, names, verb, group, known).effects()
+    found.sort(key=_statement)
     return _mark_made(found, tables)
 
 
@@ -97,16 +98,12 @@ def hide_keys(catalog: Catalog, plan: Plan, results: Results) -> None:
     made = _made(catalog, plan, results)
     if not made:
         return
-    names = _Names(made)
-    for group in plan.groups:
-        entity = catalog.verbs[group.verb].entity or ""
-        for index in group.indexes:
-            key = results.keys[index]
-            if key is not None and (entity, key) in made:
-                results.keys[index] = None
+    names = _Names(made, catalog, plan, results)
+    pairs = zip(results.keys, names.statements, strict=True)
     for rows in results.rows.values():
         for row in rows:
             row.update({column: names.text(value) for column, value in row.items() if isinstance(value, str)})
+    results.keys = [key if key is name else None for key, name in pairs]
 
 
 def count_rows(catalog: Catalog, plan: Plan, results: Results, indexes: Sequence[int]) -> dict[str, int]:
@@ -138,13 +135,27 @@ def _made(catalog: Catalog, plan: Plan, results: Results) -> dict[tuple[str, Key
 class _Names:
     """How keys are written: those that the run made by their statement, others as they are."""
 
-    def __init__(self, made: Mapping[tuple[str, Key], int]) -> None:
-        self.made = made
-        self._texts = {key: f"#{index}" for (_, key), index in made.items() if isinstance(key, str)}
+    def __init__(self, made: Mapping[tuple[str, Key], int], catalog: Catalog, plan: Plan, results: Results) -> None:
+        self._made = {key: f"#{index}" for key, index in made.items()}
+        self._texts = {key: name for (_, key), name in self._made.items() if isinstance(key, str)}
+        self.statements = results.keys  # by statement: what its key is written as
+        if made:
+            self.statements = results.keys.copy()
+            for group in plan.groups:
+                entity = catalog.verbs[group.verb].entity
+                if entity is not None:
+                    self._name(entity, group.indexes)
+
+    def _name(self, entity: str, indexes: Sequence[int]) -> None:
+        statements, made = self.statements, self._made
+        for index in indexes:
+            key = statements[index]
+            if key is not None:
+                statements[index] = made.get((entity, key), key)
 
     def key(self, entity: str | None, key: Key | None) -> Key | None:
-        index = self.made.get((entity or "", key)) if key is not None else None
-        return key if index is None else f"#{index}"
+        """The key of a row of this type."""
+        return self._made.get((entity or "", key), key) if key is not None else None
 
     def text(self, text: str) -> str:
         """A text that may be such a key."""
@@ -159,10 +170,9 @@ class _Collector:
     """The effects of one group of statements."""
 
     def __init__(
-        self, catalog: Catalog, plan: Plan, results: Results, names: _Names, verb: Verb, group: Group, known: Shown
+        self, catalog: Catalog, results: Results, names: _Names, verb: Verb, group: Group, known: Shown
     ) -> None:
-        self._catalog, self._plan, self._results = catalog, plan, results
-        self._names, self._verb, self._group, self._known = names, verb, group, known
+        self._results, self._names, self._verb, self._group, self._known = results, names, verb, group, known
         entity = catalog.entities[verb.entity] if verb.entity is not None else None
         self._entity = entity.name if entity is not None else ""
         self._key_column = entity.key.column if entity is not None else None
@@ -171,15 +181,40 @@ class _Collector:
 
     def effects(self) -> list[RowEffect]:
         """In the order of the group; several rows of one statement by what they are."""
+        kinds = bytes(map(self._results.effect.__getitem__, self._group.indexes))
+        if not any(map(kinds.count, _CHANGES)):
+            return []
         written = self._written()
-        columns, cells = list(written), list(written.values())
-        found: list[RowEffect] = []
-        for row, index in enumerate(self._group.indexes):
-            effect = self._results.effect[index]
-            if effect in _CHANGES:
-                after = {name: values[row] for name, values in zip(columns, cells, strict=True)}
-                found += [self._created(index, after)] if effect == Effect.CREATED else self._changed(index, after)
+        found = self._created(kinds, written) if Effect.CREATED in kinds else []
+        for row, kind in enumerate(kinds):
+            if kind in _ELSE:
+                after = {name: values[row] for name, values in written.items()}
+                found += self._changed(self._group.indexes[row], after)
         return found
+
+    def _created(self, kinds: bytes, written: Mapping[str, Sequence[Cell]]) -> list[RowEffect]:
+        """The rows that were inserted; nearly all of most sheets, so there is no call a row."""
+        table, entity, created = self._verb.table, self._entity, int(Effect.CREATED)
+        keys: Sequence[Key | None] = self._names.statements
+        columns = [name for name in written if name != self._key_column]
+        cells: Iterable[tuple[Cell, ...]] = zip(*(written[name] for name in columns), strict=True)
+        displays: Iterable[object] = written.get(self._display or "", repeat(None))
+        rows = zip(kinds, self._group.indexes, displays, cells if columns else repeat(()), strict=False)
+        return [
+            RowEffect(
+                index,
+                table,
+                created,
+                entity,
+                keys[index] if entity else None,
+                "" if display is None else str(display),
+                {},
+                dict(zip(columns, values, strict=True)),
+                True,
+            )
+            for kind, index, display, values in rows
+            if kind == created
+        ]
 
     def _written(self) -> dict[str, Sequence[Cell]]:
         """Column -> what each statement of the group writes there."""
@@ -199,29 +234,18 @@ class _Collector:
     def _cells(self, column: Column) -> Sequence[Cell]:
         if column.refs is None and not column.trees:
             return column.values
-        values = list(column.values)
-        for row, ref in enumerate(column.refs or ()):
-            if ref >= 0:
-                key = self._key_of(ref)
-                values[row] = str(key) if column.as_text and isinstance(key, int) else key
+        names = self._names.statements
+        values: list[Cell] = list(column.values)
+        if column.refs is not None:
+            pairs = zip(column.refs, column.values, strict=True)
+            values = [names[ref] if ref >= 0 else value for ref, value in pairs]
+            if column.as_text:
+                values = [str(value) if isinstance(value, int) else value for value in values]
         for row, pieces in (column.trees or {}).items():
             values[row] = "".join(
-                piece if isinstance(piece, str) else msgspec.json.encode(self._key_of(piece)).decode()
-                for piece in pieces
+                piece if isinstance(piece, str) else msgspec.json.encode(names[piece]).decode() for piece in pieces
             )
         return values
-
-    def _key_of(self, index: int) -> Key | None:
-        entity = self._catalog.verbs[self._plan.groups[self._plan.group_of[index]].verb].entity
-        return self._names.key(entity, self._results.keys[index])
-
-    def _created(self, index: int, after: Values) -> RowEffect:
-        key = self._names.key(self._entity, self._results.keys[index]) if self._entity else None
-        display = after.get(self._display) if self._display is not None else None
-        after = {name: value for name, value in after.items() if name != self._key_column}
-        return RowEffect(
-            index, self._verb.table, Effect.CREATED, self._entity, key, _display_text(display), {}, after, made=True
-        )
 
     def _changed(self, index: int, after: Values) -> list[RowEffect]:
         kind = Effect(self._results.effect[index])
@@ -257,8 +281,8 @@ class _Collector:
         return self._names.text(value) if isinstance(value, str) else value
 
 
-def _display_text(value: object) -> str:
-    return "" if value is None else str(value)
+def _statement(effect: RowEffect) -> int:
+    return effect.statement_index
 
 
 def _order(effect: RowEffect) -> bytes:
@@ -295,6 +319,8 @@ _NORMAL: Mapping[Type, Callable[[object], object]] = {
 
 def _mark_made(effects: list[RowEffect], tables: Mapping[str, Shown]) -> list[RowEffect]:
     """Notes which changed rows are ones that an earlier statement of the run made."""
+    if all(effect.made for effect in effects):
+        return effects  # nothing but new rows
     identities = {name.partition("\0")[0]: known.identity for name, known in tables.items() if known.identity}
     rows: set[tuple[object, ...]] = set()
     for at, effect in enumerate(effects):

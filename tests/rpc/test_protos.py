@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+from tests.rpc.approval_contract import APPROVAL_ENUMS, APPROVAL_FIELDS
 from tests.rpc.log_contract import LOG_ENUMS, LOG_FIELDS
 from tests.rpc.plan_contract import PLAN_FIELDS
 
 from sheetgrpc import errors, v1
 from sheetgrpc.dsl import diagnostics
-from sheetgrpc.session import cancelling, model
+from sheetgrpc.session import approvals, cancelling, model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +29,7 @@ RPCS = {
         " ResetSession UndoSession RedoSession ForkSession RenewSession LabelSession UpdateSession AppendSessionEvents"
         " ListSessionEvents? WatchSession?>"
     ),
+    "ApprovalService": "RequestApproval DecideApproval GetApproval? ListApprovals?",
     "SheetService": (
         "CheckSheet? ImportSheet GenerateSheet ParseSheet ResolveReference GetSheet? ListStatements? ListPhases?"
         " ListDiagnostics? ListReferences? ListSymbols?"
@@ -59,6 +61,7 @@ FIELDS = {
         " last_execution_id last_execution_succeeded:bool symbol_count:int32 symbols:map<string,string> labels*"
         " parent_id allowed_actions* client:Client role task_id metadata:Struct event_count:int64 create_time:Timestamp"
         " update_time:Timestamp expire_time:Timestamp end_time:Timestamp oldest_sequence:int64 lease:Duration"
+        " owner"
     ),
     "Progress": "completed:int32 total:int32",
     "Scope": "entity_type entity_count:int32 source",
@@ -141,7 +144,7 @@ FIELDS = {
         "id session_id sheet_id sheet_digest mode:ExecutionMode state:ExecutionState epoch:int64"
         " phases_completed:int32 phases_total:int32 statements_total:int32 status_counts:StatusCount*"
         " tables:TableCounts* error:ExecutionError submit_time:Timestamp start_time:Timestamp end_time:Timestamp"
-        " cancelled_by cancel_time:Timestamp dry_run:bool plan_digest"
+        " cancelled_by cancel_time:Timestamp dry_run:bool plan_digest submitted_by approval_id"
     ),
     "StatusCount": "status:StatementStatus count:int32",
     "TableCounts": "table created:int32 updated:int32 unchanged:int32 deleted:int32",
@@ -161,7 +164,8 @@ FIELDS = {
     "Verb": ("name description kind entity_type table arguments:VerbArgument* binds:bool deprecated:bool replaced_by"),
     "VerbArgument": "name type required:bool default_value? aliases* values* entity_type",
     "GetServerInfoResponse": "server_info:ServerInfo",
-    "ServerInfo": "version catalog_digest incarnation limits:Limits persistent:bool",
+    "ServerInfo": "version catalog_digest incarnation limits:Limits persistent:bool authentication",
+    **APPROVAL_FIELDS,
 }
 
 # Enum to the prefix of its values and the values in order, without the zero.
@@ -172,6 +176,7 @@ ENUMS = {
     ),
     "SessionLifecycle": ("SESSION_LIFECYCLE_", "PENDING ACTIVE COMPLETED FAILED EXPIRED"),
     **LOG_ENUMS,
+    **APPROVAL_ENUMS,
     "ExecutionState": (
         "EXECUTION_STATE_",
         "QUEUED RUNNING CANCELLING COMMITTING SUCCEEDED PARTIAL ROLLED_BACK FAILED CANCELLED TIMED_OUT INTERRUPTED",
@@ -210,7 +215,8 @@ ENUMS = {
             " SESSION_NOT_FOUND SHEET_NOT_FOUND EXECUTION_NOT_FOUND REFERENCE_NOT_FOUND ENTITY_NOT_FOUND LABEL_TAKEN"
             " ACTION_NOT_ALLOWED SESSION_CLOSED SESSION_EXPIRED SHEET_ALREADY_APPLIED EMPTY_SCOPE PLAN_STALE"
             " APPROVAL_REQUIRED RESPONSE_EVICTED VERSION_CONFLICT CONFLICT LIMIT_EXCEEDED QUEUE_FULL BUDGET_EXCEEDED"
-            " STORE_UNAVAILABLE STORE_BUSY SHUTTING_DOWN OUTCOME_UNKNOWN INTERNAL_ERROR"
+            " STORE_UNAVAILABLE STORE_BUSY SHUTTING_DOWN OUTCOME_UNKNOWN INTERNAL_ERROR UNAUTHENTICATED"
+            " PERMISSION_DENIED APPROVAL_NOT_FOUND APPROVAL_DECIDED"
         ),
     ),
 }
@@ -223,6 +229,8 @@ TWINS: list[tuple[type[StrEnum], str]] = [
     (model.Mode, "ExecutionMode"),
     (model.EntryKind, "SessionEntryKind"),
     (cancelling.CancelOutcome, "CancelOutcome"),
+    (approvals.ApprovalState, "ApprovalState"),
+    (approvals.Verdict, "ApprovalVerdict"),
     (diagnostics.DiagnosticCode, "DiagnosticCode"),
     (diagnostics.Severity, "DiagnosticSeverity"),
 ]
@@ -302,7 +310,7 @@ def test_changing_requests_and_only_they_carry_a_request_id(name: str) -> None:
     fields = METHODS[name].input_type.fields_by_name
     assert ("request_id" in fields) is (name not in READ_ONLY)
     # A session that does not exist yet has no version to expect, and a cancel is not judged by its session's.
-    assert ("expected_version" in fields) is (name not in READ_ONLY | {"CreateSession", "CancelExecution"})
+    assert ("expected_version" in fields) is (name not in READ_ONLY | {"CreateSession", "CancelExecution", "DecideApproval"})
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

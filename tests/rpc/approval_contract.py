@@ -1,5 +1,9 @@
 """The part of the wire's contract that is about approvals, in the notation of test_protos.py."""
 
+from enum import StrEnum
+
+from sheetgrpc.session.approvals import ApprovalState, Verdict
+
 CHANGING = "request_id expected_version:int64?"
 PAGED = "page_size:int32 page_token"
 APPROVAL_FIELDS = {
@@ -22,3 +26,4 @@ APPROVAL_ENUMS = {
     "ApprovalState": ("APPROVAL_STATE_", "PENDING APPROVED REJECTED"),
     "ApprovalVerdict": ("APPROVAL_VERDICT_", "APPROVE REJECT"),
 }
+APPROVAL_TWINS: list[tuple[type[StrEnum], str]] = [(ApprovalState, "ApprovalState"), (Verdict, "ApprovalVerdict")]

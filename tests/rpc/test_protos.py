@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
-from tests.rpc.approval_contract import APPROVAL_ENUMS, APPROVAL_FIELDS
+from tests.rpc.approval_contract import APPROVAL_ENUMS, APPROVAL_FIELDS, APPROVAL_TWINS
 from tests.rpc.log_contract import LOG_ENUMS, LOG_FIELDS
 from tests.rpc.plan_contract import PLAN_FIELDS
 
 from sheetgrpc import errors, v1
 from sheetgrpc.dsl import diagnostics
-from sheetgrpc.session import approvals, cancelling, model
+from sheetgrpc.session import cancelling, model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,8 +60,7 @@ FIELDS = {
         " unresolved_count:int32 progress:Progress scope:Scope template target_entity_type sheet_id sheet_digest"
         " last_execution_id last_execution_succeeded:bool symbol_count:int32 symbols:map<string,string> labels*"
         " parent_id allowed_actions* client:Client role task_id metadata:Struct event_count:int64 create_time:Timestamp"
-        " update_time:Timestamp expire_time:Timestamp end_time:Timestamp oldest_sequence:int64 lease:Duration"
-        " owner"
+        " update_time:Timestamp expire_time:Timestamp end_time:Timestamp oldest_sequence:int64 lease:Duration owner"
     ),
     "Progress": "completed:int32 total:int32",
     "Scope": "entity_type entity_count:int32 source",
@@ -229,8 +228,7 @@ TWINS: list[tuple[type[StrEnum], str]] = [
     (model.Mode, "ExecutionMode"),
     (model.EntryKind, "SessionEntryKind"),
     (cancelling.CancelOutcome, "CancelOutcome"),
-    (approvals.ApprovalState, "ApprovalState"),
-    (approvals.Verdict, "ApprovalVerdict"),
+    *APPROVAL_TWINS,
     (diagnostics.DiagnosticCode, "DiagnosticCode"),
     (diagnostics.Severity, "DiagnosticSeverity"),
 ]
@@ -310,7 +308,9 @@ def test_changing_requests_and_only_they_carry_a_request_id(name: str) -> None:
     fields = METHODS[name].input_type.fields_by_name
     assert ("request_id" in fields) is (name not in READ_ONLY)
     # A session that does not exist yet has no version to expect, and a cancel is not judged by its session's.
-    assert ("expected_version" in fields) is (name not in READ_ONLY | {"CreateSession", "CancelExecution", "DecideApproval"})
+    assert ("expected_version" in fields) is (
+        name not in READ_ONLY | {"CreateSession", "CancelExecution", "DecideApproval"}
+    )
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

@@ -266,19 +266,7 @@ class Engine:
         context = self._context
         match intent:
             case intents.CreateSession():
-                return steps.CreateSession(
-                    context,
-                    commands.CreateSession(
-                        name=intent.name,
-                        client=intent.client,
-                        role=intent.role,
-                        task_id=intent.task_id,
-                        metadata=dict(intent.metadata),
-                        labels=intent.labels,
-                        lease=intent.lease,
-                        owner=caller,
-                    ),
-                )
+                return steps.CreateSession(context, intent, caller)
             case intents.SetScope():
                 return steps.SetScope(context, intent)
             case intents.ClearScope():

@@ -23,6 +23,7 @@ _SIZE = re.compile(r"(\d+)(KiB|MiB|GiB)?")
 _SIZE_UNITS = {"KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
 _SECRETS = re.compile(r"([?&](?:password|sslpassword)=)[^&]*")
 _SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_NONE = "none"
 _NEED = r"(?:always|deletes|rows>\d{1,9}|table:[^\s,]+)"
 _APPROVE = re.compile(rf"{_NEED}(?:,\s*{_NEED})*")
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(\d{1,5})")
@@ -98,8 +99,14 @@ def _seconds(text: str) -> float:
     return float(match[1]) * _DURATION_UNITS[match[2] or "s"]
 
 
+def _or_none(text: str) -> str:
+    return "" if text == _NONE else text
+
+
 def _approve(text: str) -> str:
-    if text and not _APPROVE.fullmatch(text):
+    if text in ("", _NONE):
+        return ""
+    if not _APPROVE.fullmatch(text):
         raise ValueError("must be always, or any of deletes, rows>N and table:NAME apart by commas")
     return text
 
@@ -219,13 +226,15 @@ class Settings:
     )
     tokens: str = _setting(
         "",
-        str,
+        _or_none,
         "path of the file that says whose each bearer token is; without one every caller is anonymous",
+        text=_NONE,
     )
     approve: str = _setting(
         "",
         _approve,
         "which executions need an approval: always, or any of deletes, rows>N, table:NAME, apart by commas",
+        text=_NONE,
     )
     approvers: int = _setting(1, _count, "how many different approvers must approve, of those with the role approver")
     approval_ttl: float = _setting(

@@ -13,7 +13,7 @@ from google.protobuf.descriptor import EnumDescriptor, ServiceDescriptor
 
 import sheetgrpc.v1
 from sheetgrpc.client import NEVER, Client, SheetgrpcError, connect, entry, words
-from sheetgrpc.v1 import execution_pb2, session_pb2, session_service_pb2, statement_pb2, task_pb2
+from sheetgrpc.v1 import approval_pb2, execution_pb2, session_pb2, session_service_pb2, statement_pb2, task_pb2
 from sheetgrpc.v1.execution_service_pb2 import WatchExecutionResponse
 from sheetgrpc.v1.session_service_pb2 import WatchSessionResponse
 
@@ -79,6 +79,7 @@ async def call_everything(client: Client) -> None:
         session.redo(),
         session.fork(at_sequence=1, name="n", expected_version=1),
         session.renew(),
+        session.request_approval("d", notes="n", expected_version=1),
         session.close("FAILED"),
         client.sheets.check("(a.b)"),
         client.sheets.get(session="x"),
@@ -92,6 +93,9 @@ async def call_everything(client: Client) -> None:
         client.executions.list(states=["RUNNING"]),
         client.executions.results("x", statuses=["FAILED"]),
         client.executions.effects("x", tables=["t"], kinds=["UPDATED"]),
+        client.approvals.get("x"),
+        client.approvals.decide("x", "APPROVE"),
+        client.approvals.list(states=["PENDING"], session="x"),
         client.catalog.get(),
         client.catalog.verbs(),
         client.catalog.search("cbu", "x"),
@@ -140,6 +144,8 @@ async def test_an_unreachable_server_is_told_at_once_without_retries() -> None:
         (words.EntryKind, session_service_pb2.SessionEntryKind.DESCRIPTOR),
         (words.TaskKind, task_pb2.TaskKind.DESCRIPTOR),
         (words.TaskState, task_pb2.TaskState.DESCRIPTOR),
+        (words.ApprovalWord, approval_pb2.ApprovalState.DESCRIPTOR),
+        (words.VerdictWord, approval_pb2.ApprovalVerdict.DESCRIPTOR),
         (words.Status, statement_pb2.StatementStatus.DESCRIPTOR),
     ],
     ids=lambda one: getattr(one, "name", ""),

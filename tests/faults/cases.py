@@ -6,7 +6,7 @@ it: what a crash and a repeat have left is compared with a run without either, r
 
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import cache
@@ -32,11 +32,14 @@ from sheetgrpc.engine.replies import Replies
 from sheetgrpc.engine.runs import Runs
 from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.engine.watching import Topics
-from sheetgrpc.session.model import Entry, EntryKind, Lifecycle, State, TaskKind, TaskState
+from sheetgrpc.session.approvals import Approval, Verdict
+from sheetgrpc.session.model import Entry, EntryKind, ExecutionState, Lifecycle, State, TaskKind, TaskState
 from sheetgrpc.session.tasks import Task, TaskUpdate
 from sheetgrpc.store.opening import open_store
+from sheetgrpc.store.records import ApprovalChange, Changes, ExecutionFilter
 
 Wrap: TypeAlias = Callable[[Any], Any]  # Any: a store, and what stands for it
+APPROVAL, PLAN = "01JD0000000000000000000AP1", "d" * 64
 TARGET = "target"  # the label of the session that the command is about
 _EARLIER, _NOW = 1_900_000_000_000_000, 1_900_000_060_000_000  # microseconds
 _CATALOG = str(HERE / "fleet.yaml")
@@ -59,6 +62,40 @@ class Case:
 
     intent: Intent | TaskIntent
     before: tuple[Intent | TaskIntent, ...] = ()
+    beside: Callable[[Engine], Awaitable[None]] | None = None  # what no command of this session alone leads to
+
+
+async def _end_plan(engine: Engine) -> None:
+    """The dry run has ended."""
+    (planned,) = await engine.list_executions(ExecutionFilter(), 2, None)
+    for state in (ExecutionState.RUNNING, ExecutionState.SUCCEEDED):
+        row = await engine.store.execution(planned.id)
+        async with engine.store.begin() as transaction:
+            opened = await transaction.open(row.session_id, None)
+            assert opened.row is not None
+            ended = msgspec.structs.replace(row, plan_digest=PLAN, epoch=1, state=state)
+            await transaction.commit(Changes(session=opened.row.session, events=(), execution=ended))
+
+
+async def _ask(engine: Engine) -> None:
+    """An approval was asked for."""
+    row = await engine.store.session(TARGET)
+    approval = Approval(
+        id=APPROVAL,
+        session_id=row.session.id,
+        execution_id="",
+        sheet_id="",
+        sheet_digest="",
+        plan_digest=PLAN,
+        catalog_digest="",
+        requested_by="anna",
+        requested_at=_EARLIER,
+        expires_at=_NOW + 1,
+        needed=1,
+    )
+    async with engine.store.begin() as transaction:
+        await transaction.open(row.session.id, None)
+        await transaction.commit(Changes(session=row.session, events=(), approval=ApprovalChange(approval)))
 
 
 CASES: Mapping[str, Case] = {
@@ -81,6 +118,12 @@ CASES: Mapping[str, Case] = {
             before=(intents.ImportSheet(_SHEET), intents.ParseSheet()),
         ),
         Case(intent=intents.PlanSheet(), before=(intents.ImportSheet(_SHEET), intents.ParseSheet())),
+        Case(
+            intent=intents.RequestApproval(PLAN, "please"),
+            before=(intents.ImportSheet(_SHEET), intents.ParseSheet(), intents.PlanSheet()),
+            beside=_end_plan,
+        ),
+        Case(intent=intents.DecideApproval(APPROVAL, Verdict.APPROVE, "fine"), beside=_ask),
         Case(intent=intents.ResetSession(to=State.EMPTY), before=_CONFIRMED),
         Case(intent=intents.CloseSession(outcome=Lifecycle.COMPLETED)),
         Case(intent=intents.LabelSession("taken")),  # from the other session
@@ -134,6 +177,8 @@ async def make(path: Path, case: Case) -> None:
             await engine.handle(Envelope("anna", "CreateSession"), made, encode)
         for intent in case.before:
             await _handle(engine, intent)
+        if case.beside is not None:
+            await case.beside(engine)
 
 
 @cache
@@ -180,6 +225,8 @@ async def _handle(engine: Engine, intent: Intent | TaskIntent, request_id: str =
     envelope = Envelope("anna", method, target, request_id, b"content")
     if isinstance(intent, intents.CreateTask | intents.UpdateTask):
         return await engine.tasks.handle(envelope, intent, encode)
+    if isinstance(intent, intents.DecideApproval):
+        envelope = Envelope("pia", method, APPROVAL, request_id, b"content", approval=APPROVAL)
     return await engine.handle(envelope, intent, encode)
 
 

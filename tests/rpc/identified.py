@@ -14,12 +14,15 @@ from tests.rpc.serving import Running, run_server
 
 from sheetgrpc.server.app import SERVICES
 from sheetgrpc.server.tokens import make
-from sheetgrpc.v1.execution_service_pb2 import ExecuteSheetRequest
+from sheetgrpc.v1.approval_pb2 import Approval
+from sheetgrpc.v1.approval_service_pb2 import RequestApprovalRequest
+from sheetgrpc.v1.execution_service_pb2 import ExecuteSheetRequest, PlanSheetRequest, WatchExecutionRequest
 from sheetgrpc.v1.session_service_pb2 import CreateSessionRequest
 from sheetgrpc.v1.sheet_service_pb2 import ImportSheetRequest, ParseSheetRequest
 
 Sent = tuple[tuple[str, str], ...]
 LABEL = "quarterly"
+SOURCE = '(cbu.ensure :name "Ana" :jurisdiction "LU" :as @a)'
 ROLES = {"ana": (), "bob": (), "olga": ("operator",), "pia": ("approver",), "paul": ("approver",)}
 
 
@@ -30,6 +33,7 @@ class Hers:
     session: str
     sheet: str
     execution: str
+    approval: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,24 @@ async def give_ana(known: Identified) -> Hers:
     running, sent = known.running, known.sent["ana"]
     created = await running.sessions.CreateSession(CreateSessionRequest(labels=[LABEL]), metadata=sent)
     session = created.session.id
-    source = '(cbu.ensure :name "Ana" :jurisdiction "LU" :as @a)'
-    await running.sheets.ImportSheet(ImportSheetRequest(session=session, source=source), metadata=sent)
+    await running.sheets.ImportSheet(ImportSheetRequest(session=session, source=SOURCE), metadata=sent)
     parsed = await running.sheets.ParseSheet(ParseSheetRequest(session=session), metadata=sent)
     ran = running.executions.ExecuteSheet(ExecuteSheetRequest(session=session, confirm=True), metadata=sent)
     updates = [update async for update in ran]
-    return Hers(session=session, sheet=parsed.sheet.id, execution=updates[-1].finished.id)
+    approval = await ask(running, sent, (await running.sessions.CreateSession(CreateSessionRequest(), metadata=sent)))
+    return Hers(session=session, sheet=parsed.sheet.id, execution=updates[-1].finished.id, approval=approval.id)
+
+
+async def ask(running: Running, sent: Sent, created: Any, source: str = SOURCE) -> Approval:
+    """An approval of a sheet's plan, pending."""
+    session = created.session.id
+    await running.sheets.ImportSheet(ImportSheetRequest(session=session, source=source), metadata=sent)
+    await running.sheets.ParseSheet(ParseSheetRequest(session=session), metadata=sent)
+    queued = await running.executions.PlanSheet(PlanSheetRequest(session=session), metadata=sent)
+    watching = running.executions.WatchExecution(WatchExecutionRequest(execution=queued.execution.id), metadata=sent)
+    planned = [update async for update in watching][-1].finished
+    request = RequestApprovalRequest(session=session, plan_digest=planned.plan_digest, notes="please")
+    return (await running.approvals.RequestApproval(request, metadata=sent)).approval
 
 
 def rpcs() -> dict[str, MethodDescriptor]:

@@ -13,7 +13,7 @@ LOG_FIELDS = {
     "AppendSessionEventsResponse": "session:Session events:SessionEvent*",
     "ListSessionEventsRequest": f"session after_sequence:int64 types* {PAGED}",
     "ListSessionEventsResponse": "events:SessionEvent* next_page_token",
-    "SessionEvent": "sequence:int64 time:Timestamp type payload:Struct",
+    "SessionEvent": "sequence:int64 time:Timestamp type payload:Struct actor",
     "SessionEntry": "kind:SessionEntryKind text data:Struct",
 }
 LOG_ENUMS = {"SessionEntryKind": ("SESSION_ENTRY_KIND_", "PROMPT SYSTEM COMMAND WARN ALERT")}

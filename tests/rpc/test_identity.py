@@ -12,17 +12,20 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from tests.rpc.identified import LABEL, Hers, Identified, bearer, give_ana, rpcs, run_identified, send
+from tests.rpc.identified import LABEL, Hers, Identified, ask, bearer, give_ana, rpcs, run_identified, send
 from tests.rpc.serving import Running, read_refusal, refused
 
 from sheetgrpc.server.identity import REQUIRED_ROLES
 from sheetgrpc.v1 import execution_service_pb2 as executions
 from sheetgrpc.v1 import session_service_pb2 as sessions
+from sheetgrpc.v1.approval_pb2 import APPROVAL_STATE_APPROVED, APPROVAL_VERDICT_APPROVE
+from sheetgrpc.v1.approval_service_pb2 import DecideApprovalRequest, GetApprovalRequest, ListApprovalsRequest
 from sheetgrpc.v1.control_service_pb2 import GetServerInfoRequest
+from sheetgrpc.v1.sheet_service_pb2 import GetSheetRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NAMING = {"session": "session", "execution": "execution", "sheet_id": "sheet"}
+NAMING = {"session": "session", "execution": "execution", "sheet_id": "sheet", "approval": "approval"}
 """Field of a request -> what of ana's it names."""
 FURTHER: dict[str, dict[str, Any]] = {
     "CloseSession": {"outcome": 3},
@@ -34,6 +37,8 @@ FURTHER: dict[str, dict[str, Any]] = {
     "AppendSessionEvents": {"entries": [{"kind": 1, "text": "x"}]},
     "ImportSheet": {"source": "(a.b)"},
     "ResolveReference": {"ref_id": "0:a", "entity_id": "k"},
+    "RequestApproval": {"plan_digest": "d" * 64},
+    "DecideApproval": {"verdict": 1},
     "SubmitSheet": {"confirm": True},
     "ExecuteSheet": {"confirm": True},
 }
@@ -43,7 +48,7 @@ ABOUT = [
     (path, field.name)
     for path, rpc in RPCS.items()
     for field in rpc.input_type.fields
-    if field.name in NAMING and field.type == FieldDescriptor.TYPE_STRING
+    if field.name in NAMING and field.type == FieldDescriptor.TYPE_STRING and rpc.name not in REQUIRED_ROLES
 ]
 
 
@@ -204,3 +209,40 @@ async def test_what_was_made_before_there_were_tokens_is_nobodys(tmp_path: Path,
         asked = sessions.GetSessionRequest(session=created.session.id)
         found = await refused(later.running.sessions.GetSession(asked, metadata=later.sent["ana"]))
         assert found.reason == "SESSION_NOT_FOUND"
+
+
+async def test_an_approver_reads_what_is_to_be_approved_and_no_more(known: Identified, hers: Hers) -> None:
+    """The plan, its effects and its sheet; not the session, and nothing that no approval was asked for."""
+    running, pia = known.running, known.sent["pia"]
+    got = await running.approvals.GetApproval(GetApprovalRequest(approval=hers.approval), metadata=pia)
+    plan, sheet = got.approval.plan_execution_id, got.approval.sheet_id
+    effects = await running.executions.ListEffects(executions.ListEffectsRequest(execution=plan), metadata=pia)
+    assert [effect.table for effect in effects.effects] == []  # what ana applied before is unchanged
+    answer = await running.executions.GetExecution(executions.GetExecutionRequest(execution=plan), metadata=pia)
+    assert answer.execution.dry_run
+    assert (await running.sheets.GetSheet(GetSheetRequest(sheet_id=sheet), metadata=pia)).sheet.statement_count == 1
+    for path, fields in (
+        ("SessionService/GetSession", {"session": got.approval.session_id}),
+        ("ExecutionService/GetExecution", {"execution": hers.execution}),
+        ("SheetService/GetSheet", {"sheet_id": hers.sheet}),
+        ("ExecutionService/CancelExecution", {"execution": plan}),
+        ("ExecutionService/ListEffects", {"execution": hers.execution}),
+    ):
+        found = await refusal_of(known, f"/sheetgrpc.v1.{path}", request_of(f"/sheetgrpc.v1.{path}", **fields), pia)
+        assert found.code is grpc.StatusCode.NOT_FOUND, path
+
+
+async def test_approvals_over_the_wire(known: Identified) -> None:
+    """Asked for by one, approved by another, listed for both."""
+    running, sent = known.running, known.sent
+    created = await running.sessions.CreateSession(sessions.CreateSessionRequest(), metadata=sent["bob"])
+    asked = await ask(running, sent["bob"], created)
+    request = DecideApprovalRequest(approval=asked.id.lower(), verdict=APPROVAL_VERDICT_APPROVE, notes="fine")
+    decided = (await running.approvals.DecideApproval(request, metadata=sent["paul"])).approval
+    assert (decided.state, decided.decisions[0].approver) == (APPROVAL_STATE_APPROVED, "paul")
+    again = await refused(running.approvals.DecideApproval(request, metadata=sent["pia"]))
+    assert (again.code, again.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "APPROVAL_DECIDED")
+    for name, there in (("bob", True), ("pia", True), ("ana", False)):
+        listing = ListApprovalsRequest(states=[APPROVAL_STATE_APPROVED], page_size=1000)
+        listed = (await running.approvals.ListApprovals(listing, metadata=sent[name])).approvals
+        assert (asked.id in {one.id for one in listed}) is there

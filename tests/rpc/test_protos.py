@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+from tests.rpc.approval_contract import APPROVAL_ENUMS, APPROVAL_FIELDS, APPROVAL_TWINS
 from tests.rpc.log_contract import LOG_ENUMS, LOG_FIELDS
 from tests.rpc.plan_contract import PLAN_FIELDS
 from tests.rpc.sheet_contract import SHEET_FIELDS
@@ -30,6 +31,7 @@ RPCS = {
         " ResetSession UndoSession RedoSession ForkSession RenewSession LabelSession UpdateSession AppendSessionEvents"
         " ListSessionEvents? WatchSession?>"
     ),
+    "ApprovalService": "RequestApproval DecideApproval GetApproval? ListApprovals?",
     "SheetService": (
         "CheckSheet? ImportSheet GenerateSheet ParseSheet ResolveReference GetSheet? ListStatements? ListPhases?"
         " ListDiagnostics? ListReferences? ListSymbols?"
@@ -60,7 +62,7 @@ FIELDS = {
         " unresolved_count:int32 progress:Progress scope:Scope template target_entity_type sheet_id sheet_digest"
         " last_execution_id last_execution_succeeded:bool symbol_count:int32 symbols:map<string,string> labels*"
         " parent_id allowed_actions* client:Client role task_id metadata:Struct event_count:int64 create_time:Timestamp"
-        " update_time:Timestamp expire_time:Timestamp end_time:Timestamp oldest_sequence:int64 lease:Duration"
+        " update_time:Timestamp expire_time:Timestamp end_time:Timestamp oldest_sequence:int64 lease:Duration owner"
     ),
     "Progress": "completed:int32 total:int32",
     "Scope": "entity_type entity_count:int32 source",
@@ -106,6 +108,7 @@ FIELDS = {
         " phases_completed:int32 phases_total:int32 statements_total:int32 status_counts:StatusCount*"
         " tables:TableCounts* error:ExecutionError submit_time:Timestamp start_time:Timestamp end_time:Timestamp"
         " cancelled_by cancel_time:Timestamp dry_run:bool plan_digest trusted_modules:TrustedModule*"
+        " submitted_by approval_id"
     ),
     "StatusCount": "status:StatementStatus count:int32",
     "TableCounts": "table created:int32 updated:int32 unchanged:int32 deleted:int32",
@@ -129,7 +132,10 @@ FIELDS = {
     "TrustedModule": "module version sha256 signer",
     "VerbArgument": "name type required:bool default_value? aliases* values* entity_type",
     "GetServerInfoResponse": "server_info:ServerInfo",
-    "ServerInfo": "version catalog_digest incarnation limits:Limits persistent:bool trusted_modules:TrustedModule*",
+    "ServerInfo": (
+        "version catalog_digest incarnation limits:Limits persistent:bool trusted_modules:TrustedModule* authentication"
+    ),
+    **APPROVAL_FIELDS,
 }
 
 # Enum to the prefix of its values and the values in order, without the zero.
@@ -140,6 +146,7 @@ ENUMS = {
     ),
     "SessionLifecycle": ("SESSION_LIFECYCLE_", "PENDING ACTIVE COMPLETED FAILED EXPIRED"),
     **LOG_ENUMS,
+    **APPROVAL_ENUMS,
     **TASK_ENUMS,
     "ExecutionState": (
         "EXECUTION_STATE_",
@@ -179,7 +186,8 @@ ENUMS = {
             " SESSION_NOT_FOUND SHEET_NOT_FOUND EXECUTION_NOT_FOUND REFERENCE_NOT_FOUND ENTITY_NOT_FOUND LABEL_TAKEN"
             " ACTION_NOT_ALLOWED SESSION_CLOSED SESSION_EXPIRED SHEET_ALREADY_APPLIED EMPTY_SCOPE PLAN_STALE"
             " APPROVAL_REQUIRED RESPONSE_EVICTED VERSION_CONFLICT CONFLICT LIMIT_EXCEEDED QUEUE_FULL BUDGET_EXCEEDED"
-            " STORE_UNAVAILABLE STORE_BUSY SHUTTING_DOWN OUTCOME_UNKNOWN INTERNAL_ERROR TASK_NOT_FOUND"
+            " STORE_UNAVAILABLE STORE_BUSY SHUTTING_DOWN OUTCOME_UNKNOWN INTERNAL_ERROR UNAUTHENTICATED"
+            " PERMISSION_DENIED APPROVAL_NOT_FOUND APPROVAL_DECIDED TASK_NOT_FOUND"
         ),
     ),
 }
@@ -194,6 +202,7 @@ TWINS: list[tuple[type[StrEnum], str]] = [
     (model.TaskKind, "TaskKind"),
     (model.TaskState, "TaskState"),
     (cancelling.CancelOutcome, "CancelOutcome"),
+    *APPROVAL_TWINS,
     (diagnostics.DiagnosticCode, "DiagnosticCode"),
     (diagnostics.Severity, "DiagnosticSeverity"),
 ]
@@ -273,7 +282,7 @@ def test_changing_requests_and_only_they_carry_a_request_id(name: str) -> None:
     fields = METHODS[name].input_type.fields_by_name
     assert ("request_id" in fields) is (name not in READ_ONLY)
     # What does not exist yet has no version to expect, and a cancel is not judged by its session's.
-    unversioned = READ_ONLY | {"CreateSession", "CreateTask", "CancelExecution"}
+    unversioned = READ_ONLY | {"CreateSession", "CreateTask", "CancelExecution", "DecideApproval"}
     assert ("expected_version" in fields) is (name not in unversioned)
 
 

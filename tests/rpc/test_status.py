@@ -12,8 +12,10 @@ from sheetgrpc.errors import (
     LimitExceeded,
     NotAllowed,
     NotFound,
+    PermissionDenied,
     Reason,
     SheetError,
+    Unauthenticated,
     Unavailable,
     limit_exceeded,
 )
@@ -29,6 +31,8 @@ CLASSES = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: (LimitExceeded, "QuotaFailure"),
     grpc.StatusCode.UNAVAILABLE: (Unavailable, "RetryInfo"),
     grpc.StatusCode.INTERNAL: (SheetError, None),
+    grpc.StatusCode.UNAUTHENTICATED: (Unauthenticated, None),
+    grpc.StatusCode.PERMISSION_DENIED: (PermissionDenied, None),
 }
 
 

@@ -1,6 +1,5 @@
 """The token file: what it may hold, how it is compared, and how it is read again."""
 
-import asyncio
 import hashlib
 import hmac
 import os
@@ -108,11 +107,10 @@ LINES = st.lists(
 def test_no_file_is_more_than_refused(raw: bytes) -> None:
     try:
         found = parse(raw, "f")
-    except TokenFileError as error:
-        assert str(error).startswith('the token file "f"')
-    else:
-        assert found.holders
-        assert all(found.find(holder.digest.hex()) is None for holder in found.holders)
+    except TokenFileError:
+        return
+    assert found.holders
+    assert all(found.find(holder.digest.hex()) is None for holder in found.holders)
 
 
 def test_a_file_that_is_too_large_is_refused() -> None:
@@ -172,12 +170,9 @@ async def test_a_file_is_read_again_when_that_is_asked_for(tmp_path: Path) -> No
     await watch.refresh()
     assert (found := watch.find("t")) is not None
     assert found.name == "ana"
-    watch.start()
-    watch.hurry()
-    async with asyncio.timeout(30):
-        while (now := watch.find("t")) is None or now.name != "bob":
-            await asyncio.sleep(0)
-    await watch.stop()
+    await watch.refresh(force=True)
+    assert (found := watch.find("t")) is not None
+    assert found.name == "bob"
 
 
 @pytest.mark.asyncio(loop_scope="session")

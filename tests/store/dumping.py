@@ -20,6 +20,8 @@ from tests.engine.test_recovery import _claim
 
 from sheetgrpc.clock import Draws
 from sheetgrpc.engine import intents
+from sheetgrpc.engine.intents import Envelope
+from sheetgrpc.session.approvals import Verdict
 from sheetgrpc.session.evolution import fold
 from sheetgrpc.session.model import Client, Entry, EntryKind, Lifecycle, TaskKind, TaskState
 
@@ -95,9 +97,13 @@ async def _go_back(fleet: Driver) -> None:
 
 
 async def _plan(fleet: Driver) -> None:
-    """One with a plan: its effects."""
+    """One with a plan: its effects, and an approval of it."""
     planned = await fleet.plan(await fleet.ready('(port.ensure :code "P") (ship.ensure :name "Sea Star")'))
-    assert planned.plan_digest
+    outcome = await fleet.call(planned.session_id, intents.RequestApproval(planned.plan_digest, "please"))
+    assert outcome.approval is not None
+    asked = outcome.approval.id
+    envelope = Envelope("pia", "DecideApproval", asked, approval=asked)
+    await fleet.engine.handle(envelope, intents.DecideApproval(asked, Verdict.APPROVE, "fine"), lambda _: b"")
 
 
 async def _age(fleet: Driver) -> None:

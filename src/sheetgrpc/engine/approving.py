@@ -10,6 +10,7 @@ from sheetgrpc.clock import Draw
 from sheetgrpc.engine import consent, intents
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.dry_runs import find_plan
+from sheetgrpc.engine.handling import Step
 from sheetgrpc.engine.plan_steps import SubmitPlanned
 from sheetgrpc.engine.steps import _NO_DRAW, Simple
 from sheetgrpc.engine.views import Outcome
@@ -18,6 +19,19 @@ from sheetgrpc.session import approvals, commands
 from sheetgrpc.session.approvals import Approval, Decision
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.records import ApprovalChange, ApprovalFilter, Changes, ExecutionRow, SessionRow
+
+
+def step(
+    context: Context, intent: intents.SubmitSheet | intents.RequestApproval | intents.DecideApproval, caller: str
+) -> Step:
+    """The step of an intent."""
+    match intent:
+        case intents.SubmitSheet():
+            return SubmitApproved(context, intent, caller)
+        case intents.RequestApproval():
+            return RequestApproval(context, intent, caller)
+        case intents.DecideApproval():
+            return DecideApproval(context, intent, caller)
 
 
 class SubmitApproved(SubmitPlanned):

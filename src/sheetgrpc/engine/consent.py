@@ -133,20 +133,20 @@ def _may_cover(policy: Policy, catalog: Catalog, plan: Plan | None) -> str:
             return f"{group.verb} may remove rows"
         if verb.table in policy.tables:
             return f"{group.verb} may change {verb.table}"
-        if policy.rows is not None and _finds_many(catalog, verb):
+        if policy.rows is not None and finds_many(catalog, verb):
             return f"{group.verb} may change many rows"
     if policy.rows is not None and statements > policy.rows:
         return f"{statements:,} statements may change more than {policy.rows:,} rows"
     return ""
 
 
-def _finds_many(catalog: Catalog, verb: Verb) -> bool:
+def finds_many(catalog: Catalog, verb: Verb) -> bool:
     """Whether one statement may change several rows: it selects them by neither their key nor their natural key."""
     if verb.kind not in _BY_MANY:
         return False
     columns = {argument.column for argument in verb.arguments if argument.name in verb.by}
     entity = next((one for one in catalog.entities.values() if one.table == verb.table), None)
-    unique = [set(verb.natural_key)] if verb.natural_key else []
+    named = [other.natural_key for other in catalog.verbs.values() if other.table == verb.table]
     if entity is not None:
-        unique += [{entity.key.column}, *([set(entity.natural_key)] if entity.natural_key else [])]
-    return not any(one <= columns for one in unique)
+        named += [(entity.key.column,), entity.natural_key]
+    return not any(set(one) <= columns for one in named if one)

@@ -131,13 +131,6 @@ class Engine:
         """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""
         return await self._handler.handle(envelope, lambda: self._step(intent, envelope.caller), encode)
 
-    async def decide(
-        self, envelope: Envelope, intent: intents.DecideApproval, encode: Callable[[Outcome], bytes]
-    ) -> Reply:
-        """An approver's word on an approval of whoever's session."""
-        approval = await self._context.store.approval(intent.approval)
-        return await self.handle(msgspec.structs.replace(envelope, about=approval.session_id), intent, encode)
-
     async def execute(self, envelope: Envelope, intent: intents.SubmitSheet) -> tuple[str, Reply]:
         """Submits for a stream: the execution to attach to. A repeat with the same request id gets the same one."""
         reply = await self.handle(envelope, intent, _execution_id)
@@ -286,19 +279,7 @@ class Engine:
         context = self._context
         match intent:
             case intents.CreateSession():
-                return steps.CreateSession(
-                    context,
-                    commands.CreateSession(
-                        name=intent.name,
-                        client=intent.client,
-                        role=intent.role,
-                        task_id=intent.task_id,
-                        metadata=dict(intent.metadata),
-                        labels=intent.labels,
-                        lease=intent.lease,
-                        owner=caller,
-                    ),
-                )
+                return steps.CreateSession(context, intent, caller)
             case intents.SetScope():
                 return steps.SetScope(context, intent)
             case intents.ClearScope():
@@ -315,16 +296,10 @@ class Engine:
                 return sheet_steps.ParseSheet(context)
             case intents.ResolveReference():
                 return sheet_steps.ResolveReference(context, intent)
-            case intents.SubmitSheet():
-                return approving.SubmitApproved(context, intent, caller)
-            case intents.RequestApproval():
-                return approving.RequestApproval(context, intent, caller)
-            case intents.DecideApproval():
-                return approving.DecideApproval(context, intent, caller)
-            case intents.PlanSheet():
-                return plan_steps.PlanSheet(context, intent)
-            case intents.CloseSession():
-                return plan_steps.CloseSession(context, intent, caller)
+            case intents.SubmitSheet() | intents.RequestApproval() | intents.DecideApproval():
+                return approving.step(context, intent, caller)
+            case intents.PlanSheet() | intents.CloseSession():
+                return plan_steps.step(context, intent, caller)
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.UndoSession():

@@ -155,8 +155,9 @@ class Handler:
 
     async def _find(self, envelope: Envelope) -> SessionRow | None:
         """The session that is meant, expired if its time has run out."""
-        if envelope.about:
-            return await self._expiry.settle(await self._store.session(envelope.about))
+        if envelope.approval:
+            approval = await self._store.approval(envelope.approval)
+            return await self._expiry.settle(await self._store.session(approval.session_id))
         if not envelope.session:
             return None
         return await self._expiry.settle(await self._store.session(envelope.session, envelope.caller))

@@ -28,7 +28,7 @@ class Envelope(msgspec.Struct, frozen=True):
     request_id: str = ""
     fingerprint: bytes = b""
     expected_version: int | None = None
-    about: str = ""  # id of the session that is changed where that is not the caller's own to name
+    approval: str = ""  # what is decided: its session is changed, whoever's that is
 
 
 class CreateSession(msgspec.Struct, frozen=True):

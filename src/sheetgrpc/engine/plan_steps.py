@@ -13,6 +13,15 @@ from sheetgrpc.session.model import ExecutionState, Mode, Session
 from sheetgrpc.store.records import Changes, ExecutionRow, SessionRow
 
 
+def step(context: Context, intent: intents.PlanSheet | intents.CloseSession, caller: str) -> "PlanSheet | CloseSession":
+    """The step of an intent."""
+    match intent:
+        case intents.PlanSheet():
+            return PlanSheet(context, intent)
+        case intents.CloseSession():
+            return CloseSession(context, intent, caller)
+
+
 class PlanSheet(Simple):
     """Queues a dry run of the current sheet."""
 

@@ -55,9 +55,22 @@ class Simple:
 
 
 class CreateSession(Simple):
-    """Makes a session."""
+    """Makes a session, which is its creator's."""
 
     fresh = True
+
+    def __init__(self, context: Context, intent: intents.CreateSession, owner: str) -> None:
+        command = commands.CreateSession(
+            name=intent.name,
+            client=intent.client,
+            role=intent.role,
+            task_id=intent.task_id,
+            metadata=dict(intent.metadata),
+            labels=intent.labels,
+            lease=intent.lease,
+            owner=owner,
+        )
+        super().__init__(context, command)
 
 
 class SetScope(Simple):

@@ -1,5 +1,7 @@
 """ApprovalService: each method reads the request, calls the engine once, writes the answer."""
 
+import msgspec
+
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.views import Outcome
 from sheetgrpc.server.calls import Call
@@ -37,8 +39,8 @@ class ApprovalService:
         form = Form()
         intent = approvals.read_decide_approval(form, request)
         envelope = await read_envelope(form, call, request, target="approval")
-        reply = await self._engine.decide(
-            envelope,
+        reply = await self._engine.handle(
+            msgspec.structs.replace(envelope, approval=intent.approval),
             intent,
             lambda outcome: pb.DecideApprovalResponse(approval=_approval(outcome)).SerializeToString(),
         )

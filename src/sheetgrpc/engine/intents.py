@@ -86,11 +86,12 @@ class ResolveReference(msgspec.Struct, frozen=True):
 
 
 class SubmitSheet(msgspec.Struct, frozen=True):
-    """Run the current sheet. `timeout` in microseconds, None for the setting's."""
+    """Run the current sheet. `timeout` in microseconds, None for the setting's; a higher `priority` is sooner."""
 
     confirm: bool
     mode: Mode = Mode.ATOMIC
     timeout: int | None = None
+    priority: int = 0
 
 
 class CancelExecution(msgspec.Struct, frozen=True):

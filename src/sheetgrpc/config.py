@@ -216,7 +216,10 @@ class Settings:
         text="50ms",
     )
     start_paused: bool = _setting(
-        False, _yes_or_no, "hold the queue from the start, until it is resumed; one that is paused stays as it is", text="no"
+        False,
+        _yes_or_no,
+        "hold the queue from the start, until it is resumed; one that is paused stays as it is",
+        text="no",
     )
     max_receive_bytes: int = _setting(64 * MIB, _size, "largest request; gRPC itself refuses more", text="64MiB")
     max_send_bytes: int = _setting(4 * MIB, _size, "largest response; pages are cut to stay below", text="4MiB")

@@ -190,7 +190,7 @@ class Runner:
         return (row.state, row.epoch, row.started_at) == (claimed.state, claimed.epoch, claimed.started_at)
 
     async def _patiently(self, function: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Calls with the writer. An end has no caller to answer, so it waits for the database, unless the server stops."""
+        """Calls with the writer. An end has nobody to answer, so it waits for the database, unless the server stops."""
         while True:
             try:
                 async with self._context.store.begin() as transaction:

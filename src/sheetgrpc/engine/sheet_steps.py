@@ -263,6 +263,10 @@ class SubmitSheet(Simple):
         """Nothing but the plain refusals: the plan is made ready by the run, before it takes the writer."""
         if row is not None:
             self.refuse_early(row.session, self.command(_NO_DRAW))
+        await self.check_queue()
+
+    async def check_queue(self) -> None:
+        """A queue that takes no more says so without taking the writer."""
         store, most = self.context.store, self.context.settings.max_queued
         check_admission((await store.queue()).mode, await store.waiting_count(most), most)
 
@@ -292,6 +296,7 @@ class SubmitSheet(Simple):
             phases_total=sheet.phase_count,
             timeout=self._intent.timeout,
             priority=self._intent.priority,
+            replay_of=self._intent.replay_of,
         )
         changes.most_waiting = self.context.settings.max_queued
 

@@ -1,4 +1,4 @@
-"""The queue on PostgreSQL: functions of a connection that read it, and those that write executions, receipts, its mode."""
+"""The queue on PostgreSQL: functions of a connection that read it, and that write executions, receipts, its mode."""
 
 from typing import TYPE_CHECKING
 

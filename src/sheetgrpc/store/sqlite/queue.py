@@ -1,4 +1,4 @@
-"""The queue on SQLite: functions of a connection that read it, and those that write executions, receipts and its mode."""
+"""The queue on SQLite: functions of a connection that read it, and that write executions, receipts and its mode."""
 
 import sqlite3
 

@@ -483,8 +483,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
 
 -- name: change_execution
--- How an unfinished execution goes on or ends. Compare and set, where it is known what it was: whoever was overtaken
--- changes nothing. While the queue is held, nothing begins.
+-- How an unfinished execution goes on or ends: compare and set, so that who was overtaken changes nothing. Held: no claim.
 UPDATE sheetgrpc.executions
 SET state = $2, epoch = $3, body = $4, next_attempt_at = $5, retry_count = $6, deferral_count = $7
 WHERE id = $1

@@ -431,8 +431,7 @@ VALUES (
 ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
 
 -- name: change_execution
--- How an unfinished execution goes on or ends. Compare and set, where it is known what it was: whoever was overtaken
--- changes nothing. While the queue is held, nothing begins.
+-- How an unfinished execution goes on or ends: compare and set, so that who was overtaken changes nothing. Held: no claim.
 UPDATE sheetgrpc_executions
 SET state = :state, epoch = :epoch, body = :body, next_attempt_at = :next_attempt_at, retry_count = :retry_count,
     deferral_count = :deferral_count

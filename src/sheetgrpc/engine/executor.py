@@ -83,11 +83,16 @@ class Executor:
 
     async def _work(self) -> None:
         while not self._stopping.is_set():
-            row = await self._queue.next() if len(self._running) < self.slots else None
-            if row is None:
+            if not await self._step():
                 await self._queue.wait(self._stopping)
-            elif not self._stopping.is_set():
-                await self._begin(row)
+
+    async def _step(self) -> bool:
+        """Begins, or puts off, whoever is next; False where that is nobody, or there is no slot."""
+        row = await self._queue.next() if len(self._running) < self.slots else None
+        if row is None or self._stopping.is_set():
+            return False
+        await self._begin(row)
+        return True
 
     async def _begin(self, row: ExecutionRow) -> None:
         """Claims an execution and runs it beside the others; or puts it off, where the database has no room for it."""
@@ -108,9 +113,7 @@ class Executor:
             return
         run.execution = claimed
         attempt = self._attempts[row.id] = Attempt(self._context, run, claimed)
-        task = asyncio.create_task(self._run(attempt, run, claimed), name=f"run {row.id}")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running.add(asyncio.create_task(self._run(attempt, run, claimed), name=f"run {row.id}"))
 
     def _put_off(self, run: Run, row: ExecutionRow, *, counts: bool) -> None:
         """It stays queued. Nothing can be written now: the next claim writes how often that was so."""
@@ -138,6 +141,7 @@ class Executor:
             self._leave(claimed.id)
         finally:
             self._attempts.pop(claimed.id, None)
+            self._running -= {asyncio.current_task()}
             self._context.runs.wake()  # a slot is free
 
     def _settle(self, run: Run, claimed: ExecutionRow, ended: ExecutionRow) -> None:

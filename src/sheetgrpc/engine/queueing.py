@@ -29,14 +29,14 @@ class Queue:
         self._store = context.store
         self._runs = context.runs
         self._draws = context.draws
-        self._longest = max((*context.settings.retry_delays, _LONGEST_DEFERRAL))
-        self._not_before: dict[str, float] = {}  # execution -> on the monotonic clock
+        self._longest = round(max((*context.settings.retry_delays, _LONGEST_DEFERRAL)) * _MICROS)
+        self._not_before: dict[str, int] = {}  # execution -> microseconds on the monotonic clock
         self._troubled = False
 
     def put_off(self, row: ExecutionRow) -> None:
         """An execution waits until its next attempt is due, counted from now."""
-        left = ((row.next_attempt_at or 0) - self._draws.now()) / _MICROS
-        self._not_before[row.id] = self._draws.monotonic() + min(max(left, 0.0), self._longest)
+        left = (row.next_attempt_at or 0) - self._draws.now()
+        self._not_before[row.id] = self._now() + min(max(left, 0), self._longest)
 
     def forget(self, execution_id: str) -> None:
         """It does not wait any more."""
@@ -67,7 +67,7 @@ class Queue:
 
     async def _due(self) -> list[ExecutionRow]:
         """What may begin now, by this process's clocks."""
-        now = self._draws.monotonic()
+        now = self._now()
         early = {one for one, due in self._not_before.items() if due > now}
         found = {row.id: row for row in await self._store.waiting(1 + len(early))}
         for one in self._not_before.keys() - early - found.keys():  # due here, and by the store's clock not yet
@@ -86,13 +86,16 @@ class Queue:
 
     def _pause(self) -> float | None:
         """For how many seconds nothing need be looked at; None for as long as nobody wakes it."""
-        now = self._draws.monotonic()
-        pauses = [due - now for due in self._not_before.values() if due > now]
+        now = self._now()
+        pauses = [(due - now) / _MICROS for due in self._not_before.values() if due > now]
         if self._troubled:
             pauses.append(_TROUBLE_SECONDS)
         if self._store.about.shared:
             pauses.append(_POLL_SECONDS)
         return min(pauses, default=None)
+
+    def _now(self) -> int:
+        return round(self._draws.monotonic() * _MICROS)
 
 
 def _first(rows: Iterable[ExecutionRow]) -> ExecutionRow | None:

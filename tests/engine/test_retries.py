@@ -3,6 +3,7 @@
 The clocks stand still between two moves, and the queue is stepped by hand.
 """
 
+import msgspec
 import pytest
 from tests.engine.hands import SECOND, Hands
 from tests.engine.places import Place
@@ -205,18 +206,22 @@ async def test_a_late_receipt_changes_nothing(path: Place) -> None:
     """C-R32, C-3.3 "stale lease receipt after requeue ignored and does not free the new attempt's slot"."""
     async with stepped(path) as fleet:
         execution = await fleet.queued(SHEET)
+        fleet.trouble.give("apply", AWAY)
+        assert await fleet.step()
         runner = fleet.engine._executor._runner
-        first = await runner.claim(await fleet.row(execution))
-        assert first is not None
-        fleet.engine._context.runs.remove(execution)
-        other = await runner.claim(await fleet.row(execution))  # by who does not know better: RUNNING is not QUEUED
-        assert other is not None
+        waiting = await fleet.engine.store.execution(execution)
+        first = msgspec.structs.replace(waiting, state=ExecutionState.RUNNING, started_at=fleet.hands.at)
         late = endings.finish(first, FAILED, fleet.hands.at)
-        current = await fleet.row(execution)
-        assert current.epoch == 2
+        assert await runner.end(first, late) == waiting
+        second = await runner.claim(waiting)
+        assert second is not None
+        assert second.epoch == 2
+        current = await fleet.engine.store.execution(execution)
         assert await runner.end(first, late) == current
-        assert await fleet.row(execution) == current
-        assert await fleet.receipts(execution) == []
+        assert await fleet.engine.store.execution(execution) == current
+        assert await fleet.outcomes(execution) == ["RETRIED"]
+        assert (await runner.end(second, endings.finish(second, FAILED, fleet.hands.at))).state is FAILED
+        assert await fleet.outcomes(execution) == ["RETRIED", "FAILED"]
 
 
 async def test_a_cancel_during_the_wait_for_a_retry_is_the_end(path: Place) -> None:

@@ -39,7 +39,7 @@ async def counted(fleet: Driver) -> dict[str, int]:
     stats = await fleet.engine.queue.stats()
     listed = await fleet.engine.list_executions(ExecutionFilter(), 1000, None)
     assert sum(stats.states.values()) == len(listed)  # C-I4, C-R5
-    counts = {state: 0 for state in ExecutionState}
+    counts = dict.fromkeys(ExecutionState, 0)
     for row in listed:
         counts[row.state] += 1
     assert stats.states == counts
@@ -55,7 +55,7 @@ async def test_a_full_queue_takes_no_more(path: Place) -> None:
             await fleet.submit(third)
         assert refused.value.reason is Reason.QUEUE_FULL
         assert refused.value.retry_after
-        assert refused.value.metadata == {"limit": "2", "actual": "2"}
+        assert refused.value.metadata == {"what": "waiting executions", "limit": "2", "actual": "2"}
         assert await fleet.state(third) is State.READY
         assert await fleet.step()
         await fleet.submit(third)
@@ -261,5 +261,3 @@ async def test_a_shutdown_ends_every_run_within_one_budget(fleet_url: str) -> No
             assert (await fleet.engine.store.execution(one)).state is ExecutionState.INTERRUPTED
             assert [row.outcome for row in await fleet.engine.list_receipts(one, 0, 9)] == ["INTERRUPTED"]
         assert fleet.rows("SELECT count(*) FROM ports") == [0]
-
-

@@ -258,18 +258,7 @@ class Engine:
         context = self._context
         match intent:
             case intents.CreateSession():
-                return steps.CreateSession(
-                    context,
-                    commands.CreateSession(
-                        name=intent.name,
-                        client=intent.client,
-                        role=intent.role,
-                        task_id=intent.task_id,
-                        metadata=dict(intent.metadata),
-                        labels=intent.labels,
-                        lease=intent.lease,
-                    ),
-                )
+                return steps.CreateSession(context, _creation(intent))
             case intents.SetScope():
                 return steps.SetScope(context, intent)
             case intents.ClearScope():
@@ -316,6 +305,18 @@ class Engine:
                         metadata=None if intent.metadata is None else dict(intent.metadata),
                     ),
                 )
+
+
+def _creation(intent: intents.CreateSession) -> commands.CreateSession:
+    return commands.CreateSession(
+        name=intent.name,
+        client=intent.client,
+        role=intent.role,
+        task_id=intent.task_id,
+        metadata=dict(intent.metadata),
+        labels=intent.labels,
+        lease=intent.lease,
+    )
 
 
 def _execution_id(outcome: Outcome) -> bytes:

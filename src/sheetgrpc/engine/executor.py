@@ -24,6 +24,7 @@ from sheetgrpc.store.records import ExecutionError, ExecutionFilter, ExecutionRo
 log = structlog.get_logger(__name__)
 
 _PAGE = 500
+_SPARE = 2  # connections that commands find while every slot is taken
 
 
 class Executor:
@@ -37,8 +38,7 @@ class Executor:
         self._runner = Runner(context, self._stopping)
         self._attempts: dict[str, Attempt] = {}  # those under way, by execution
         self._running: set[asyncio.Task[None]] = set()
-        # SQLite has one writer, and a run holds it: a second one would only wait for it, claimed.
-        self.slots = context.settings.max_running if context.store.about.shared else 1
+        self.slots = _slots(context)
 
     async def recover(self) -> None:
         """At start, before anybody is served: what ran is INTERRUPTED, what waited waits again."""
@@ -176,3 +176,9 @@ class Executor:
             if len(page) < _PAGE:
                 return found[::-1]
             before = page[-1].submitted_at, page[-1].id
+
+
+def _slots(context: Context) -> int:
+    """How many run at once. SQLite has one writer, and a run holds it: a second one would only wait for it, claimed."""
+    settings = context.settings
+    return min(settings.max_running, max(1, settings.pool_size - _SPARE)) if context.store.about.shared else 1

@@ -98,4 +98,5 @@ def _refusal(original: ExecutionRow, why: str, replay: str = "") -> NotAllowed:
         Reason.EXECUTION_NOT_REPLAYABLE,
         f'execution "{original.id}" cannot be replayed: {why}',
         metadata=metadata | ({"replayedBy": replay} if replay else {}),
+        resource=("execution", original.id),
     )

@@ -127,12 +127,12 @@ def check_admission(mode: QueueMode, waiting: int, most: int) -> None:
     """Raises NotAllowed(QUEUE_PAUSED), LimitExceeded(QUEUE_FULL) where the queue takes no more."""
     if not mode.admits:
         text = f"the queue takes nothing in: it was paused with mode {mode}; submit again once it is resumed"
-        raise NotAllowed(Reason.QUEUE_PAUSED, text, metadata={"mode": mode.value})
+        raise NotAllowed(Reason.QUEUE_PAUSED, text, metadata={"mode": mode.value}, resource=("queue", "queue"))
     if waiting >= most:
         raise LimitExceeded(
             Reason.QUEUE_FULL,
             f"{waiting:,} executions wait already, which is as many as may; try again later",
-            metadata={"limit": str(most), "actual": str(waiting)},
+            metadata={"what": "waiting executions", "limit": str(most), "actual": str(waiting)},
             retry_after=_FULL_RETRY_SECONDS,
         )
 

@@ -28,20 +28,12 @@ from sheetgrpc.store.records import ExecutionFilter, ExecutionRow
 
 _walks = itertools.count(1)
 _PICK = st.integers(0, 7)
-STEPS = st.one_of(
-    st.tuples(st.just("submit"), st.integers(-1, 1)),
-    st.tuples(st.just("begin"), _PICK),
-    st.tuples(st.just("begin"), _PICK),
-    st.tuples(st.just("settle"), _PICK),
-    st.tuples(st.just("cancel"), _PICK),
-    st.tuples(st.just("trouble"), _PICK),
-    st.tuples(st.just("crash"), _PICK),
-    st.tuples(st.just("late"), _PICK),
-    st.tuples(st.just("mode"), _PICK),
-    st.tuples(st.just("go"), st.sampled_from([0, 1, 4, 16, 64])),
-    st.tuples(st.just("jump"), st.sampled_from([-3600, 3600])),
-    st.tuples(st.just("replay"), _PICK),
-)
+_WEIGHTS = {
+    **{"submit": 4, "begin": 5, "fail": 6, "settle": 3, "cancel": 2, "crash": 1, "late": 1, "mode": 1, "go": 4},
+    **{"jump": 1, "replay": 2},
+}
+STEPS = st.tuples(st.sampled_from([name for name, weight in _WEIGHTS.items() for _ in range(weight)]), _PICK)
+_SECONDS = [0, 1, 4, 4, 16, 16, 64, 64]
 _TROUBLES = [
     ("begin", [BUSY]),
     ("begin", [None, BUSY]),
@@ -88,10 +80,10 @@ class Walk:
         await self.check()
         return True
 
-    async def _submit(self, priority: int) -> None:
+    async def _submit(self, pick: int) -> None:
         code = f"{self.number}-{len(self.codes)}"
         session = await self.fleet.ready(f'(port.ensure :code "{code}")')
-        intent = intents.SubmitSheet(confirm=True, priority=priority)
+        intent = intents.SubmitSheet(confirm=True, priority=pick % 3)
         execution, _ = await self.fleet.engine.execute(Envelope("anna", "ExecuteSheet", session), intent)
         self.codes[execution] = code
 
@@ -112,9 +104,11 @@ class Walk:
             if answer.outcome == "ALREADY_FINISHED":
                 assert answer.execution.state.terminal
 
-    async def _trouble(self, pick: int) -> None:
+    async def _fail(self, pick: int) -> None:
+        """The next attempt has trouble, at once or when there is one."""
         method, makers = _TROUBLES[pick]
         self.fleet.trouble.give(method, *makers)
+        await self._begin(pick)
 
     async def _late(self, pick: int) -> None:
         """A receipt of an attempt that is over, or of none."""
@@ -129,14 +123,14 @@ class Walk:
             assert await self.fleet.engine._executor._runner.end(stale, late) == row
 
     async def _mode(self, pick: int) -> None:
-        mode = [*QueueMode, QueueMode.RUNNING][pick % 5]
+        mode = [*QueueMode, *[QueueMode.RUNNING] * 4][pick]
         await self.fleet.engine.queue.change(Envelope("olga", "PauseQueue"), mode, lambda row: row.mode.encode())
 
-    async def _go(self, seconds: int) -> None:
-        self.hands.go(seconds)
+    async def _go(self, pick: int) -> None:
+        self.hands.go(_SECONDS[pick])
 
-    async def _jump(self, seconds: int) -> None:
-        self.hands.jump(seconds)
+    async def _jump(self, pick: int) -> None:
+        self.hands.jump(3600 if pick % 2 else -3600)
 
     async def _replay(self, pick: int) -> None:
         if (execution := self._picked(pick)) is not None:
@@ -188,7 +182,7 @@ def _explore(path: Place, examples: int) -> None:
     @settings(
         max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), derandomize=False, database=None
     )
-    @given(st.lists(STEPS, min_size=3, max_size=25))
+    @given(st.lists(STEPS, min_size=15, max_size=40))
     def explore(steps: list[tuple[str, int]]) -> None:
         asyncio.run(Walk(path).take(steps))
 

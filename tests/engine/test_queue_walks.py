@@ -29,8 +29,8 @@ from sheetgrpc.store.records import ExecutionFilter, ExecutionRow
 _walks = itertools.count(1)
 _PICK = st.integers(0, 7)
 _WEIGHTS = {
-    **{"submit": 4, "begin": 5, "fail": 6, "settle": 3, "cancel": 2, "crash": 1, "late": 1, "mode": 1, "go": 4},
-    **{"jump": 1, "replay": 2},
+    "submit": 4, "begin": 5, "fail": 6, "settle": 3, "cancel": 2, "crash": 1, "late": 1, "mode": 1, "go": 4,
+    "jump": 1, "replay": 2,
 }
 STEPS = st.tuples(st.sampled_from([name for name, weight in _WEIGHTS.items() for _ in range(weight)]), _PICK)
 _SECONDS = [0, 1, 4, 4, 16, 16, 64, 64]

@@ -41,7 +41,9 @@ TARGET = "target"  # the label of the session that the command is about
 _EARLIER, _NOW = 1_900_000_000_000_000, 1_900_000_060_000_000  # microseconds
 _CATALOG = str(HERE / "fleet.yaml")
 _NO_WAITING = "PRAGMA synchronous = OFF"
-_QUEUED = "01Q9GD6E00DHW93DTR98H6F0Y2"  # the execution that a case has queued before: drawn by the seeded draws of `make`
+_QUEUED = (
+    "01Q9GD6E00DHW93DTR98H6F0Y2"  # the execution that a case has queued before: drawn by the seeded draws of `make`
+)
 _STAR = "11111111-1111-4111-8111-111111111111"
 _ROWS = (
     f"INSERT INTO ships (ship_id, name) VALUES ('{_STAR}', 'Star'), ('22222222-2222-4222-8222-222222222222', 'Moon')"

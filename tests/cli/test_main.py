@@ -10,6 +10,7 @@ from tests.cli.conftest import command, environment, run
 
 COMMANDS = [
     *("serve", "demo", "apply", "check", "sessions", "show", "events", "label", "fork", "undo", "redo", "resume"),
+    *("queue", "executions", "replay"),
     *("record", "watch", "snapshot", "restore"),
 ]
 

@@ -8,6 +8,8 @@ where a step says so; a crash takes the store away under whatever is under way.
 import asyncio
 import itertools
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -29,8 +31,17 @@ from sheetgrpc.store.records import ExecutionFilter, ExecutionRow
 _walks = itertools.count(1)
 _PICK = st.integers(0, 7)
 _WEIGHTS = {
-    "submit": 4, "begin": 5, "fail": 6, "settle": 3, "cancel": 2, "crash": 1, "late": 1, "mode": 1, "go": 4,
-    "jump": 1, "replay": 2,
+    "submit": 4,
+    "begin": 5,
+    "fail": 6,
+    "settle": 3,
+    "cancel": 2,
+    "crash": 1,
+    "late": 1,
+    "mode": 1,
+    "go": 4,
+    "jump": 1,
+    "replay": 2,
 }
 STEPS = st.tuples(st.sampled_from([name for name, weight in _WEIGHTS.items() for _ in range(weight)]), _PICK)
 _SECONDS = [0, 1, 4, 4, 16, 16, 64, 64]
@@ -67,15 +78,13 @@ class Walk:
         async with stepped(self.path, self.hands) as self.fleet:
             await self.check()
 
-    async def _until_crash(self, left: "itertools.chain[tuple[str, int]]") -> bool:
+    async def _until_crash(self, left: Iterator[tuple[str, int]]) -> bool:
         for name, value in left:
             if name == "crash":
                 await self.fleet.engine.store.close()  # as a process goes
                 return False
-            try:
+            with suppress(SheetError):  # a refusal: what it leaves is for the checks
                 await getattr(self, f"_{name}")(value)
-            except SheetError:
-                pass  # a refusal: what it leaves is for the checks
         await self._settle(0)
         await self.check()
         return True

@@ -19,12 +19,14 @@ import grpc
 from tests.bench import postgres
 from tests.bench.cancels import time_cancels
 from tests.bench.measuring import CHANNEL, Bench, Client, Process, in_turn
+from tests.bench.queueing import bench_queue
 from tests.bench.sessions import bench_sessions
 from tests.bench.sheets import CATALOG, SCHEMA, Baseline, chain, independent, two_phases
 
 from sheetgrpc.v1 import execution_service_pb2 as execution_pb
 from sheetgrpc.v1 import session_service_pb2 as session_pb
 from sheetgrpc.v1 import sheet_service_pb2 as sheet_pb
+from sheetgrpc.v1.control_service_pb2_grpc import ControlServiceStub
 
 
 async def size(bench: Bench, client: Client, baseline: Baseline, count: int, rounds: int) -> dict[str, float]:
@@ -261,6 +263,7 @@ async def run(quick: bool, only: str) -> Bench:
                 "e": lambda: bench_watchers(bench, ours, client),
                 "hijkl": lambda: bench_sessions(bench, folder),
                 "m": lambda: bench_cancels(bench, client),
+                "n": lambda: bench_queue(bench, client, ControlServiceStub(channel), folder),
                 "p": lambda: bench_postgres(bench, folder),
             }
             for letters, work in parts.items():

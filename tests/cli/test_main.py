@@ -11,6 +11,7 @@ from tests.cli.conftest import command, environment, run
 COMMANDS = [
     *("serve", "demo", "apply", "check", "sessions", "show", "events", "label", "fork", "undo", "redo", "resume"),
     *("record", "watch", "snapshot", "restore", "trust"),
+    *("queue", "executions", "replay"),
 ]
 
 

@@ -91,6 +91,8 @@ async def call_everything(client: Client) -> None:
         client.executions.cancel("x", wait=timedelta(seconds=1)),
         client.executions.watch("x"),
         client.executions.list(states=["RUNNING"]),
+        client.executions.replay("x", confirm=True),
+        client.executions.receipts("x"),
         client.executions.results("x", statuses=["FAILED"]),
         client.executions.effects("x", tables=["t"], kinds=["UPDATED"]),
         client.approvals.get("x"),
@@ -105,6 +107,10 @@ async def call_everything(client: Client) -> None:
         client.tasks.list(kinds=["APPROVAL"], states=["PENDING"]),
         client.tasks.update("x", "ACTIVE", data={"a": None}, expected_version=1),
         client.tasks.status(task="x"),
+        client.control.ping(),
+        client.control.queue_stats(),
+        client.control.pause_queue("DRAIN"),
+        client.control.resume_queue(),
     ]
     for call in calls:
         if isawaitable(call):

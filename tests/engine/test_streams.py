@@ -208,7 +208,7 @@ async def test_who_asks_before_the_submit_is_through_waits_for_the_run(path: Pat
         row = await fleet.engine.get_execution(execution)
         fleet.engine._context.runs.remove(execution)
         watcher = await fleet.engine.watch(execution, "", False)
-        fleet.engine._context.runs.queue(row)
+        fleet.engine._context.runs.adopt(row)
         fleet.engine._executor.start()
         updates = await read(watcher)
         _check(updates)

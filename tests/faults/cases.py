@@ -36,6 +36,7 @@ from sheetgrpc.session.approvals import Approval, Verdict
 from sheetgrpc.session.model import Entry, EntryKind, ExecutionState, Lifecycle, State, TaskKind, TaskState
 from sheetgrpc.session.tasks import Task, TaskUpdate
 from sheetgrpc.store.opening import open_store
+from sheetgrpc.store.queue import QueueMode
 from sheetgrpc.store.records import ApprovalChange, Changes, ExecutionFilter
 
 Wrap: TypeAlias = Callable[[Any], Any]  # Any: a store, and what stands for it
@@ -44,6 +45,9 @@ TARGET = "target"  # the label of the session that the command is about
 _EARLIER, _NOW = 1_900_000_000_000_000, 1_900_000_060_000_000  # microseconds
 _CATALOG = str(HERE / "fleet.yaml")
 _NO_WAITING = "PRAGMA synchronous = OFF"
+_QUEUED = (
+    "01Q9GD6E00DHW93DTR98H6F0Y2"  # the execution that a case has queued before: drawn by the seeded draws of `make`
+)
 _STAR = "11111111-1111-4111-8111-111111111111"
 _ROWS = (
     f"INSERT INTO ships (ship_id, name) VALUES ('{_STAR}', 'Star'), ('22222222-2222-4222-8222-222222222222', 'Moon')"
@@ -58,10 +62,14 @@ _ASK = intents.CreateTask(TaskKind.APPROVAL, "may we?", "a", "b", {"n": 1}, sess
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A command, and those that lead its session to where it is legal."""
+    """A command, and those that lead its session to where it is legal. A QueueMode stands for PauseQueue.
 
-    intent: Intent | TaskIntent
+    `cancelled`: what they have queued is cancelled, and the command is about that execution.
+    """
+
+    intent: Intent | TaskIntent | QueueMode
     before: tuple[Intent | TaskIntent, ...] = ()
+    cancelled: bool = False
     beside: Callable[[Engine], Awaitable[None]] | None = None  # what no command of this session alone leads to
 
 
@@ -124,6 +132,12 @@ CASES: Mapping[str, Case] = {
             beside=_end_plan,
         ),
         Case(intent=intents.DecideApproval(APPROVAL, Verdict.APPROVE, "fine"), beside=_ask),
+        Case(
+            intent=intents.ReplayExecution(_QUEUED, confirm=True),
+            before=(intents.ImportSheet(_SHEET), intents.ParseSheet(), intents.SubmitSheet(confirm=True)),
+            cancelled=True,
+        ),
+        Case(intent=QueueMode.DRAIN),
         Case(intent=intents.ResetSession(to=State.EMPTY), before=_CONFIRMED),
         Case(intent=intents.CloseSession(outcome=Lifecycle.COMPLETED)),
         Case(intent=intents.LabelSession("taken")),  # from the other session
@@ -179,6 +193,8 @@ async def make(path: Path, case: Case) -> None:
             await _handle(engine, intent)
         if case.beside is not None:
             await case.beside(engine)
+        if case.cancelled:
+            await engine.cancel(Envelope("anna", "CancelExecution", _QUEUED), intents.CancelExecution(_QUEUED), _empty)
 
 
 @cache
@@ -216,7 +232,14 @@ async def opened(path: Path, wrap: Wrap = lambda store: store, *, draws: Draws |
 
 async def send(engine: Engine, case: Case, request_id: str = "the-one") -> Reply:
     """The case's command, as the edge sends it."""
+    if isinstance(case.intent, QueueMode):
+        envelope = Envelope("anna", "PauseQueue", "", request_id, b"content")
+        return await engine.queue.change(envelope, case.intent, msgspec.json.encode)
     return await _handle(engine, case.intent, request_id)
+
+
+def _empty(_: object) -> bytes:
+    return b""
 
 
 async def _handle(engine: Engine, intent: Intent | TaskIntent, request_id: str = "") -> Reply:
@@ -225,6 +248,8 @@ async def _handle(engine: Engine, intent: Intent | TaskIntent, request_id: str =
     envelope = Envelope("anna", method, target, request_id, b"content")
     if isinstance(intent, intents.CreateTask | intents.UpdateTask):
         return await engine.tasks.handle(envelope, intent, encode)
+    if isinstance(intent, intents.ReplayExecution):
+        envelope = Envelope("anna", method, _QUEUED, request_id, b"content", names_execution=True)
     if isinstance(intent, intents.DecideApproval):
         envelope = Envelope("pia", method, APPROVAL, request_id, b"content", approval=APPROVAL)
     return await engine.handle(envelope, intent, encode)

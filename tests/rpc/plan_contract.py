@@ -2,7 +2,7 @@
 
 CHANGING = "request_id expected_version:int64?"
 PAGED = "page_size:int32 page_token"
-BOUND = "plan_digest approval_id max_rows_affected:int64? table_budgets:map<string,int64>"
+BOUND = "priority:int32 plan_digest approval_id max_rows_affected:int64? table_budgets:map<string,int64>"
 PLAN_FIELDS = {
     "SubmitSheetRequest": f"session confirm:bool mode:ExecutionMode timeout:Duration {BOUND} {CHANGING}",
     "SubmitSheetResponse": "execution:Execution session:Session",

@@ -13,14 +13,17 @@ import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from tests.rpc.approval_contract import APPROVAL_ENUMS, APPROVAL_FIELDS, APPROVAL_TWINS
+from tests.rpc.catalog_contract import CATALOG_FIELDS
 from tests.rpc.log_contract import LOG_ENUMS, LOG_FIELDS
 from tests.rpc.plan_contract import PLAN_FIELDS
+from tests.rpc.queue_contract import QUEUE_ENUMS, QUEUE_FIELDS
 from tests.rpc.sheet_contract import SHEET_FIELDS
 from tests.rpc.task_contract import TASK_ENUMS, TASK_FIELDS, TASK_RPCS
 
 from sheetgrpc import errors, v1
 from sheetgrpc.dsl import diagnostics
 from sheetgrpc.session import cancelling, model
+from sheetgrpc.store import queue
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,10 +41,10 @@ RPCS = {
     ),
     "ExecutionService": (
         "SubmitSheet ExecuteSheet> PlanSheet WatchExecution?> GetExecution? ListExecutions? ListStatementResults?"
-        " ListEffects? CancelExecution"
+        " ListEffects? CancelExecution ReplayExecution ListReceipts?"
     ),
     "CatalogService": "GetCatalog? ListVerbs? SearchEntities?",
-    "ControlService": "GetServerInfo?",
+    "ControlService": "GetServerInfo? Ping? GetQueueStats? PauseQueue ResumeQueue",
     "TaskService": TASK_RPCS,
 }
 
@@ -93,7 +96,11 @@ FIELDS = {
     "GetExecutionRequest": "execution",
     "CancelExecutionRequest": "execution wait:Duration request_id",
     "CancelExecutionResponse": "outcome:CancelOutcome execution:Execution session:Session",
-    "ListExecutionsRequest": f"session states:ExecutionState* {PAGED}",
+    "ListExecutionsRequest": (
+        "session states:ExecutionState* submitted_after:Timestamp submitted_before:Timestamp dead_letters_only:bool"
+        f" replay_of {PAGED}"
+    ),
+    **QUEUE_FIELDS,
     "ListStatementResultsRequest": f"execution statuses:StatementStatus* {PAGED}",
     "ExecuteSheetResponse": UPDATE,
     "WatchExecutionResponse": UPDATE,
@@ -103,13 +110,6 @@ FIELDS = {
     "PhaseStarted": "depth:int32 statement_count:int32",
     "PhaseCompleted": "first_depth:int32 last_depth:int32 succeeded:int32 failed:int32 skipped:int32",
     "StatementResults": "results:StatementResult*",
-    "Execution": (
-        "id session_id sheet_id sheet_digest mode:ExecutionMode state:ExecutionState epoch:int64"
-        " phases_completed:int32 phases_total:int32 statements_total:int32 status_counts:StatusCount*"
-        " tables:TableCounts* error:ExecutionError submit_time:Timestamp start_time:Timestamp end_time:Timestamp"
-        " cancelled_by cancel_time:Timestamp dry_run:bool plan_digest trusted_modules:TrustedModule*"
-        " submitted_by approval_id"
-    ),
     "StatusCount": "status:StatementStatus count:int32",
     "TableCounts": "table created:int32 updated:int32 unchanged:int32 deleted:int32",
     "ExecutionError": "code:StatementErrorCode message statement_index:int32? span:Span changes:EffectChange*",
@@ -118,22 +118,12 @@ FIELDS = {
         " error:StatementError duration:Duration"
     ),
     "StatementError": "code:StatementErrorCode message detail span:Span blocked_by:int32?",
-    "SearchEntitiesRequest": "entity_type query limit:int32",
-    "SearchEntitiesResponse": "candidates:Candidate*",
-    "ListVerbsRequest": PAGED,
-    "ListVerbsResponse": "verbs:Verb* next_page_token",
-    "GetCatalogResponse": "catalog:Catalog",
-    "Catalog": "digest version:int32 source_yaml entity_types:EntityType* verb_count:int32",
-    "EntityType": "name table key_column key_type display search* natural_key*",
-    "Verb": (
-        "name description kind entity_type table arguments:VerbArgument* binds:bool deprecated:bool replaced_by handler"
-        " reads* writes*"
-    ),
+    **CATALOG_FIELDS,
     "TrustedModule": "module version sha256 signer",
-    "VerbArgument": "name type required:bool default_value? aliases* values* entity_type",
     "GetServerInfoResponse": "server_info:ServerInfo",
     "ServerInfo": (
-        "version catalog_digest incarnation limits:Limits persistent:bool trusted_modules:TrustedModule* authentication"
+        "version catalog_digest incarnation limits:Limits persistent:bool queue_paused:bool"
+        " trusted_modules:TrustedModule* authentication"
     ),
     **APPROVAL_FIELDS,
 }
@@ -146,6 +136,7 @@ ENUMS = {
     ),
     "SessionLifecycle": ("SESSION_LIFECYCLE_", "PENDING ACTIVE COMPLETED FAILED EXPIRED"),
     **LOG_ENUMS,
+    **QUEUE_ENUMS,
     **APPROVAL_ENUMS,
     **TASK_ENUMS,
     "ExecutionState": (
@@ -186,8 +177,8 @@ ENUMS = {
             " SESSION_NOT_FOUND SHEET_NOT_FOUND EXECUTION_NOT_FOUND REFERENCE_NOT_FOUND ENTITY_NOT_FOUND LABEL_TAKEN"
             " ACTION_NOT_ALLOWED SESSION_CLOSED SESSION_EXPIRED SHEET_ALREADY_APPLIED EMPTY_SCOPE PLAN_STALE"
             " APPROVAL_REQUIRED RESPONSE_EVICTED VERSION_CONFLICT CONFLICT LIMIT_EXCEEDED QUEUE_FULL BUDGET_EXCEEDED"
-            " STORE_UNAVAILABLE STORE_BUSY SHUTTING_DOWN OUTCOME_UNKNOWN INTERNAL_ERROR UNAUTHENTICATED"
-            " PERMISSION_DENIED APPROVAL_NOT_FOUND APPROVAL_DECIDED TASK_NOT_FOUND"
+            " STORE_UNAVAILABLE STORE_BUSY SHUTTING_DOWN OUTCOME_UNKNOWN INTERNAL_ERROR QUEUE_PAUSED UNAUTHENTICATED"
+            " PERMISSION_DENIED APPROVAL_NOT_FOUND APPROVAL_DECIDED TASK_NOT_FOUND EXECUTION_NOT_REPLAYABLE"
         ),
     ),
 }
@@ -203,6 +194,8 @@ TWINS: list[tuple[type[StrEnum], str]] = [
     (model.TaskState, "TaskState"),
     (cancelling.CancelOutcome, "CancelOutcome"),
     *APPROVAL_TWINS,
+    (queue.AttemptOutcome, "AttemptOutcome"),
+    (queue.QueueMode, "QueueMode"),
     (diagnostics.DiagnosticCode, "DiagnosticCode"),
     (diagnostics.Severity, "DiagnosticSeverity"),
 ]
@@ -281,9 +274,9 @@ def test_each_rpc_has_a_request_and_a_response_of_its_own_name(name: str) -> Non
 def test_changing_requests_and_only_they_carry_a_request_id(name: str) -> None:
     fields = METHODS[name].input_type.fields_by_name
     assert ("request_id" in fields) is (name not in READ_ONLY)
-    # What does not exist yet has no version to expect, and a cancel is not judged by its session's.
-    unversioned = READ_ONLY | {"CreateSession", "CreateTask", "CancelExecution", "DecideApproval"}
-    assert ("expected_version" in fields) is (name not in unversioned)
+    # What does not exist yet has no version to expect, a cancel is not judged by its session's, and the queue has none.
+    unversioned = {"CreateSession", "CreateTask", "CancelExecution", "DecideApproval", "PauseQueue", "ResumeQueue"}
+    assert ("expected_version" in fields) is (name not in READ_ONLY | unversioned)
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

@@ -49,6 +49,8 @@ for _name, _where, _help in (
     ("renew", "events:renew", "Give a session its time to live again."),
     ("cancel", "cancel:cancel", "Cancel an execution."),
     ("tasks", "tasks:app", "What roles ask of each other: list, show, create, done, status."),
+    ("executions", "queue:executions", "List executions of all sessions."),
+    ("replay", "queue:replay", "Submit once more what an execution ran that committed nothing."),
     ("watch", "watch:watch", "Watch an execution to its end."),
     ("approvals", "approvals:app", "Ask for approvals of plans, and decide them."),
     ("token", "tokens:token", "Make a bearer token for a caller of a server."),
@@ -57,6 +59,12 @@ for _name, _where, _help in (
     ("trust", "trust:trust", "Print the line of the allow-list that trusts a module."),
 ):
     app.command(f"sheetgrpc.cli.{_where}", name=_name, help=_help)
+
+_queue = App(name="queue", help="Show, pause and resume the queue.")
+_queue.command("sheetgrpc.cli.queue:stats", name="stats", help="Show the queue in figures.")
+_queue.command("sheetgrpc.cli.queue:pause", name="pause", help="Pause the queue.")
+_queue.command("sheetgrpc.cli.queue:resume", name="resume", help="Let the queue run again.")
+app.command(_queue)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

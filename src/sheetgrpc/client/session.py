@@ -158,6 +158,7 @@ class Session:
         confirm: bool,
         mode: Mode = "ATOMIC",
         timeout: timedelta | None = None,  # noqa: ASYNC109  (not of this call: a field of the request)
+        priority: int = 0,
         plan_digest: str = "",
         approval_id: str = "",
         max_rows_affected: int | None = None,
@@ -169,12 +170,14 @@ class Session:
         With `plan_digest` the run commits what that plan said or nothing (PLAN_STALE); beyond the rows that it may
         change, in all or in single tables, it commits nothing either (BUDGET_EXCEEDED). `approval_id` is needed where
         the server's policy says so (APPROVAL_REQUIRED).
+        A higher `priority` (-100 to 100) runs sooner.
         """
         request = SubmitSheetRequest(
             session=self.id,
             confirm=confirm,
             mode=_mode(mode),
             timeout=write_duration(timeout),
+            priority=priority,
             plan_digest=plan_digest,
             approval_id=approval_id,
             max_rows_affected=max_rows_affected,
@@ -227,6 +230,7 @@ class Session:
         confirm: bool,
         mode: Mode = "ATOMIC",
         timeout: timedelta | None = None,
+        priority: int = 0,
         include_results: bool = False,
         plan_digest: str = "",
         approval_id: str = "",
@@ -237,13 +241,15 @@ class Session:
         """Run the sheet and watch it: nothing is sent before the first update is asked for.
 
         A deadline among the options is not used: a stream lives as long as its execution. `timeout` is for the run,
-        `plan_digest` and the budgets are as for `submit_sheet`; a stale plan is raised (PLAN_STALE) after `Finished`.
+        `priority`, `plan_digest` and the budgets are as for `submit_sheet`; a stale plan is raised (PLAN_STALE) after
+        `Finished`.
         """
         request = ExecuteSheetRequest(
             session=self.id,
             confirm=confirm,
             mode=_mode(mode),
             timeout=write_duration(timeout),
+            priority=priority,
             include_results=include_results,
             plan_digest=plan_digest,
             approval_id=approval_id,

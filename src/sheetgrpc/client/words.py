@@ -8,8 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from sheetgrpc.v1 import task_pb2
 from sheetgrpc.v1.approval_pb2 import ApprovalState, ApprovalVerdict
+from sheetgrpc.v1.control_service_pb2 import QueueMode
 from sheetgrpc.v1.diagnostic_pb2 import DiagnosticCode, DiagnosticSeverity
-from sheetgrpc.v1.execution_pb2 import ExecutionMode, ExecutionState
+from sheetgrpc.v1.execution_pb2 import AttemptOutcome, ExecutionMode, ExecutionState
 from sheetgrpc.v1.execution_service_pb2 import CancelOutcome
 from sheetgrpc.v1.session_pb2 import SessionLifecycle, SessionState
 from sheetgrpc.v1.statement_pb2 import StatementStatus
@@ -35,6 +36,7 @@ RunState = Literal[
 ]
 TaskKind = Literal["NOTIFICATION", "APPROVAL", "ROUTING"]
 TaskState = Literal["PENDING", "ACTIVE", "COMPLETED", "FAILED", "CANCELLED", "APPROVED", "REJECTED"]
+QueuePause = Literal["HOLD", "REJECT", "DRAIN"]
 EntryKind = Literal["PROMPT", "SYSTEM", "COMMAND", "WARN", "ALERT"]
 ApprovalWord = Literal["PENDING", "APPROVED", "REJECTED"]
 VerdictWord = Literal["APPROVE", "REJECT"]
@@ -95,6 +97,16 @@ def approval_state(number: ApprovalState.ValueType) -> str:
 def verdict(number: ApprovalVerdict.ValueType) -> str:
     """The word of an ApprovalVerdict, "APPROVE" or "REJECT"."""
     return _word(ApprovalVerdict.Name, "APPROVAL_VERDICT_", number)
+
+
+def attempt_outcome(number: AttemptOutcome.ValueType) -> str:
+    """The word of an AttemptOutcome, such as "RETRIED"."""
+    return _word(AttemptOutcome.Name, "ATTEMPT_OUTCOME_", number)
+
+
+def queue_mode(number: QueueMode.ValueType) -> str:
+    """The word of a QueueMode, such as "HOLD"."""
+    return _word(QueueMode.Name, "QUEUE_MODE_", number)
 
 
 def statement_status(number: StatementStatus.ValueType) -> str:

@@ -33,6 +33,8 @@ class Attempt:
         self.plan: Plan | None = None
         self.results: Results | None = None
         self.recorded: dry_runs.Recorded | None = None  # of a run that keeps its effects, once its statements are over
+        self.begun = False  # its transaction was under way: what stops it then is no lack of room
+        self.phases = 0  # that ended
         self._context = context
         self._run = run
         self._execution = execution
@@ -41,7 +43,6 @@ class Attempt:
         self._budget = Budget(context.catalog, execution)
         self._keys: list[Key | None] = []
         self._done = 0  # batches
-        self._phases = 0
         self._timed_out = False
         self._too_slow: int | None = None  # the statement that took longer than one may
         self._halted = False
@@ -71,7 +72,7 @@ class Attempt:
         plan = self.plan
         if plan is None:
             raise RuntimeError("prepare() comes first")
-        self._done = self._phases = 0
+        self._done = self.phases = 0
         self._run.decided = False  # a try before this one may have come that far
         self.recorded, self._budget = None, Budget(self._context.catalog, self._execution)
         if self._run.cancel is not None:
@@ -82,6 +83,7 @@ class Attempt:
         # The session itself is not opened yet: where it is locked for that, other commands must not wait for the run.
         if not await transaction.claim(self._execution):
             return await self._context.store.execution(self._execution.id)
+        self.begun = True
         self._run.begin(self._execution, plan, results)
         self._run.break_off = partial(_break_off, transaction, results)
         timer, watchdog = self._set_timer(), self._set_watchdog(results)
@@ -204,14 +206,14 @@ class Attempt:
                 self._end_phases_before_failure(plan, open_phase.first_depth)
                 return True
             if self._done == total or plan.batches[4 * self._done + 3] != plan.batches[4 * self._done - 1]:
-                self._phases = open_phase.last_depth + 1
+                self.phases = open_phase.last_depth + 1
                 self._run.phases_completed(open_phase)
         return bool(results.roots)
 
     def _end_phases_before_failure(self, plan: Plan, first_depth: int) -> None:
         """A trip that failed may have ended phases before; ATOMIC, so all of theirs succeeded."""
         failed_depth = plan.batches[4 * self._done - 1]
-        self._phases = failed_depth
+        self.phases = failed_depth
         if failed_depth > first_depth:
             succeeded, at = 0, self._done - 1
             while at >= 0 and (depth := plan.batches[4 * at + 3]) >= first_depth:
@@ -253,7 +255,7 @@ class Attempt:
             approval = await consent.check_run(self._context, self._execution, opened.row.session, ended.tables)
         except consent.Refused as refused:
             return self._undo(ExecutionState.FAILED, refused.error)
-        changes = endings.outcome(self._context, opened.row.session, ended)
+        changes = endings.outcome(self._context, opened.row.session, ended, self._execution)
         changes.approval = approval
         changes.symbols = await endings.committed_symbols(
             self._context.store, opened.row, catalog, plan, results, ended.id
@@ -321,7 +323,7 @@ class Attempt:
             if state.committed:
                 tables = endings.count_tables(self._context.catalog, self.plan, self.results)
         ended = msgspec.structs.replace(
-            self._execution, status_counts=counts, tables=tables, phases_completed=self._phases, error=error
+            self._execution, status_counts=counts, tables=tables, phases_completed=self.phases, error=error
         )
         return endings.finish(ended, state, self._context.draws.now())
 

@@ -99,8 +99,11 @@ def count_tables(catalog: Catalog, plan: Plan, results: Results) -> tuple[TableC
     return tuple(TableCounts(table, *sums) for table, sums in sorted(counts.items()))
 
 
-def outcome(context: Context, session: Session, ended: ExecutionRow) -> Changes:
-    """What ends an execution and its session's EXECUTING together; of a dry run the session hears nothing."""
+def outcome(context: Context, session: Session, ended: ExecutionRow, before: ExecutionRow) -> Changes:
+    """What ends an execution and its session's EXECUTING together; nothing, where it is not as `before` any more.
+
+    Of a dry run the session hears nothing.
+    """
     draw = context.draws.draw()
     if ended.dry_run:
         alive = None if session.lifecycle.terminal else draw.now
@@ -115,7 +118,7 @@ def outcome(context: Context, session: Session, ended: ExecutionRow) -> Changes:
     events = decide(session, command, draw, catalog_digest=context.catalog.digest)
     for event in events:
         session = evolve(session, event)
-    return Changes(session=session, events=events, active_at=draw.now, execution=ended)
+    return Changes(session=session, events=events, active_at=draw.now, execution=ended, moved_from=before)
 
 
 async def committed_symbols(

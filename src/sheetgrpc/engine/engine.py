@@ -11,10 +11,11 @@ import structlog
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.config import Settings
-from sheetgrpc.engine import approving, endings, forking, intents, plan_steps, sheet_steps, steps, undoing
+from sheetgrpc.engine import approving, endings, forking, intents, plan_steps, replaying, sheet_steps, steps, undoing
 from sheetgrpc.engine.approving import Approvals
 from sheetgrpc.engine.cancelling import Canceller
 from sheetgrpc.engine.context import Context
+from sheetgrpc.engine.controlling import QueueKeeper
 from sheetgrpc.engine.executor import Executor
 from sheetgrpc.engine.expiring import Expiry
 from sheetgrpc.engine.handling import Handler, Step
@@ -32,6 +33,7 @@ from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.session import commands
 from sheetgrpc.store.base import Store
 from sheetgrpc.store.packing import EffectFilter
+from sheetgrpc.store.queue import ReceiptRow
 from sheetgrpc.store.records import (
     Candidate,
     EventRow,
@@ -47,7 +49,7 @@ log = structlog.get_logger(__name__)
 
 
 class Engine:
-    """The service, as functions: those about sheets, approvals, tasks are under these names."""
+    """The service, as functions: those about sheets, the queue, approvals, tasks are under these names."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -71,6 +73,7 @@ class Engine:
         )
         self._executor = Executor(context)
         self._canceller = Canceller(context, self._expiry)
+        self.queue = QueueKeeper(context)
         self.sheets = SheetReader(context)
         self.approvals = Approvals(context)
         self.tasks = Tasks(context, self._handler, self._expiry, self._find)
@@ -103,6 +106,8 @@ class Engine:
     async def start(self) -> None:
         """Recovers what a crash left, then begins to run what is queued."""
         await self._executor.recover()
+        if self.settings.start_paused:
+            await self.queue.hold()
         self._executor.start()
         self.sweeper.start()
         await self._context.analyst.warm()
@@ -113,7 +118,7 @@ class Engine:
         A run that has not ended after `grace` seconds is rolled back; without it there is no hurry.
         """
         await asyncio.gather(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
-        await self._canceller.settle()
+        await asyncio.gather(self._canceller.settle(), self.queue.settle())
         await self._context.replies.close()
         await self._context.analyst.close()
         await self._context.store.close()
@@ -222,6 +227,16 @@ class Engine:
             more = {"execution": execution_id, "planDigest": execution.plan_digest}
             raise NotAllowed(Reason.PLAN_STALE, execution.error.message, metadata=more)
 
+    async def list_receipts(self, execution_id: str, after: int, limit: int) -> list[ReceiptRow]:
+        """What became of an execution's attempts, by epoch beyond `after`."""
+        execution = await self._context.store.execution(execution_id)
+        return await self._context.store.receipts(execution.id, after, limit)
+
+    @property
+    def slots(self) -> int:
+        """The most executions that run at once."""
+        return self._executor.slots
+
     async def search_entities(self, entity_type: str, query: str, limit: int) -> list[Candidate]:
         """Rows that a name may mean, best first."""
         entity = self.catalog.entities.get(entity_type)
@@ -300,6 +315,8 @@ class Engine:
                 return approving.step(context, intent, caller)
             case intents.PlanSheet() | intents.CloseSession():
                 return plan_steps.step(context, intent, caller)
+            case intents.ReplayExecution():
+                return replaying.ReplayExecution(context, intent, caller)
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.UndoSession():
@@ -324,6 +341,18 @@ class Engine:
                         metadata=None if intent.metadata is None else dict(intent.metadata),
                     ),
                 )
+
+
+def _creation(intent: intents.CreateSession) -> commands.CreateSession:
+    return commands.CreateSession(
+        name=intent.name,
+        client=intent.client,
+        role=intent.role,
+        task_id=intent.task_id,
+        metadata=dict(intent.metadata),
+        labels=intent.labels,
+        lease=intent.lease,
+    )
 
 
 def _execution_id(outcome: Outcome) -> bytes:

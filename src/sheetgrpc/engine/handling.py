@@ -20,6 +20,7 @@ from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.errors import Conflict, InvalidRequest, Reason, SheetError
 from sheetgrpc.session.commands import Command
 from sheetgrpc.session.details import lose_label
+from sheetgrpc.session.events import Event
 from sheetgrpc.session.machine import decide, evolve
 from sheetgrpc.session.model import Lifecycle, Session
 from sheetgrpc.store.base import Store
@@ -47,6 +48,10 @@ class Step(Protocol):
 
     def command(self, draw: Draw) -> Command:
         """What the machine is asked, given the command's draw."""
+        ...
+
+    def following(self, draw: Draw) -> tuple[Command, ...]:
+        """What the machine is asked after that, in the same transaction."""
         ...
 
     def changes(self, session: Session, draw: Draw, changes: Changes) -> None:
@@ -160,7 +165,10 @@ class Handler:
             return await self._expiry.settle(await self._store.session(approval.session_id))
         if not envelope.session:
             return None
-        return await self._expiry.settle(await self._store.session(envelope.session, envelope.caller))
+        named = envelope.session
+        if envelope.names_execution:
+            named = (await self._store.execution(named, envelope.caller)).session_id
+        return await self._expiry.settle(await self._store.session(named, envelope.caller))
 
     async def _commit(
         self,
@@ -184,13 +192,7 @@ class Handler:
             draw = self._draws.draw()
             row = None if step.fresh else row
             before = row.session if row is not None else None
-            decided = decide(before, step.command(draw), draw, catalog_digest=self._catalog_digest)
-            events = tuple(msgspec.structs.replace(event, actor=envelope.caller) for event in decided)
-            session = before
-            for event in events:
-                session = evolve(session, event)
-            if session is None:
-                raise RuntimeError("a command made no event")
+            session, events = self._decide(before, step, draw, envelope.caller)
             changes = Changes(session=session, events=events, active_at=draw.now, created=before is None)
             changes.relabelled = before is None or set(before.labels) != set(session.labels)
             changes.loser = _take_label(opened.holder, session, step.label, draw.now, envelope.caller)
@@ -208,6 +210,20 @@ class Handler:
             await transaction.commit(changes)
         self._published(changes)
         return Reply(body, changes.reply, replayed=False)
+
+    def _decide(self, before: Session | None, step: Step, draw: Draw, actor: str) -> tuple[Session, tuple[Event, ...]]:
+        """The session after the step's commands, and their events."""
+        session = before
+        events: tuple[Event, ...] = ()
+        for command in (step.command(draw), *step.following(draw)):
+            decided = decide(session, command, draw, catalog_digest=self._catalog_digest)
+            made = tuple(msgspec.structs.replace(event, actor=actor) for event in decided)
+            for event in made:
+                session = evolve(session, event)
+            events = (*events, *made)
+        if session is None:
+            raise RuntimeError("a command made no event")
+        return session, events
 
     def _is_as_read(self, current: SessionRow | None, row: SessionRow) -> bool:
         return current is not None and current.session.version == row.session.version and not self._expiry.due(current)

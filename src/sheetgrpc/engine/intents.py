@@ -17,8 +17,9 @@ from sheetgrpc.session.tasks import TaskUpdate
 class Envelope(msgspec.Struct, frozen=True):
     """Who asks, through which RPC, of what, and how often at most.
 
-    `session` is the field as it was sent ("" for CreateSession); of CancelExecution it is `execution`, of
-    UpdateTask `task`, DecideApproval `approval`. `fingerprint` is
+    `session` is the field as it was sent ("" for CreateSession); of CancelExecution and ReplayExecution it is
+    `execution`, and for the latter `names_execution` says so; of UpdateTask `task`, of DecideApproval `approval`.
+    `fingerprint` is
     of the request's content without request_id and expected_version, looked at only where there is a `request_id`.
     """
 
@@ -29,6 +30,7 @@ class Envelope(msgspec.Struct, frozen=True):
     fingerprint: bytes = b""
     expected_version: int | None = None
     approval: str = ""  # what is decided: its session is changed, whoever's that is
+    names_execution: bool = False
 
 
 class CreateSession(msgspec.Struct, frozen=True):
@@ -90,11 +92,13 @@ class ResolveReference(msgspec.Struct, frozen=True):
 
 
 class SubmitSheet(msgspec.Struct, frozen=True):
-    """Run the current sheet. `timeout` in microseconds, None for the setting's."""
+    """Run the current sheet. `timeout` in microseconds, None for the setting's; a higher `priority` is sooner."""
 
     confirm: bool
     mode: Mode = Mode.ATOMIC
     timeout: int | None = None
+    priority: int = 0
+    replay_of: str = ""  # id of the execution that is done again
     plan_digest: str = ""  # what the run must find; "" for whatever it finds
     max_rows_affected: int | None = None
     table_budgets: Mapping[str, int] = {}  # table -> rows that may be changed there
@@ -120,6 +124,13 @@ class DecideApproval(msgspec.Struct, frozen=True):
     approval: str
     verdict: Verdict
     notes: str = ""
+
+
+class ReplayExecution(msgspec.Struct, frozen=True):
+    """Do again what an execution was to do that has ended and committed nothing."""
+
+    execution: str
+    confirm: bool
 
 
 class CancelExecution(msgspec.Struct, frozen=True):
@@ -217,6 +228,7 @@ Intent = (
     | PlanSheet
     | RequestApproval
     | DecideApproval
+    | ReplayExecution
     | ResetSession
     | UndoSession
     | RedoSession

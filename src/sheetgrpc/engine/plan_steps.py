@@ -4,7 +4,7 @@ from sheetgrpc.clock import Draw
 from sheetgrpc.engine import budgets, dry_runs, intents
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.runs import Cancel
-from sheetgrpc.engine.sheet_steps import SubmitSheet
+from sheetgrpc.engine.sheet_steps import SubmitSheet, check_queue
 from sheetgrpc.engine.steps import _NO_DRAW, Simple
 from sheetgrpc.engine.views import Outcome
 from sheetgrpc.errors import invalid_field
@@ -33,6 +33,7 @@ class PlanSheet(Simple):
         """Nothing but the plain refusals."""
         if row is not None:
             self.refuse_early(row.session, self.command(_NO_DRAW))
+        await check_queue(self.context)
 
     def command(self, draw: Draw) -> commands.Command:
         """The plan, with the draw's id for its execution."""
@@ -43,6 +44,7 @@ class PlanSheet(Simple):
         sheet = session.sheet
         if sheet is None:
             raise RuntimeError("a session that is READY has a sheet")
+        changes.most_waiting = self.context.settings.max_queued
         changes.execution = ExecutionRow(
             id=draw.id,
             session_id=session.id,
@@ -64,7 +66,8 @@ class PlanSheet(Simple):
     def woken(self, changes: Changes) -> None:
         """The run may begin."""
         if changes.execution is not None:
-            self.context.runs.queue(changes.execution)
+            self.context.runs.adopt(changes.execution)  # so that a close finds it, begun or not
+            self.context.runs.wake()
 
 
 class SubmitPlanned(SubmitSheet):

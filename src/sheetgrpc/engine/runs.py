@@ -54,6 +54,7 @@ class Run:
         self.cancel: Cancel | None = None  # asked of this run; it has not ended yet, but will as CANCELLED
         self.asked = asyncio.Event()  # set with it
         self.decided = False  # how it ends is known and being written: a cancel comes too late
+        self.moving = False  # it is on its way back into the queue: a cancel waits for that
         self.left = False  # its end could not be stored, and nobody will tell of one
         self.break_off: Callable[[], None] | None = None  # ends what is being written; there while something is
         self._clock = clock
@@ -96,6 +97,21 @@ class Run:
         """It runs now: `plan` and `results` are what its statement results are read from."""
         self.execution = execution
         self._plan, self._results = plan, results
+        self.completed = self.phases = 0
+
+    def requeue(self, execution: ExecutionRow) -> None:
+        """This attempt is over, and the execution waits for another."""
+        self.execution = execution
+        self.completed = self.phases = 0
+        self.decided = False
+        self._started = self._ended = None
+        self._done = []
+        self._publish(Snapshot(execution))
+
+    async def moved(self) -> None:
+        """Waits until it is back in the queue, or is not after all."""
+        while self.moving:
+            await self.changed(_LONGEST_PAUSE)
 
     def phase_started(self, depth: int, statement_count: int) -> None:
         """A phase began; only the latest of a flush is told."""
@@ -260,7 +276,7 @@ class Runs:
 
     def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
-        self.pending: asyncio.Queue[str] = asyncio.Queue()  # executions to run, oldest first
+        self.woken = asyncio.Event()  # there may be something to run, or room for it
 
     def get(self, execution_id: str) -> Run | None:
         """The live run of an execution."""
@@ -271,10 +287,13 @@ class Runs:
         runs = self._runs.values()
         return [run for run in runs if run.execution.session_id == session_id and run.execution.dry_run]
 
-    def queue(self, execution: ExecutionRow) -> None:
-        """A queued execution is to run, after those before it."""
-        self.adopt(execution)
-        self.pending.put_nowait(execution.id)
+    def wake(self) -> None:
+        """Has the queue looked at: an execution was queued or has ended, or the queue was resumed."""
+        self.woken.set()
+
+    def all(self) -> list[Run]:
+        """Every live run."""
+        return list(self._runs.values())
 
     def adopt(self, execution: ExecutionRow) -> Run:
         """The run of an execution that is queued, or will be in a moment."""

@@ -22,6 +22,7 @@ from sheetgrpc.session.approvals import Approval
 from sheetgrpc.session.model import Session
 from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.packing import EffectFilter, Piece
+from sheetgrpc.store.queue import QueueChange, QueueCounts, QueueRow, ReceiptRow
 from sheetgrpc.store.records import (
     AnalysisRow,
     ApprovalFilter,
@@ -108,8 +109,11 @@ class Transaction(Protocol):
         """Raises ConstraintViolated where `commit` would because of what the statements have written."""
         ...
 
-    async def commit(self, changes: Changes | TaskChanges) -> None:
-        """Writes the changes and commits. Raises ConstraintViolated where a deferred constraint fails here."""
+    async def commit(self, changes: Changes | TaskChanges | QueueChange) -> None:
+        """Writes the changes and commits. Raises ConstraintViolated where a deferred constraint fails here.
+
+        An execution that leaves RUNNING leaves a receipt of that attempt, too.
+        """
         ...
 
     def interrupt(self) -> None:
@@ -124,6 +128,7 @@ class About(msgspec.Struct, frozen=True):
     version: str  # of the database's own program
     schema_version: int  # number of the last migration of our tables
     incarnation: str  # of what is in it: stays over restarts, another after a restore
+    shared: bool = False  # other servers may serve it at the same time
     persistent: bool = True  # False: it goes when the store is closed
 
 
@@ -226,6 +231,26 @@ class Store(Protocol):
 
     async def approvals(self, wanted: ApprovalFilter, limit: int, before: tuple[int, str] | None) -> list[Approval]:
         """With their decisions, newest requested first, (requested_at, id) before `before`."""
+        ...
+
+    async def waiting(self, limit: int) -> list[ExecutionRow]:
+        """The first of what is queued and due by `next_attempt_at`, next first: priority, then age, then id."""
+        ...
+
+    async def queue(self) -> QueueRow:
+        """How the queue stands."""
+        ...
+
+    async def waiting_count(self, limit: int) -> int:
+        """How many executions are queued, due or not; counted up to `limit`."""
+        ...
+
+    async def queue_counts(self) -> QueueCounts:
+        """All executions, counted; reads them all."""
+        ...
+
+    async def receipts(self, execution_id: str, after: int, limit: int) -> list[ReceiptRow]:
+        """What became of an execution's attempts, by epoch beyond `after`."""
         ...
 
     async def results(

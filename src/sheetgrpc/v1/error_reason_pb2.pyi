@@ -84,6 +84,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. Whether the command was committed is not known; repeat it with the same request id."""
     ERROR_REASON_INTERNAL_ERROR: _ErrorReason.ValueType  # 30
     """INTERNAL. A fault of the server; the metadata has an error id for its log."""
+    ERROR_REASON_QUEUE_PAUSED: _ErrorReason.ValueType  # 31
+    """FAILED_PRECONDITION. The queue was paused and takes nothing in until it is resumed; the metadata has the `mode`."""
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 32
     """UNAUTHENTICATED. The call carries no token that the server knows; nothing more is told."""
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 33
@@ -94,6 +96,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The approval is decided already, has this approver's word, or has expired."""
     ERROR_REASON_TASK_NOT_FOUND: _ErrorReason.ValueType  # 36
     """NOT_FOUND. There is no such task."""
+    ERROR_REASON_EXECUTION_NOT_REPLAYABLE: _ErrorReason.ValueType  # 39
+    """FAILED_PRECONDITION. The execution has not ended, has committed or was replayed, or its session has another sheet."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of refusals. google.rpc.ErrorInfo carries one without the prefix, with the domain "sheetgrpc":
@@ -165,6 +169,8 @@ ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 29
 """UNAVAILABLE. Whether the command was committed is not known; repeat it with the same request id."""
 ERROR_REASON_INTERNAL_ERROR: ErrorReason.ValueType  # 30
 """INTERNAL. A fault of the server; the metadata has an error id for its log."""
+ERROR_REASON_QUEUE_PAUSED: ErrorReason.ValueType  # 31
+"""FAILED_PRECONDITION. The queue was paused and takes nothing in until it is resumed; the metadata has the `mode`."""
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 32
 """UNAUTHENTICATED. The call carries no token that the server knows; nothing more is told."""
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 33
@@ -175,4 +181,6 @@ ERROR_REASON_APPROVAL_DECIDED: ErrorReason.ValueType  # 35
 """FAILED_PRECONDITION. The approval is decided already, has this approver's word, or has expired."""
 ERROR_REASON_TASK_NOT_FOUND: ErrorReason.ValueType  # 36
 """NOT_FOUND. There is no such task."""
+ERROR_REASON_EXECUTION_NOT_REPLAYABLE: ErrorReason.ValueType  # 39
+"""FAILED_PRECONDITION. The execution has not ended, has committed or was replayed, or its session has another sheet."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

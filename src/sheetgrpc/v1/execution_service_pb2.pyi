@@ -95,6 +95,7 @@ class SubmitSheetRequest(_message.Message):
     TIMEOUT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     PLAN_DIGEST_FIELD_NUMBER: _builtins.int
     APPROVAL_ID_FIELD_NUMBER: _builtins.int
     MAX_ROWS_AFFECTED_FIELD_NUMBER: _builtins.int
@@ -109,6 +110,8 @@ class SubmitSheetRequest(_message.Message):
     """Makes a repeat safe (see SessionService)."""
     expected_version: _builtins.int
     """Version that the session must have; absent = any."""
+    priority: _builtins.int
+    """Higher is sooner, of equal ones the oldest: -100 to 100, else ERROR_REASON_INVALID_FIELD."""
     plan_digest: _builtins.str
     """Digest of a plan: the run compares with it what it is about to commit. Where they differ nothing is applied, the
     execution is FAILED with PLAN_STALE and tells what changed, and the session is READY again. Empty = not bound.
@@ -140,6 +143,7 @@ class SubmitSheetRequest(_message.Message):
         timeout: _duration_pb2.Duration | None = ...,
         request_id: _builtins.str = ...,
         expected_version: _builtins.int | None = ...,
+        priority: _builtins.int = ...,
         plan_digest: _builtins.str = ...,
         approval_id: _builtins.str = ...,
         max_rows_affected: _builtins.int | None = ...,
@@ -147,7 +151,7 @@ class SubmitSheetRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "approval_id", b"approval_id", "confirm", b"confirm", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "mode", b"mode", "plan_digest", b"plan_digest", "request_id", b"request_id", "session", b"session", "table_budgets", b"table_budgets", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "approval_id", b"approval_id", "confirm", b"confirm", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "mode", b"mode", "plan_digest", b"plan_digest", "priority", b"priority", "request_id", b"request_id", "session", b"session", "table_budgets", b"table_budgets", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
@@ -223,6 +227,7 @@ class ExecuteSheetRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     INCLUDE_RESULTS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     PLAN_DIGEST_FIELD_NUMBER: _builtins.int
     APPROVAL_ID_FIELD_NUMBER: _builtins.int
     MAX_ROWS_AFFECTED_FIELD_NUMBER: _builtins.int
@@ -239,6 +244,8 @@ class ExecuteSheetRequest(_message.Message):
     """Version that the session must have; absent = any."""
     include_results: _builtins.bool
     """Streams the results of statements too, provisional until `finished`."""
+    priority: _builtins.int
+    """Higher is sooner, of equal ones the oldest: -100 to 100, else ERROR_REASON_INVALID_FIELD."""
     plan_digest: _builtins.str
     """Digest of a plan, as in SubmitSheetRequest. Where the plan is stale the stream ends after `finished` as refused with
     ERROR_REASON_PLAN_STALE.
@@ -269,6 +276,7 @@ class ExecuteSheetRequest(_message.Message):
         request_id: _builtins.str = ...,
         expected_version: _builtins.int | None = ...,
         include_results: _builtins.bool = ...,
+        priority: _builtins.int = ...,
         plan_digest: _builtins.str = ...,
         approval_id: _builtins.str = ...,
         max_rows_affected: _builtins.int | None = ...,
@@ -276,7 +284,7 @@ class ExecuteSheetRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "expected_version", b"expected_version", "max_rows_affected", b"max_rows_affected", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "approval_id", b"approval_id", "confirm", b"confirm", "expected_version", b"expected_version", "include_results", b"include_results", "max_rows_affected", b"max_rows_affected", "mode", b"mode", "plan_digest", b"plan_digest", "request_id", b"request_id", "session", b"session", "table_budgets", b"table_budgets", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_max_rows_affected", b"_max_rows_affected", "approval_id", b"approval_id", "confirm", b"confirm", "expected_version", b"expected_version", "include_results", b"include_results", "max_rows_affected", b"max_rows_affected", "mode", b"mode", "plan_digest", b"plan_digest", "priority", b"priority", "request_id", b"request_id", "session", b"session", "table_budgets", b"table_budgets", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
@@ -393,7 +401,7 @@ class ExecuteSheetResponse(_message.Message):
     @_builtins.property
     def snapshot(self) -> _execution_pb2.Execution:
         """The execution as it is: the first message of every stream that does not go on after a token, and again when a
-        cancel was asked for.
+        cancel was asked for, or when it was put back into the queue.
         """
 
     @_builtins.property
@@ -507,7 +515,7 @@ class WatchExecutionResponse(_message.Message):
     @_builtins.property
     def snapshot(self) -> _execution_pb2.Execution:
         """The execution as it is: the first message of every stream that does not go on after a token, and again when a
-        cancel was asked for.
+        cancel was asked for, or when it was put back into the queue.
         """
 
     @_builtins.property
@@ -611,15 +619,31 @@ class ListExecutionsRequest(_message.Message):
     STATES_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SUBMITTED_AFTER_FIELD_NUMBER: _builtins.int
+    SUBMITTED_BEFORE_FIELD_NUMBER: _builtins.int
+    DEAD_LETTERS_ONLY_FIELD_NUMBER: _builtins.int
+    REPLAY_OF_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     """Lets through the executions of this session alone: id, unique prefix or label."""
     page_size: _builtins.int
     """Executions a page (see SessionService)."""
     page_token: _builtins.str
     """Where to go on (see SessionService)."""
+    dead_letters_only: _builtins.bool
+    """Lets through dead letters alone: what FAILED and nobody has replayed."""
+    replay_of: _builtins.str
+    """Lets through the replay of this execution alone: its id."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_execution_pb2.ExecutionState.ValueType]:
         """Lets through executions in one of these states."""
+
+    @_builtins.property
+    def submitted_after(self) -> _timestamp_pb2.Timestamp:
+        """Lets through what was submitted then or later."""
+
+    @_builtins.property
+    def submitted_before(self) -> _timestamp_pb2.Timestamp:
+        """Lets through what was submitted before."""
 
     def __init__(
         self,
@@ -628,10 +652,14 @@ class ListExecutionsRequest(_message.Message):
         states: _abc.Iterable[_execution_pb2.ExecutionState.ValueType] | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        submitted_after: _timestamp_pb2.Timestamp | None = ...,
+        submitted_before: _timestamp_pb2.Timestamp | None = ...,
+        dead_letters_only: _builtins.bool = ...,
+        replay_of: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["submitted_after", b"submitted_after", "submitted_before", b"submitted_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "session", b"session", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letters_only", b"dead_letters_only", "page_size", b"page_size", "page_token", b"page_token", "replay_of", b"replay_of", "session", b"session", "states", b"states", "submitted_after", b"submitted_after", "submitted_before", b"submitted_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -732,6 +760,130 @@ class CancelExecutionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelExecutionResponse: _TypeAlias = CancelExecutionResponse  # noqa: Y015
+
+@_typing.final
+class ReplayExecutionRequest(_message.Message):
+    """Asks to do an execution again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    CONFIRM_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    execution: _builtins.str
+    """Required. Id of the execution."""
+    confirm: _builtins.bool
+    """Required. Must be true, else ERROR_REASON_CONFIRMATION_REQUIRED: data is changed from here on."""
+    request_id: _builtins.str
+    """Makes a repeat safe (see SessionService)."""
+    expected_version: _builtins.int
+    """Version that the session must have; absent = any."""
+    def __init__(
+        self,
+        *,
+        execution: _builtins.str = ...,
+        confirm: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "confirm", b"confirm", "execution", b"execution", "expected_version", b"expected_version", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___ReplayExecutionRequest: _TypeAlias = ReplayExecutionRequest  # noqa: Y015
+
+@_typing.final
+class ReplayExecutionResponse(_message.Message):
+    """Answers ReplayExecution."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def execution(self) -> _execution_pb2.Execution:
+        """The new execution, queued."""
+
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session after the command."""
+
+    def __init__(
+        self,
+        *,
+        execution: _execution_pb2.Execution | None = ...,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayExecutionResponse: _TypeAlias = ReplayExecutionResponse  # noqa: Y015
+
+@_typing.final
+class ListReceiptsRequest(_message.Message):
+    """Asks for a page of receipts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    execution: _builtins.str
+    """Required. Execution id."""
+    page_size: _builtins.int
+    """Receipts a page (see SessionService)."""
+    page_token: _builtins.str
+    """Where to go on (see SessionService)."""
+    def __init__(
+        self,
+        *,
+        execution: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReceiptsRequest: _TypeAlias = ListReceiptsRequest  # noqa: Y015
+
+@_typing.final
+class ListReceiptsResponse(_message.Message):
+    """Answers ListReceipts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_execution_pb2.Receipt]:
+        """The page."""
+
+    def __init__(
+        self,
+        *,
+        receipts: _abc.Iterable[_execution_pb2.Receipt] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "receipts", b"receipts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReceiptsResponse: _TypeAlias = ListReceiptsResponse  # noqa: Y015
 
 @_typing.final
 class ListStatementResultsRequest(_message.Message):

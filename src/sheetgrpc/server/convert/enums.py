@@ -13,8 +13,10 @@ from sheetgrpc.server.convert.form import Form
 from sheetgrpc.session.approvals import ApprovalState, Verdict
 from sheetgrpc.session.cancelling import CancelOutcome
 from sheetgrpc.session.model import EntryKind, ExecutionState, Lifecycle, Mode, State, TaskKind, TaskState
+from sheetgrpc.store.queue import AttemptOutcome, QueueMode
 from sheetgrpc.v1 import (
     approval_pb2,
+    control_service_pb2,
     diagnostic_pb2,
     execution_pb2,
     execution_service_pb2,
@@ -79,6 +81,8 @@ DIAGNOSTIC_CODES = Twins(DiagnosticCode, diagnostic_pb2.DiagnosticCode, "DIAGNOS
 ERROR_CODES = Twins(ErrorCode, statement_result_pb2.StatementErrorCode, "STATEMENT_ERROR_CODE_")
 STATUSES = Twins(Status, statement_pb2.StatementStatus, "STATEMENT_STATUS_")
 CANCEL_OUTCOMES = Twins(CancelOutcome, execution_service_pb2.CancelOutcome, "CANCEL_OUTCOME_")
+ATTEMPT_OUTCOMES = Twins(AttemptOutcome, execution_pb2.AttemptOutcome, "ATTEMPT_OUTCOME_")
+QUEUE_MODES = Twins(QueueMode, control_service_pb2.QueueMode, "QUEUE_MODE_")
 EFFECTS = Twins([effect for effect in Effect if effect], statement_result_pb2.EffectKind, "EFFECT_KIND_")
 TASK_KINDS = Twins(TaskKind, task_pb2.TaskKind, "TASK_KIND_")
 TASK_STATES = Twins(TaskState, task_pb2.TaskState, "TASK_STATE_")

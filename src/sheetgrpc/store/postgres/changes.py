@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from sheetgrpc.errors import AlreadyExists, Conflict, Reason
+from sheetgrpc.errors import AlreadyExists, Reason
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session import events as log
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.postgres.approvals import write_approval
+from sheetgrpc.store.postgres.queue import conflict, row_count, write_execution
 from sheetgrpc.store.postgres.texts import key_text, storable
 from sheetgrpc.store.queries import load_queries
-from sheetgrpc.store.records import Changes, ExecutionRow, ReferenceRow, StoredReply
+from sheetgrpc.store.queue import QueueChange
+from sheetgrpc.store.records import Changes, ReferenceRow, StoredReply
 
 if TYPE_CHECKING:
     from sheetgrpc.store.postgres.connection import Connection
@@ -37,7 +39,7 @@ async def write_changes(connection: "Connection", changes: Changes, now: int) ->
         kept = _encode(changes.symbols.first)
         await connection.execute(_SQL["change_symbols"], session.id, changes.symbols.count, kept)
     if changes.execution is not None:
-        await _write_execution(connection, changes.execution)
+        await write_execution(connection, changes, changes.execution, now)
     if changes.approval is not None:
         await write_approval(connection, changes.approval)
     for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
@@ -63,7 +65,7 @@ async def write_state(connection: "Connection", changes: Changes) -> None:
         found = await connection.fetch(_SQL["change_session"], *row, *times)
         labels = {label for (label,) in found}
         if None not in labels:
-            raise _conflict(f'session "{session.id}" was changed by another command; read it again')
+            raise conflict(f'session "{session.id}" was changed by another command; read it again')
         had = labels - {None}
     await _write_labels(connection, session, had, created=changes.created)
 
@@ -124,28 +126,6 @@ async def _resolve(connection: "Connection", sheet_id: str, keys: dict[str, Key]
     await connection.execute(_SQL["resolve_references"], sheet_id, names, [key_text(key) for key in keys.values()])
 
 
-async def _write_execution(connection: "Connection", execution: ExecutionRow) -> None:
-    body = _encode(execution)
-    if execution.number == 0:
-        done = await connection.execute(
-            _SQL["add_execution"],
-            execution.id,
-            execution.session_id,
-            execution.sheet_id,
-            execution.submitted_at,
-            execution.state,
-            execution.epoch,
-            body,
-            execution.dry_run,
-        )
-        if not row_count(done):
-            raise _conflict(f'session "{execution.session_id}" has an execution that has not ended; wait for it')
-        return
-    done = await connection.execute(_SQL["change_execution"], execution.id, execution.state, execution.epoch, body)
-    if not row_count(done):
-        raise _conflict(f'execution "{execution.id}" has ended already, or another server has taken it over')
-
-
 async def write_reply(connection: "Connection", reply: StoredReply, now: int) -> None:
     """The answer to a request id. Raises Conflict where it has one that has not expired."""
     done = await connection.execute(
@@ -159,7 +139,7 @@ async def write_reply(connection: "Connection", reply: StoredReply, now: int) ->
         now,
     )
     if not row_count(done):
-        raise _conflict(f'request id "{reply.key.request_id}" was used meanwhile; send the request again')
+        raise conflict(f'request id "{reply.key.request_id}" was used meanwhile; send the request again')
 
 
 def _parts(rows: Sequence[T]) -> Iterable[tuple[int, list[T]]]:
@@ -170,10 +150,9 @@ def _parts(rows: Sequence[T]) -> Iterable[tuple[int, list[T]]]:
         first += len(part)
 
 
-def row_count(status: str) -> int:
-    """How many rows a statement wrote, by what the server says of it: "INSERT 0 1", "UPDATE 1"."""
-    return int(status.rpartition(" ")[2])
-
-
-def _conflict(message: str) -> Conflict:
-    return Conflict(Reason.CONFLICT, message)
+async def write_queue(connection: "Connection", change: QueueChange, now: int) -> None:
+    """How the queue stands from now on, and the answer to who asked for it."""
+    queue = change.queue
+    await connection.execute(_SQL["change_queue"], queue.mode, storable(queue.changed_by), queue.changed_at)
+    if change.reply is not None:
+        await write_reply(connection, change.reply, now)

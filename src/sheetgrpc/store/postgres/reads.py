@@ -10,10 +10,12 @@ from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.errors import InvalidRequest, NotFound, Reason
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session import events as log
-from sheetgrpc.session.model import ExecutionState, Session
+from sheetgrpc.session.model import Session
 from sheetgrpc.store.batches import Detail
+from sheetgrpc.store.postgres.queue import execution_row
 from sheetgrpc.store.postgres.texts import read_key, storable
 from sheetgrpc.store.queries import load_queries
+from sheetgrpc.store.queue import list_of_executions
 from sheetgrpc.store.records import (
     AnalysisRow,
     EventRow,
@@ -53,7 +55,6 @@ _NARROWED = {
     "role": "sessions_by_role",
     "owner": "sessions_by_owner",
 }
-_UNFINISHED = frozenset(state for state in ExecutionState if not state.terminal)
 
 _session = msgspec.json.Decoder(Session)
 _symbols = msgspec.json.Decoder(tuple[SymbolRow, ...])
@@ -61,7 +62,6 @@ _scope = msgspec.json.Decoder(ScopeRow)
 _analysis = msgspec.json.Decoder(AnalysisRow)
 _diagnostic = msgspec.json.Decoder(Diagnostic)
 _reference = msgspec.json.Decoder(ReferenceRow)
-_execution = msgspec.json.Decoder(ExecutionRow)
 _detail = msgspec.json.Decoder(Detail)
 
 
@@ -191,23 +191,26 @@ async def read_execution(connection: "Connection", execution_id: str, owner: str
     body = await connection.fetchval(_SQL["execution"], storable(execution_id.upper()), owner)
     if body is None:
         raise _missing(Reason.EXECUTION_NOT_FOUND, "execution", execution_id)
-    return _execution_row(body)
+    return execution_row(body)
 
 
 async def read_executions(
     connection: "Connection", wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
 ) -> list[ExecutionRow]:
     """A page of executions, newest submitted first."""
-    asked = [*(before or _END_OF_TIME), wanted.states, limit]
-    if wanted.states and _UNFINISHED.issuperset(wanted.states):
-        rows = await connection.fetch(_SQL["executions_unfinished"], *asked, wanted.session_id, wanted.owner)
-    elif wanted.session_id:
-        rows = await connection.fetch(_SQL["executions_of_session"], *asked, wanted.session_id)
-    elif wanted.owner:
-        rows = await connection.fetch(_SQL["executions_of_owner"], *asked, wanted.owner)
-    else:
-        rows = await connection.fetch(_SQL["executions"], *asked)
-    return [_execution_row(body) for (body,) in rows]
+    submitted_at, execution_id = before or _END_OF_TIME
+    if wanted.submitted_before is not None and wanted.submitted_before <= submitted_at:
+        submitted_at, execution_id = wanted.submitted_before, ""  # no id sorts before it: only what is older is left
+    since = _BEGINNING_OF_TIME if wanted.submitted_after is None else wanted.submitted_after
+    asked = [submitted_at, execution_id, wanted.states, limit, since, storable(wanted.replay_of)]
+    name = list_of_executions(wanted)
+    more: dict[str, list[str | None]] = {
+        "executions": [],
+        "executions_of_session": [wanted.session_id],
+        "executions_of_owner": [wanted.owner],
+    }
+    rows = await connection.fetch(_SQL[name], *asked, *more.get(name, [wanted.session_id, wanted.owner]))
+    return [execution_row(body) for (body,) in rows]
 
 
 async def is_as_read(connection: "Connection", execution: ExecutionRow) -> bool:
@@ -276,11 +279,6 @@ def _reference_row(position: int, entity_id: str | None, body: bytes) -> tuple[i
     if row.reference.entity_id != key or type(row.reference.entity_id) is not type(key):
         row = msgspec.structs.replace(row, reference=msgspec.structs.replace(row.reference, entity_id=key))
     return position, row
-
-
-def _execution_row(body: bytes) -> ExecutionRow:
-    # Results lie by the execution's id here: the number says no more than that the row is written.
-    return msgspec.structs.replace(_execution.decode(body), number=1)
 
 
 def _result_row(row: "asyncpg.Record") -> ResultRow:

@@ -20,7 +20,7 @@ from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About, Interrupted
 from sheetgrpc.store.calling.batch import Calling
 from sheetgrpc.store.packing import EffectFilter
-from sheetgrpc.store.postgres import approvals, effects, lookups, reads
+from sheetgrpc.store.postgres import approvals, effects, lookups, queue, reads
 from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, Pool, answering
 from sheetgrpc.store.postgres.migrations import check_version, migrate
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
@@ -30,6 +30,7 @@ from sheetgrpc.store.postgres.tasks import PostgresTasks
 from sheetgrpc.store.postgres.transaction import PostgresTransaction
 from sheetgrpc.store.postgres.upkeep import PostgresUpkeep
 from sheetgrpc.store.queries import load_migrations
+from sheetgrpc.store.queue import QueueCounts, QueueRow, ReceiptRow
 from sheetgrpc.store.records import (
     AnalysisRow,
     ApprovalFilter,
@@ -84,7 +85,7 @@ class PostgresStore:
         async with self._writers.connection() as connection:
             version = await check_version(connection)
             incarnation = await migrate(connection, self._now())
-        self.about = About("postgresql", version, load_migrations("postgres")[-1].version, incarnation)
+        self.about = About("postgresql", version, load_migrations("postgres")[-1].version, incarnation, shared=True)
         await self._readers.open()
 
     @property
@@ -179,6 +180,26 @@ class PostgresStore:
     async def approvals(self, wanted: ApprovalFilter, limit: int, before: tuple[int, str] | None) -> list[Approval]:
         """A page, newest requested first."""
         return await self._read(approvals.read_approvals, wanted, limit, before)
+
+    async def waiting(self, limit: int) -> list[ExecutionRow]:
+        """Who is next."""
+        return await self._read(queue.read_waiting, self._now(), limit)
+
+    async def queue(self) -> QueueRow:
+        """How the queue stands."""
+        return await self._read(queue.read_queue)
+
+    async def waiting_count(self, limit: int) -> int:
+        """How many wait."""
+        return await self._read(queue.read_waiting_count, limit)
+
+    async def queue_counts(self) -> QueueCounts:
+        """Every execution, counted."""
+        return await self._read(queue.read_queue_counts)
+
+    async def receipts(self, execution_id: str, after: int, limit: int) -> list[ReceiptRow]:
+        """A stretch of an execution's receipts."""
+        return await self._read(queue.read_receipts, execution_id, after, limit)
 
     async def results(
         self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]

@@ -8,7 +8,8 @@ import msgspec
 from sheetgrpc.errors import Conflict, Reason
 from sheetgrpc.session.model import TaskState
 from sheetgrpc.session.tasks import Task, TaskEvent
-from sheetgrpc.store.postgres.changes import row_count, write_reply, write_state
+from sheetgrpc.store.postgres.changes import write_reply, write_state
+from sheetgrpc.store.postgres.queue import row_count
 from sheetgrpc.store.postgres.texts import storable
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import Changes

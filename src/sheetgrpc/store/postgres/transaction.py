@@ -18,10 +18,11 @@ from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.base import ConstraintViolated, Interrupted
 from sheetgrpc.store.packing import Piece
 from sheetgrpc.store.postgres import effects, reads, tasks, writes
-from sheetgrpc.store.postgres.changes import write_changes
+from sheetgrpc.store.postgres.changes import write_changes, write_queue
 from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, answering
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
 from sheetgrpc.store.queries import load_queries
+from sheetgrpc.store.queue import QueueChange
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen, SessionRow
 from sheetgrpc.store.tasks import TaskChanges, TaskKey
 from sheetgrpc.store.waiting import RETRY_AFTER, busy, closed, settled
@@ -109,14 +110,17 @@ class PostgresTransaction:
         """Raises what the commit would raise."""
         await self._touch(effects.check_deferred)
 
-    async def commit(self, changes: Changes | TaskChanges) -> None:
+    async def commit(self, changes: Changes | TaskChanges | QueueChange) -> None:
         """Writes the changes and commits; the transaction is over."""
 
         async def write(connection: "Connection") -> None:
-            if isinstance(changes, TaskChanges):
-                await tasks.write_task(connection, changes, self._now())
-            else:
-                await write_changes(connection, changes, self._now())
+            match changes:
+                case Changes():
+                    await write_changes(connection, changes, self._now())
+                case TaskChanges():
+                    await tasks.write_task(connection, changes, self._now())
+                case QueueChange():
+                    await write_queue(connection, changes, self._now())
 
         await self.finish(write)
 

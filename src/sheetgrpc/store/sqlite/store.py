@@ -24,6 +24,7 @@ from sheetgrpc.store.base import About
 from sheetgrpc.store.calling.batch import Calling
 from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.queries import load_migrations
+from sheetgrpc.store.queue import QueueCounts, QueueRow, ReceiptRow
 from sheetgrpc.store.records import (
     AnalysisRow,
     ApprovalFilter,
@@ -41,7 +42,7 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
-from sheetgrpc.store.sqlite import approvals, effects, lookups, reads
+from sheetgrpc.store.sqlite import approvals, effects, lookups, queue, reads
 from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, connect_writer, identify
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
@@ -199,6 +200,26 @@ class SQLiteStore:
     async def approvals(self, wanted: ApprovalFilter, limit: int, before: tuple[int, str] | None) -> list[Approval]:
         """A page, newest requested first."""
         return await self._read(approvals.read_approvals, wanted, limit, before)
+
+    async def waiting(self, limit: int) -> list[ExecutionRow]:
+        """Who is next."""
+        return await self._read_near(queue.read_waiting, self._now(), limit)
+
+    async def queue(self) -> QueueRow:
+        """How the queue stands."""
+        return await self._read_near(queue.read_queue)
+
+    async def waiting_count(self, limit: int) -> int:
+        """How many wait."""
+        return await self._read_near(queue.read_waiting_count, limit)
+
+    async def queue_counts(self) -> QueueCounts:
+        """Every execution, counted."""
+        return await self._read(queue.read_queue_counts)
+
+    async def receipts(self, execution_id: str, after: int, limit: int) -> list[ReceiptRow]:
+        """A stretch of an execution's receipts."""
+        return await self._read(queue.read_receipts, execution_id, after, limit)
 
     async def results(
         self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]

@@ -18,10 +18,11 @@ from sheetgrpc.session.tasks import Task
 from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.packing import Piece
 from sheetgrpc.store.queries import load_queries, statements
+from sheetgrpc.store.queue import QueueChange
 from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen
 from sheetgrpc.store.sqlite import effects, tasks, writes
 from sheetgrpc.store.sqlite.calls import Desk
-from sheetgrpc.store.sqlite.changes import commit, write_changes
+from sheetgrpc.store.sqlite.changes import commit, write_changes, write_queue
 from sheetgrpc.store.sqlite.reads import find_labelled, is_as_read, read_opened
 from sheetgrpc.store.sqlite.statements import Compiled
 from sheetgrpc.store.sqlite.worker import Worker
@@ -98,7 +99,7 @@ class SQLiteTransaction:
         """Raises what the commit would raise."""
         await self._run(effects.check_deferred)
 
-    async def commit(self, changes: Changes | TaskChanges) -> None:
+    async def commit(self, changes: Changes | TaskChanges | QueueChange) -> None:
         """Writes the changes and commits; the transaction is over."""
         await self._run(self._commit, changes)
 
@@ -157,7 +158,7 @@ class SQLiteTransaction:
             _check_open(connection)
         return outcome
 
-    def _commit(self, connection: sqlite3.Connection, changes: Changes | TaskChanges) -> None:
+    def _commit(self, connection: sqlite3.Connection, changes: Changes | TaskChanges | QueueChange) -> None:
         self._finish(connection, lambda writer: _write(writer, changes, self._now()))
 
     def _finish(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
@@ -177,11 +178,14 @@ class SQLiteTransaction:
         return done
 
 
-def _write(connection: sqlite3.Connection, changes: Changes | TaskChanges, now: int) -> None:
-    if isinstance(changes, TaskChanges):
-        tasks.write_task(connection, changes, now)
-    else:
-        write_changes(connection, changes, now)
+def _write(connection: sqlite3.Connection, changes: Changes | TaskChanges | QueueChange, now: int) -> None:
+    match changes:
+        case Changes():
+            write_changes(connection, changes, now)
+        case TaskChanges():
+            tasks.write_task(connection, changes, now)
+        case QueueChange():
+            write_queue(connection, changes, now)
 
 
 def _check_open(connection: sqlite3.Connection) -> None:

@@ -429,6 +429,8 @@ SELECT body
 FROM sheetgrpc.executions
 WHERE (submitted_at, id) < ($1, $2)
     AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+    AND ($6::text = '' OR replay_of = $6)
+    AND submitted_at >= $5
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
 
@@ -436,9 +438,11 @@ LIMIT $4;
 -- A page of one owner's executions, newest submitted first.
 SELECT body
 FROM sheetgrpc.executions
-WHERE owner = $5
+WHERE owner = $7
     AND (submitted_at, id) < ($1, $2)
     AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+    AND ($6::text = '' OR replay_of = $6)
+    AND submitted_at >= $5
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
 
@@ -446,9 +450,11 @@ LIMIT $4;
 -- A page of one session's executions, newest submitted first.
 SELECT body
 FROM sheetgrpc.executions
-WHERE session_id = $5
+WHERE session_id = $7
     AND (submitted_at, id) < ($1, $2)
     AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+    AND ($6::text = '' OR replay_of = $6)
+    AND submitted_at >= $5
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
 
@@ -458,11 +464,73 @@ SELECT body
 FROM sheetgrpc.executions
 WHERE state IN ('QUEUED', 'RUNNING')
     AND state = ANY($3::text[])
-    AND ($5::text = '' OR session_id = $5)
-    AND ($6::text IS NULL OR owner = $6)
+    AND ($7::text = '' OR session_id = $7)
+    AND ($8::text IS NULL OR owner = $8)
+    AND ($6::text = '' OR replay_of = $6)
     AND (submitted_at, id) < ($1, $2)
+    AND submitted_at >= $5
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
+
+-- name: executions_dead
+-- A page of dead letters, newest submitted first: what FAILED and nobody has replayed.
+SELECT body
+FROM sheetgrpc.executions AS e
+WHERE state = 'FAILED' AND NOT dry_run
+    AND NOT EXISTS (SELECT 1 FROM sheetgrpc.executions AS r WHERE r.replay_of = e.id AND r.replay_of <> '')
+    AND (submitted_at, id) < ($1, $2)
+    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+    AND ($7::text = '' OR session_id = $7)
+    AND ($8::text IS NULL OR owner = $8)
+    AND ($6::text = '' OR replay_of = $6)
+    AND submitted_at >= $5
+ORDER BY submitted_at DESC, id DESC
+LIMIT $4;
+
+-- name: executions_replaying
+-- The replay of an execution, if there is one.
+SELECT body
+FROM sheetgrpc.executions
+WHERE replay_of = $6 AND replay_of <> ''
+    AND (submitted_at, id) < ($1, $2)
+    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+    AND ($7::text = '' OR session_id = $7)
+    AND ($8::text IS NULL OR owner = $8)
+    AND submitted_at >= $5
+ORDER BY submitted_at DESC, id DESC
+LIMIT $4;
+
+-- name: waiting
+-- Who is next.
+SELECT body
+FROM sheetgrpc.executions
+WHERE state = 'QUEUED' AND next_attempt_at <= $1
+ORDER BY priority DESC, submitted_at, id
+LIMIT $2;
+
+-- name: waiting_count
+-- How many wait, up to a limit.
+SELECT count(*) FROM (SELECT 1 FROM sheetgrpc.executions WHERE state = 'QUEUED' LIMIT $1) AS waiting;
+
+-- name: queue
+-- How the queue stands.
+SELECT mode, changed_by, changed_at FROM sheetgrpc.queue;
+
+-- name: change_queue
+-- How the queue stands from now on.
+UPDATE sheetgrpc.queue SET mode = $1, changed_by = $2, changed_at = $3;
+
+-- name: queue_counts
+-- Every execution, counted by state.
+SELECT state, count(*), sum(retry_count), sum(deferral_count), min(submitted_at) FROM sheetgrpc.executions GROUP BY state;
+
+-- name: receipts
+-- What became of an execution's attempts.
+SELECT body FROM sheetgrpc.execution_receipts WHERE execution_id = $1 AND epoch > $2 ORDER BY epoch LIMIT $3;
+
+-- name: add_receipt
+-- What became of an attempt.
+INSERT INTO sheetgrpc.execution_receipts (execution_id, epoch, outcome, body) VALUES ($1, $2, $3, $4);
 
 -- name: claim
 -- The guard of a run: is this still what was read?
@@ -470,17 +538,21 @@ SELECT 1 FROM sheetgrpc.executions WHERE id = $1 AND state = $2 AND epoch = $3;
 
 -- name: add_execution
 -- A new execution; nothing happens if the session has an unfinished one. Dry runs do not count.
-INSERT INTO sheetgrpc.executions (id, session_id, sheet_id, submitted_at, state, epoch, body, dry_run, owner)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT owner FROM sheetgrpc.sessions WHERE id = $2))
+INSERT INTO sheetgrpc.executions (
+    id, session_id, sheet_id, submitted_at, state, epoch, body, priority, next_attempt_at, replay_of, dry_run, owner
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (SELECT owner FROM sheetgrpc.sessions WHERE id = $2))
 ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') AND NOT dry_run DO NOTHING;
 
 -- name: change_execution
--- How an unfinished execution goes on or ends. The epoch is checked: whoever was overtaken changes nothing.
+-- How an unfinished execution goes on or ends: compare and set, so that who was overtaken changes nothing. Held: no claim.
 UPDATE sheetgrpc.executions
-SET state = $2, epoch = $3, body = $4
+SET state = $2, epoch = $3, body = $4, next_attempt_at = $5, retry_count = $6, deferral_count = $7
 WHERE id = $1
     AND state IN ('QUEUED', 'RUNNING')
-    AND (epoch = $3 OR (state = 'QUEUED' AND epoch < $3));
+    AND ($8::text IS NULL OR (state = $8 AND epoch = $9))
+    AND (epoch = $3 OR (state = 'QUEUED' AND epoch < $3))
+    AND ($2 <> 'RUNNING' OR (SELECT mode FROM sheetgrpc.queue) NOT IN ('HOLD', 'REJECT'));
 
 -- name: approval
 -- One approval with its decisions.

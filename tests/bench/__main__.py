@@ -18,6 +18,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # before grpc: streams cut at 
 import grpc
 from tests.bench import postgres
 from tests.bench.cancels import time_cancels
+from tests.bench.commands import measure_commands
 from tests.bench.measuring import CHANNEL, Bench, Client, Process, in_turn
 from tests.bench.queueing import bench_queue
 from tests.bench.sessions import bench_sessions
@@ -265,6 +266,7 @@ async def run(quick: bool, only: str) -> Bench:
                 "m": lambda: bench_cancels(bench, client),
                 "n": lambda: bench_queue(bench, client, ControlServiceStub(channel), folder),
                 "p": lambda: bench_postgres(bench, folder),
+                "q": lambda: measure_commands(bench, folder),
             }
             for letters, work in parts.items():
                 if not only or set(letters) & set(only):

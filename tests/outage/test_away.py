@@ -1,13 +1,15 @@
 """A PostgreSQL that goes away and comes back (D-43): the service says so soon, stays up, and goes on by itself."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import grpc
 import pytest
 from tests.outage.clusters import Cluster
 from tests.outage.proxy import Proxy
-from tests.outage.serving import create, healthy, names, recovered, serving, unavailable
+from tests.outage.serving import PATIENCE, create, healthy, names, recovered, serving, unavailable
 from tests.rpc.serving import refused
 
 from sheetgrpc.store.postgres import store
@@ -93,3 +95,14 @@ async def test_a_server_starts_once_its_database_is_there(database: Cluster) -> 
     await database.start()
     async with serving(database.url()) as server:
         assert await healthy(server)
+
+
+async def test_who_is_gone_without_a_word_is_missed_at_both_ends(database: Cluster, line: Proxy) -> None:
+    """The server's system asks after the database, and no transaction of a frozen server holds rows for ever."""
+    async with serving(line.url("postgres")) as server:
+        kept: Any = server.engine.store
+        async with kept._writers.connection() as connection:
+            near = connection._con._transport.get_extra_info("socket")
+            assert near.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert await connection.fetchval("SHOW idle_in_transaction_session_timeout") == "1min"
+            assert await connection.fetchval("SHOW lock_timeout") == f"{PATIENCE:.0f}s"

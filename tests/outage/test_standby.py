@@ -19,7 +19,9 @@ from sheetgrpc.v1 import execution_service_pb2 as executions
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-CALLERS, CALLS, BEFORE = 8, 40, 60
+CALLERS, CALLS = 8, 40
+# How many answers there are when the primary dies.
+MOMENTS = [60, *(pytest.param(at, marks=pytest.mark.soak) for at in range(1, 250, 5))]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -32,7 +34,10 @@ async def pair() -> AsyncIterator[tuple[Cluster, Cluster]]:
         pytest.skip(f"NOT TESTED ON POSTGRESQL: {missing}")
 
 
-async def test_after_a_failover_all_that_was_acknowledged_is_there_once(pair: tuple[Cluster, Cluster]) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_after_a_failover_all_that_was_acknowledged_is_there_once(
+    pair: tuple[Cluster, Cluster], moment: int
+) -> None:
     """The primary dies among many calls. What got no answer is sent again to the standby, and is done once as well."""
     primary, second = pair
     async with proxy(primary.socket) as line, serving(line.url("postgres")) as server:
@@ -44,7 +49,7 @@ async def test_after_a_failover_all_that_was_acknowledged_is_there_once(pair: tu
         async def call(name: str) -> None:
             answer = await server.sessions.CreateSession(create(name))
             acknowledged[name] = answer.session.id
-            if len(acknowledged) == BEFORE:
+            if len(acknowledged) == moment:
                 enough.set()
 
         async def caller(number: int) -> list[str]:
@@ -53,7 +58,8 @@ async def test_after_a_failover_all_that_was_acknowledged_is_there_once(pair: tu
                 try:
                     await call(f"{number}-{at}")
                 except grpc.aio.AioRpcError as error:
-                    assert error.code() is grpc.StatusCode.UNAVAILABLE
+                    if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                        raise
                     lost.append(f"{number}-{at}")
             return lost
 
@@ -77,3 +83,17 @@ async def test_after_a_failover_all_that_was_acknowledged_is_there_once(pair: tu
         assert (await server.executions.GetExecution(request)).execution == applied
         assert applied.state == execution_pb2.EXECUTION_STATE_SUCCEEDED
         assert await second.count("SELECT count(*) FROM cbus WHERE name LIKE 'N%'") == 20
+
+
+async def test_an_address_of_both_leads_to_whoever_takes_writes(pair: tuple[Cluster, Cluster]) -> None:
+    """Nothing has to move an address where the client of the database tries all of them."""
+    primary, second = pair
+    hosts = f"{second.place.folder},{primary.place.folder}"
+    async with serving(f"postgresql://postgres@/postgres?host={hosts}&target_session_attrs=read-write") as server:
+        await server.sessions.CreateSession(create("before"))
+        await primary.kill()
+        assert not await healthy(server)
+        await second.run("SELECT pg_promote()")
+        await recovered(server)
+        await server.sessions.CreateSession(create("after"))
+        assert await names(server) == ["before", "after"]

@@ -78,7 +78,7 @@ class Pool:
                 raise away() from error
             said = str(error) if code else "it is no address of a PostgreSQL"
             raise StoreRefused(f'the database "{shown}" cannot be opened: {said}') from error
-        except OSError as error:
+        except (OSError, asyncpg.InternalClientError) as error:  # the latter: none of several hosts is the wanted one
             raise StoreRefused(f'the database "{shown}" does not answer; is it running there?') from error
 
     @asynccontextmanager
@@ -148,6 +148,8 @@ def _split(url: str) -> tuple[str, dict[str, str]]:
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name == "options":
             settings |= dict(re.findall(r"-c\s*([\w.]+)=(\S+)", value))
+        elif name == "target_session_attrs" and value == "read-write":
+            kept.append((name, "primary"))  # which connections that only read find, too
         elif name not in ("connect_timeout", "keepalives", "gssencmode", "channel_binding"):
             kept.append((name, value))
     return urlunsplit(parts._replace(query=urlencode(kept))), settings

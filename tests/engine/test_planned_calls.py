@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.engine.calling import Calls, drive_calls
 from tests.engine.places import Place
@@ -93,3 +94,17 @@ async def test_the_rows_of_calls_count_against_a_budget(calls: Calls) -> None:
     assert ended.error is not None
     assert ended.error.code == "BUDGET_EXCEEDED"
     assert calls.fleet.rows("SELECT name FROM ships") == []
+
+
+async def test_a_plan_does_not_hold_for_other_bytes(calls: Calls) -> None:
+    """The server was started anew with another version of the module, and would do the same."""
+    session = await calls.fleet.ready("(crew.dry)")
+    planned = await plan(calls, session)
+    modules = calls.fleet.engine._context.handlers.modules
+    assert isinstance(modules, dict)
+    modules["fleet_calls"] = msgspec.structs.replace(modules["fleet_calls"], sha256="0" * 64)
+    outcome = await calls.fleet.call(session, intents.SubmitSheet(confirm=True, plan_digest=planned.plan_digest))
+    assert outcome.execution is not None
+    ended = await calls.fleet.finish(outcome.execution.id)
+    assert ended.error is not None
+    assert ended.error.code == "PLAN_STALE"

@@ -11,6 +11,7 @@ from tests.engine.test_recovery import _claim
 from sheetgrpc.engine import intents
 from sheetgrpc.errors import NotAllowed, Reason
 from sheetgrpc.session.model import ExecutionState, Lifecycle, State
+from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.records import ExecutionFilter
 
 SHEET = '(ship.ensure :name "S" :tonnage 5 :as @s) (voyage.ensure :ship @s :number 1)'
@@ -187,3 +188,23 @@ async def test_the_schema_holds_one_real_execution_a_session_and_any_number_of_p
         await fleet.submit(session)
         found = await fleet.engine.list_executions(ExecutionFilter(session_id=session, states=("QUEUED",)), 9, None)
         assert sorted(one.dry_run for one in found) == [False, True, True, True]
+
+
+async def test_a_plan_of_a_hundred_thousand_statements_is_listed_and_paged(file: Path) -> None:
+    async with drive(file) as fleet:
+        pairs = range(50_000)
+        session = await fleet.ready(
+            "\n".join(
+                f'(ship.create :name "S{n}" :tonnage {n + 1} :as @s{n})\n(voyage.ensure :ship @s{n} :number {n})'
+                for n in pairs
+            )
+        )
+        planned = await fleet.plan(session)
+        assert [(one.table, one.created) for one in planned.tables] == [("ships", 50_000), ("voyages", 50_000)]
+        last = await fleet.engine.list_effects(planned.id, 99_997, 5, EffectFilter())
+        assert [(position, effect.key) for position, effect in last] == [(99_998, "#99998"), (99_999, "#99999")]
+        voyages = await fleet.engine.list_effects(planned.id, 60_000, 2, EffectFilter(tables=("voyages",)))
+        assert [(position, effect.after["ship_id"]) for position, effect in voyages] == [
+            (60_001, "#60000"), (60_003, "#60002"),
+        ]  # fmt: skip
+        assert fleet.rows("SELECT count(*) FROM ships") == [0]

@@ -4,6 +4,7 @@ Time and chance are fixed, so that a command leaves the same rows and gives the 
 it: what a crash and a repeat have left is compared with a run without either, row for row.
 """
 
+import asyncio
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
-from tests.engine.driving import HERE
+from tests.engine.driving import HERE, read
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.clock import Draw, Draws, ulid
@@ -30,10 +31,12 @@ from sheetgrpc.engine.opening import read_catalog
 from sheetgrpc.engine.presence import Presence
 from sheetgrpc.engine.replies import Replies
 from sheetgrpc.engine.runs import Runs
+from sheetgrpc.engine.updates import Finished
 from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.engine.watching import Topics
 from sheetgrpc.session.model import Entry, EntryKind, Lifecycle, State
 from sheetgrpc.store.opening import open_store
+from sheetgrpc.store.records import ExecutionFilter, ExecutionRow
 
 Wrap: TypeAlias = Callable[[Any], Any]  # Any: a store, and what stands for it
 TARGET = "target"  # the label of the session that the command is about
@@ -156,6 +159,17 @@ async def send(engine: Engine, case: Case, request_id: str = "the-one") -> Reply
     method = type(case.intent).__name__
     target = "" if method == "CreateSession" else TARGET
     return await engine.handle(Envelope("anna", method, target, request_id, b"content"), case.intent, encode)
+
+
+async def run_queued(engine: Engine) -> ExecutionRow:
+    """Runs the one execution there is to its end."""
+    (execution,) = await engine.list_executions(ExecutionFilter(), 2, None)
+    engine._executor.start()
+    async with asyncio.timeout(20):
+        updates = await read(await engine.watch(execution.id, "", False))
+    body = updates[-1].body
+    assert isinstance(body, Finished)
+    return body.execution
 
 
 def encode(outcome: Outcome) -> bytes:

@@ -112,8 +112,9 @@ class Call(Protocol):
     def emit(
         self, table: str, kind: str, key: Key | None = None, before: Row | None = None, after: Row | None = None
     ) -> None:
-        """Says of a change that was made elsewhere: `kind` is CREATED, UPDATED, UNCHANGED, DELETED or CALLED.
+        """Says of a change that is made elsewhere: `kind` is CREATED, UPDATED or DELETED.
 
-        What the methods above change says so by itself.
+        It is among the effects of a plan, under the table's name, and what another plan is compared with. What the
+        methods above change says so by itself.
         """
         ...

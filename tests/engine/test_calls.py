@@ -100,7 +100,7 @@ async def test_what_a_call_changes_is_told_row_by_row(calls: Calls) -> None:
     )
     unchanged = Emitted("ports", Effect.UNCHANGED, "port", kept)
     gone = {"port_no": doomed, "code": "D", "name": "doomed", "depth": None}
-    told = Emitted("registry", Effect.CALLED, "", "r-1", {}, {"told": True})
+    told = Emitted("registry", Effect.CREATED, "", "r-1", {}, {"told": True})
     assert emitted == [changed, unchanged, Emitted("ports", Effect.DELETED, "port", doomed, gone), told]
 
 

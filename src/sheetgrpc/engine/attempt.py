@@ -79,6 +79,7 @@ class Attempt:
             return await self._stopped()
         results = self.results = Results.fresh(plan.count)
         results.images = {} if self._execution.plans else None
+        results.dry_run = self._execution.dry_run
         results.keys = self._keys.copy()  # of a try before this one, which found the writer busy, nothing may stay
         # The session itself is not opened yet: where it is locked for that, other commands must not wait for the run.
         if not await transaction.claim(self._execution):

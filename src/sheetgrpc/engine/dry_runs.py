@@ -42,7 +42,7 @@ async def record(context: Context, execution: ExecutionRow, sheet: SheetRow, pla
         digest = plan_digest(
             sheet=sheet.digest,
             scope=scope_digest(scope.entity_type, scope.keys) if scope is not None else "",
-            catalog=context.catalog.digest,
+            catalog=" ".join([context.catalog.digest, *(one.sha256 for one in execution.trusted_modules)]),
             plan=plan,
             effects=effects,
         )

@@ -27,6 +27,8 @@ def scope_digest(entity_type: str, keys: Sequence[Key]) -> str:
 def plan_digest(*, sheet: str, scope: str, catalog: str, plan: Plan, effects: Sequence[RowEffect]) -> str:
     """SHA-256, 64 lower-case hex digits; `sheet`, `scope` and `catalog` are digests themselves.
 
+    `catalog` has also those of the modules whose functions the sheet calls.
+
     `effects` are those of `planning.effects.collect` with made keys by their statement.
     """
     whole = hashlib.sha256(_encode((_VERSION, sheet, scope, catalog)))

@@ -8,13 +8,15 @@ read by the stores, into `Results.images`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any, TypeAlias
 
 import msgspec
 
 from sheetgrpc.catalog.model import Argument, Catalog, KeySource, Type, Verb, VerbKind
+from sheetgrpc.planning import emissions
 from sheetgrpc.planning.model import Cell, Column, Effect, Group, Image, Key, Plan, Results, Status
 from sheetgrpc.planning.values import decimal_text, is_uuid, store_date, store_default, store_timestamp
 
@@ -89,6 +91,7 @@ def collect(catalog: Catalog, plan: Plan, results: Results, *, real: bool = Fals
         if verb.writes:
             known = tables.setdefault(f"{verb.table}\0{verb.entity}", shown(catalog, verb))
             found += _Collector(catalog, results, names, verb, group, known).effects()
+    found += _emitted(catalog, results, names)
     found.sort(key=_statement)
     return _mark_made(found, tables)
 
@@ -113,12 +116,14 @@ def count_rows(catalog: Catalog, plan: Plan, results: Results, indexes: Sequence
         if results.effect[index] in _CHANGES and results.status[index] == Status.SUCCESS:
             table = catalog.verbs[plan.groups[plan.group_of[index]].verb].table
             counts[table] = counts.get(table, 0) + 1 + results.more_rows.get(index, 0)
+        for table in emissions.count_changes(catalog, results, index) if results.emitted else ():
+            counts[table] = counts.get(table, 0) + 1
     return counts
 
 
-def _made(catalog: Catalog, plan: Plan, results: Results) -> dict[tuple[str, Key], int]:
-    """(entity type, key) of every row that this run made the key of -> the statement that made it."""
-    made: dict[tuple[str, Key], int] = {}
+def _made(catalog: Catalog, plan: Plan, results: Results) -> dict[tuple[str, Key], str]:
+    """(entity type, key) of every row that this run made the key of -> what stands for it."""
+    made = dict(emissions.name_made(results))
     for group in plan.groups:
         verb = catalog.verbs[group.verb]
         if verb.entity is None or verb.kind not in _INSERTS:
@@ -128,15 +133,15 @@ def _made(catalog: Catalog, plan: Plan, results: Results) -> dict[tuple[str, Key
         for index in group.indexes:
             key = results.keys[index]
             if results.effect[index] == Effect.CREATED and key is not None:
-                made[verb.entity, key] = index
+                made[verb.entity, key] = f"#{index}"
     return made
 
 
 class _Names:
     """How keys are written: those that the run made by their statement, others as they are."""
 
-    def __init__(self, made: Mapping[tuple[str, Key], int], catalog: Catalog, plan: Plan, results: Results) -> None:
-        self._made = {key: f"#{index}" for key, index in made.items()}
+    def __init__(self, made: Mapping[tuple[str, Key], str], catalog: Catalog, plan: Plan, results: Results) -> None:
+        self._made = made
         self._texts = {key: name for (_, key), name in self._made.items() if isinstance(key, str)}
         self.statements = results.keys  # by statement: what its key is written as
         if made:
@@ -253,7 +258,9 @@ class _Collector:
         return found if len(found) == 1 else sorted(found, key=_order)
 
     def _from_image(self, index: int, kind: Effect, image: Image, after: Values) -> RowEffect:
-        before = {name: self._normal(name, value) for name, value in image.values.items()}
+        before = {
+            name: _normal(self._known.arguments, self._names, name, value) for name, value in image.values.items()
+        }
         result: Values = {}
         if kind is Effect.UPDATED:
             set_ = {name: value for name, value in after.items() if name in before}
@@ -265,20 +272,38 @@ class _Collector:
         key = self._names.key(self._entity, image.key) if self._entity else None
         return RowEffect(index, self._verb.table, kind, self._entity, key, image.display, before, result)
 
-    def _normal(self, column: str, value: object) -> object:
-        """A value of the database in the form that a sheet's would have."""
-        argument = self._known.arguments.get(column)
-        if isinstance(value, int) and value.bit_length() > _MAX_BITS:
-            value = str(value)
-        if argument is None or value is None:
-            return self._names.text(value) if isinstance(value, str) else value
-        if argument.type is Type.ENTITY and isinstance(value, (str, int)):
-            return self._names.key(argument.entity, value)
-        if argument.type in _TREES and isinstance(value, str):
-            return self._names.tree(value)
-        normal = _NORMAL.get(argument.type)
-        value = normal(value) if normal is not None else value
-        return self._names.text(value) if isinstance(value, str) else value
+
+def _normal(arguments: Mapping[str, Argument], names: _Names, column: str, value: object) -> object:
+    """A value of the database in the form that a sheet's would have; `arguments` are those of its table, by column."""
+    argument = arguments.get(column)
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        value = str(value)
+    if argument is None or value is None:
+        return names.text(value) if isinstance(value, str) else value
+    if argument.type is Type.ENTITY and isinstance(value, (str, int)):
+        return names.key(argument.entity, value)
+    if argument.type in _TREES and isinstance(value, str):
+        return names.tree(value)
+    normal = _NORMAL.get(argument.type)
+    value = normal(value) if normal is not None else value
+    return names.text(value) if isinstance(value, str) else value
+
+
+def _emitted(catalog: Catalog, results: Results, names: _Names) -> Iterator[RowEffect]:
+    """What the handlers of calls did."""
+    known: dict[str, Mapping[str, Argument]] = {}
+    for index, one in emissions.changes(results):
+        if one.table not in known:
+            verbs = [verb for verb in catalog.verbs.values() if verb.table == one.table]
+            stored = (argument for verb in verbs for argument in verb.arguments if argument.column is not None)
+            known[one.table] = {argument.column or "": argument for argument in stored}
+        before, after = (
+            emissions.without_key(catalog, one, values, partial(_normal, known[one.table], names))
+            for values in (one.before, one.after)
+        )
+        key = names.key(one.entity_type, one.key)
+        display = emissions.display_of(catalog, one)
+        yield RowEffect(index, one.table, one.kind, one.entity_type, key, display, before, after, made=bool(one.made))
 
 
 def _statement(effect: RowEffect) -> int:

@@ -194,8 +194,8 @@ class ErrorCode(StrEnum):
 class Emitted(msgspec.Struct, frozen=True, gc=False):
     """One row that a call changes, or says it has changed: the columns that are written, before and after.
 
-    `entity_type` and `key` say which row it is, "" and None in a table without keys. `made` counts the rows that the
-    call has the server make a key for, from 1; 0 for others.
+    `entity_type` and `key` say which row it is, "" and None in a table without keys. `made` counts the rows that
+    the call makes and does not give the key of, from 1; 0 for others.
     """
 
     table: str

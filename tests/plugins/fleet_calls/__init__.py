@@ -121,3 +121,8 @@ def busy(call: Call) -> None:
     STARTED.set()
     while not GATE.is_set():
         SEEN[:] = [call.index]
+
+
+def dry(call: Call) -> None:
+    """Keeps whether this is a plan."""
+    SEEN.append(call.dry_run)

@@ -27,4 +27,4 @@ def change(call: Call) -> None:
     call.update("port", {"port_no": port["port_no"]}, {"name": call.arguments["name"], "depth": None})
     call.update("port", {"port_no": port["port_no"]}, {"name": call.arguments["name"]})
     call.delete("port", {"name": "doomed"})
-    call.emit("registry", "CALLED", key="r-1", after={"told": True})
+    call.emit("registry", "CREATED", key="r-1", after={"told": True})

@@ -27,7 +27,12 @@ class Place(msgspec.Struct, frozen=True):
 
     @property
     def makes_keys(self) -> bool:
-        """True where the server makes the keys of new rows."""
+        """True where the keys of new rows are not the handler's to give."""
+        return self.entity is not None and self.entity.key.source is not KeySource.ARGUMENT
+
+    @property
+    def server_made(self) -> bool:
+        """True where the server makes them."""
         return self.entity is not None and self.entity.key.source is KeySource.SERVER
 
 

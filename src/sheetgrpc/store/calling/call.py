@@ -13,7 +13,7 @@ from sheetgrpc.store.calling.values import cell_of
 from sheetgrpc.trust.model import Handler
 
 _MOST_ROWS = 1_000
-_KINDS = {kind.name: kind for kind in (Effect.CREATED, Effect.UPDATED, Effect.UNCHANGED, Effect.DELETED, Effect.CALLED)}
+_KINDS = {kind.name: kind for kind in (Effect.CREATED, Effect.UPDATED, Effect.DELETED)}
 _SHOWN = 500
 
 
@@ -100,13 +100,14 @@ class StatementCall:
         """Inserts a row; its key."""
         place = self._place(name, writes=True)
         cells = self._cells(place, values)
-        makes = place.makes_keys and place.key is not None and place.key not in cells
-        if makes and place.key is not None:
+        made = place.makes_keys and place.key not in cells
+        self._made += made
+        if made and place.key is not None and place.server_made:
             cells = {place.key: self._next_key(), **cells}
         key = self._answer(Insert(place, cells))
         assert key is None or isinstance(key, (str, int)), "inserts are answered by a key"
         after = {column: cell for column, cell in cells.items() if column != place.key}
-        self._emit(place, Effect.CREATED, key, {}, after, made=self._made if makes else 0)
+        self._emit(place, Effect.CREATED, key, {}, after, made=self._made if made else 0)
         return key
 
     def update(self, name: str, where: Mapping[str, Value], values: Mapping[str, Value]) -> int:
@@ -163,7 +164,6 @@ class StatementCall:
 
     def _next_key(self) -> Key:
         """The server's next key for this statement: of a UUIDv7 all but the last 48 bits are the statement's."""
-        self._made += 1
         seed = str(self._statement.seed)
         if self._made == 1:
             return seed

@@ -4,6 +4,7 @@ Time and chance are fixed, so that a command leaves the same rows and gives the 
 it: what a crash and a repeat have left is compared with a run without either, row for row.
 """
 
+import asyncio
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
-from tests.engine.driving import HERE
+from tests.engine.driving import HERE, read
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.clock import Draw, Draws, ulid
@@ -30,14 +31,16 @@ from sheetgrpc.engine.opening import read_catalog
 from sheetgrpc.engine.presence import Presence
 from sheetgrpc.engine.replies import Replies
 from sheetgrpc.engine.runs import Runs
+from sheetgrpc.engine.updates import Finished
 from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.engine.watching import Topics
 from sheetgrpc.session.approvals import Approval, Verdict
 from sheetgrpc.session.model import Entry, EntryKind, ExecutionState, Lifecycle, State
 from sheetgrpc.store.opening import open_store
-from sheetgrpc.store.records import ApprovalChange, Changes, ExecutionFilter
+from sheetgrpc.store.records import ApprovalChange, Changes, ExecutionFilter, ExecutionRow
 
 Wrap: TypeAlias = Callable[[Any], Any]  # Any: a store, and what stands for it
+RUN = "the run"  # instead of a case: what is queued
 APPROVAL, PLAN = "01JD0000000000000000000AP1", "d" * 64
 TARGET = "target"  # the label of the session that the command is about
 _EARLIER, _NOW = 1_900_000_000_000_000, 1_900_000_060_000_000  # microseconds
@@ -204,6 +207,17 @@ async def send(engine: Engine, case: Case, request_id: str = "the-one") -> Reply
         envelope = Envelope("pia", method, APPROVAL, request_id, b"content", approval=APPROVAL)
         return await engine.handle(envelope, case.intent, encode)
     return await engine.handle(Envelope("anna", method, target, request_id, b"content"), case.intent, encode)
+
+
+async def run_queued(engine: Engine) -> ExecutionRow:
+    """Runs what waits, as a server that starts does; the last of it."""
+    await engine._executor.recover()
+    engine._executor.start()
+    (execution, *_) = await engine.list_executions(ExecutionFilter(), 1, None)
+    async with asyncio.timeout(30):
+        updates = await read(await engine.watch(execution.id, "", False))
+    assert isinstance(updates[-1].body, Finished)
+    return updates[-1].body.execution
 
 
 def encode(outcome: Outcome) -> bytes:

@@ -145,8 +145,6 @@ FIELDS = {
         " tables:TableCounts* error:ExecutionError submit_time:Timestamp start_time:Timestamp end_time:Timestamp"
         " cancelled_by cancel_time:Timestamp dry_run:bool plan_digest submitted_by approval_id"
     ),
-    "StatusCount": "status:StatementStatus count:int32",
-    "TableCounts": "table created:int32 updated:int32 unchanged:int32 deleted:int32",
     "ExecutionError": "code:StatementErrorCode message statement_index:int32? span:Span changes:EffectChange*",
     "StatementResult": (
         "index:int32 depth:int32 status:StatementStatus effect_kind:EffectKind returned_key rows:Struct*"

@@ -314,8 +314,8 @@ def test_reads_that_grow_with_history_use_an_index(name: str, schema: sqlite3.Co
         "INSERT INTO sheetgrpc_events VALUES ((SELECT id FROM sheetgrpc_sessions), 1, '')",
         "INSERT INTO sheetgrpc_events VALUES ((SELECT id FROM sheetgrpc_sessions), 0, '')",
         "INSERT INTO sheetgrpc_events VALUES ('nobody', 1, '')",
-        "INSERT INTO sheetgrpc_executions SELECT 7, 'e7', id, '', 0, 'RUNNING', 0, '', 0, owner FROM sheetgrpc_sessions",
-        "INSERT INTO sheetgrpc_executions SELECT 7, 'e7', id, '', 0, 'CANCELLING', 1, '', 0, owner FROM sheetgrpc_sessions",
+        "INSERT INTO sheetgrpc_executions SELECT 7, 'e7', id, '', 0, 'RUNNING', 0, '', 0, '' FROM sheetgrpc_sessions",
+        "INSERT INTO sheetgrpc_executions SELECT 7, 'e', id, '', 0, 'CANCELLING', 1, '', 0, '' FROM sheetgrpc_sessions",
     ],
 )
 def test_database_holds_the_invariants_itself(sql: str, schema: sqlite3.Connection) -> None:

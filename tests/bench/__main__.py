@@ -228,6 +228,18 @@ async def bench_cancels(bench: Bench, client: Client) -> None:
     bench.note("(m) cancel of a run of 10,000: p99 to its end", p99, "ms", None, 200, 100, told)
 
 
+async def bench_plans(bench: Bench, client: Client) -> None:
+    """(o): medians of the same sheet, planned and then executed."""
+    plans, runs = [], []
+    for _ in range(5 if bench.quick else 9):
+        session, _ = await client.parse(two_phases(10_000, bench.fresh()))
+        plans.append(await client.plan(session))
+        runs.append(await client.execute(session))
+    ratio = statistics.median(plan / run for plan, run in zip(plans, runs, strict=True))
+    beside = f"execute {statistics.median(runs) * 1000:.0f} ms"
+    bench.note("(o) 10,000 statements: plan", statistics.median(plans) * 1000, "ms", ratio, 1.5, 1.2, beside)
+
+
 async def bench_postgres(bench: Bench, folder: Path) -> None:
     """(p): the sheet of (a), on PostgreSQL."""
     async with AsyncExitStack() as opened:
@@ -261,6 +273,7 @@ async def run(quick: bool, only: str) -> Bench:
                 "e": lambda: bench_watchers(bench, ours, client),
                 "hijkl": lambda: bench_sessions(bench, folder),
                 "m": lambda: bench_cancels(bench, client),
+                "o": lambda: bench_plans(bench, client),
                 "p": lambda: bench_postgres(bench, folder),
             }
             for letters, work in parts.items():

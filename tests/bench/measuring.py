@@ -86,6 +86,19 @@ class Client:
             raise SystemExit(f"an execution of the bench went wrong: {last}")
         return seconds
 
+    async def plan(self, session: str) -> float:
+        """Seconds from the call to `finished` of a dry run, over two calls."""
+        began = time.perf_counter()
+        queued = await self.executions.PlanSheet(execution_pb.PlanSheetRequest(session=session))
+        last = None
+        watched = execution_pb.WatchExecutionRequest(execution=queued.execution.id)
+        async for message in self.executions.WatchExecution(watched):
+            last = message
+        seconds = time.perf_counter() - began
+        if last is None or not last.finished.plan_digest:
+            raise SystemExit(f"a plan of the bench went wrong: {last}")
+        return seconds
+
 
 class Bench:
     """One run of everything."""

@@ -210,6 +210,17 @@ async def send(engine: Engine, case: Case, request_id: str = "the-one") -> Reply
 
 
 async def run_queued(engine: Engine) -> ExecutionRow:
+    """Runs the one execution there is to its end."""
+    (execution,) = await engine.list_executions(ExecutionFilter(), 2, None)
+    engine._executor.start()
+    async with asyncio.timeout(20):
+        updates = await read(await engine.watch(execution.id, "", False))
+    body = updates[-1].body
+    assert isinstance(body, Finished)
+    return body.execution
+
+
+async def run_waiting(engine: Engine) -> ExecutionRow:
     """Runs what waits, as a server that starts does; the last of it."""
     await engine._executor.recover()
     engine._executor.start()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from tests.faults.cases import CASES, RUN, open_engine, read_once, run_queued, send
+from tests.faults.cases import CASES, RUN, open_engine, read_once, run_queued, run_waiting, send
 from tests.faults.points import Points, WatchedStore
 
 
@@ -34,17 +34,18 @@ def main() -> None:
             _tell(failed=status)
 
 
-def _live(path: str, case: str, point: int) -> None:
+def _live(path: str, case: str, point: int, *, runs: bool = False) -> None:
     """The command, to its end or to the point."""
     status = 1
     try:
-        asyncio.run(_command(Path(path), case, point))
+        asyncio.run(_command(Path(path), case, point, runs=runs))
         status = 0
     finally:
         os._exit(status)
 
 
-async def _command(path: Path, case: str, point: int) -> None:
+async def _command(path: Path, case: str, point: int, *, runs: bool) -> None:
+    """`runs`: what the command queues is run to its end, too."""
     points = Points(point, lambda: os.kill(os.getpid(), signal.SIGKILL))
 
     def wrap(store: Any) -> Any:  # Any: the SQLite store is looked into, and another stands for it
@@ -57,6 +58,8 @@ async def _command(path: Path, case: str, point: int) -> None:
     await real[0]._writer.run(lambda connection: connection.set_trace_callback(trace))
     body = b"" if case == RUN else (await send(engine, CASES[case])).body
     if case == RUN:
+        await run_waiting(engine)
+    if runs:
         await run_queued(engine)
     passed = list(points.passed)
     await engine.stop()  # the file is free before anybody is told

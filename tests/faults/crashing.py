@@ -29,11 +29,14 @@ class Crasher:
             text=True,
         )
 
-    def crash(self, path: Path, case: str, point: int) -> Survived | None:
-        """Sends the case's command to the database and dies at the point (from 1); None if it did."""
+    def crash(self, path: Path, case: str, point: int, *, runs: bool = False) -> Survived | None:
+        """Sends the case's command to the database and dies at the point (from 1); None if it did.
+
+        `runs`: the execution that the command queues is run as well, and counted.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"path": str(path), "case": case, "point": point}) + "\n")
+        self._process.stdin.write(json.dumps({"path": str(path), "case": case, "point": point, "runs": runs}) + "\n")
         self._process.stdin.flush()
         told = json.loads(self._process.stdout.readline())
         if told["killed"]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from tests.faults.cases import _EARLIER as EARLIER
 from tests.faults.cases import _SHEET as SHEET
-from tests.faults.cases import RUN, TARGET, Case, check_sound, encode, make, opened, rows, run_queued
+from tests.faults.cases import RUN, TARGET, Case, check_sound, encode, make, opened, rows, run_waiting
 from tests.faults.crashing import Crasher
 
 from sheetgrpc.clock import Draws
@@ -28,7 +28,7 @@ async def approve(path: Path) -> tuple[str, str]:
     await make(path, PLANNED)
     draws = Draws(lambda: EARLIER, random.Random(2).getrandbits)
     async with opened(path, draws=draws) as engine:
-        planned = await run_queued(engine)
+        planned = await run_waiting(engine)
     async with opened(path, draws=draws) as engine:
 
         async def send(caller: str, intent: Intent, approval: str = "") -> Any:  # its answer as a mapping

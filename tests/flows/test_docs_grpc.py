@@ -121,7 +121,7 @@ def take(step: Step, tool: str, shell: Shell) -> None:
     assert ended.returncode == step.exits[tool], told
     if step.form == "json":
         answers = [camel(one) for one in documents(ended.stdout)]
-        compare(wanted_documents(step.answer), answers, told)
+        compare(camel(wanted_documents(step.answer)), answers, told)
         for name, path in step.kept.items():
             shell.variables[name] = follow(answers[-1], path)
     elif step.exits[tool]:
@@ -150,7 +150,7 @@ def wanted_documents(text: str) -> list[Any]:
 
 
 def camel(value: Any) -> Any:
-    """grpcurl 1.8 names fields as the proto does. Keys of maps have no underscore in this tour."""
+    """grpcurl 1.8 names fields as the proto does. Names of columns are changed with them, on both sides."""
     if isinstance(value, dict):
         return {re.sub(r"_([a-z])", lambda found: found[1].upper(), key): camel(one) for key, one in value.items()}
     return [camel(one) for one in value] if isinstance(value, list) else value

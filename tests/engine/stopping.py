@@ -130,7 +130,7 @@ class Answered:
 
 
 async def cancel(
-    fleet: Driver, execution: str, *, wait: int = 0, request_id: str = "", by: str = "olga", fingerprint: bytes = b""
+    fleet: Driver, execution: str, *, wait: int = 0, request_id: str = "", by: str = "anna", fingerprint: bytes = b""
 ) -> Answered:
     """Cancels; of a repeat the outcome is "" and the execution the one that is there."""
     found: list[CancelView] = []

@@ -45,7 +45,7 @@ async def test_the_answer_is_written_with_the_end_of_the_run(path: Path) -> None
         run(fleet)
         await gate.reached.wait()
         first = await cancel(fleet, execution, request_id="one")
-        key = RequestKey("olga", "CancelExecution", execution, "one")
+        key = RequestKey("anna", "CancelExecution", execution, "one")
         assert await fleet.engine.store.reply(key) is None
         gate.opened.set()
         gate.set("commit", after=True)

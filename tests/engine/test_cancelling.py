@@ -25,7 +25,7 @@ CANCELLED = ExecutionState.CANCELLED
 async def _check_cancelled(fleet: Driver, session: str, execution: str, before: str) -> None:
     """C-R24, C-R27, C-R31: nothing is visible, who and when are told, the session goes on."""
     row = await fleet.engine.get_execution(execution)
-    assert (row.state, row.cancelled_by, row.tables) == (CANCELLED, "olga", ())
+    assert (row.state, row.cancelled_by, row.tables) == (CANCELLED, "anna", ())
     assert row.cancelled_at is not None
     assert row.ended_at is not None
     assert row.submitted_at <= row.cancelled_at <= row.ended_at
@@ -90,7 +90,7 @@ async def test_a_cancel_before_the_commit_ends_in_a_rollback(
             gate.set("open")  # what prepares is broken off at once: it is the end that waits
         answer = await cancel(fleet, execution)
         assert (answer.outcome, answer.execution.state) == ("CANCEL_REQUESTED", ExecutionState.CANCELLING)
-        assert answer.execution.cancelled_by == "olga"
+        assert answer.execution.cancelled_by == "anna"
         live = await fleet.engine.get_execution(execution)
         (listed,) = await fleet.engine.list_executions(ExecutionFilter(session_id=session), 2, None)
         assert live.state is listed.state is ExecutionState.CANCELLING
@@ -241,7 +241,7 @@ async def test_the_end_of_a_cancel_that_is_being_recorded_is_not_asked_for_twice
         await gate.reached.wait()
         assert (await cancel(fleet, execution, by="eve")).outcome == "ALREADY_CANCELLING"
         gate.opened.set()
-        assert (await fleet.finish(execution)).cancelled_by == "olga"
+        assert (await fleet.finish(execution)).cancelled_by == "anna"
 
 
 async def test_what_has_ended_stays_as_it_is(fleet: Driver) -> None:

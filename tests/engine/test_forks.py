@@ -233,7 +233,7 @@ class _Overtaken(forking.ForkSession):
     """A fork that was prepared with the parent as it was before somebody resolved a name, and then once more."""
 
     def __init__(self, fleet: Driver, parent: str, key: str, done: list[State]) -> None:
-        super().__init__(fleet.engine._context, FORK)
+        super().__init__(fleet.engine._context, FORK, "anna")
         self._fleet, self._parent, self._key, self._done = fleet, parent, key, done
 
     async def prepare(self, row: SessionRow | None) -> None:

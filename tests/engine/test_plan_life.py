@@ -36,7 +36,7 @@ async def test_a_plan_is_cancelled_like_any_other_execution(path: Path, method: 
         assert (await cancel(fleet, planned)).outcome == "CANCEL_REQUESTED"
         gate.opened.set()
         ended = await fleet.finish(planned)
-        assert (ended.state, ended.cancelled_by) == (ExecutionState.CANCELLED, "olga")
+        assert (ended.state, ended.cancelled_by) == (ExecutionState.CANCELLED, "anna")
         assert await fleet.state(session) is State.READY
 
 

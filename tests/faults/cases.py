@@ -42,6 +42,7 @@ from sheetgrpc.store.queue import QueueMode
 from sheetgrpc.store.records import ApprovalChange, Changes, ExecutionFilter, ExecutionRow
 
 Wrap: TypeAlias = Callable[[Any], Any]  # Any: a store, and what stands for it
+RUN = "the run"  # instead of a case: what is queued
 APPROVAL, PLAN = "01JD0000000000000000000AP1", "d" * 64
 TARGET = "target"  # the label of the session that the command is about
 _EARLIER, _NOW = 1_900_000_000_000_000, 1_900_000_060_000_000  # microseconds
@@ -249,6 +250,17 @@ async def run_queued(engine: Engine) -> ExecutionRow:
     body = updates[-1].body
     assert isinstance(body, Finished)
     return body.execution
+
+
+async def run_waiting(engine: Engine) -> ExecutionRow:
+    """Runs what waits, as a server that starts does; the last of it."""
+    await engine._executor.recover()
+    engine._executor.start()
+    (execution, *_) = await engine.list_executions(ExecutionFilter(), 1, None)
+    async with asyncio.timeout(30):
+        updates = await read(await engine.watch(execution.id, "", False))
+    assert isinstance(updates[-1].body, Finished)
+    return updates[-1].body.execution
 
 
 def _empty(_: object) -> bytes:

@@ -1,4 +1,4 @@
-"""The part of the wire's contract that is about approvals, in the notation of test_protos.py."""
+"""The part of the wire's contract that is about approvals and counts, in the notation of test_protos.py."""
 
 from enum import StrEnum
 
@@ -7,6 +7,8 @@ from sheetgrpc.session.approvals import ApprovalState, Verdict
 CHANGING = "request_id expected_version:int64?"
 PAGED = "page_size:int32 page_token"
 APPROVAL_FIELDS = {
+    "StatusCount": "status:StatementStatus count:int32",
+    "TableCounts": "table created:int32 updated:int32 unchanged:int32 deleted:int32",
     "Approval": (
         "id session_id state:ApprovalState plan_digest plan_execution_id sheet_id sheet_digest tables:TableCounts*"
         " requested_by notes request_time:Timestamp expire_time:Timestamp approvers_needed:int32"

@@ -112,7 +112,7 @@ async def test_a_shutdown_that_is_hurried_cuts_off_the_calls_it_waits_for(
     server = await start_server()
     started = asyncio.Event()
 
-    async def hang(_ref: str) -> None:
+    async def hang(_ref: str, _owner: str) -> None:
         started.set()
         await asyncio.Event().wait()
 

@@ -13,7 +13,7 @@ from sheetgrpc.client.retry import Retry
 from sheetgrpc.client.services import Sessions, Sheets
 from sheetgrpc.client.stubs import Stubs
 from sheetgrpc.client.tasks import Tasks
-from sheetgrpc.client.tokens import InsecureTokenWarning, TokenChannel, is_local
+from sheetgrpc.client.tokens import InsecureTokenWarning, TokenChannel, check_token, is_local
 
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # A dead peer is noticed after 30 s, not after 15 min; stays above the server's shortest ping interval of 10 s.
@@ -86,6 +86,7 @@ def connect(
         silence: seconds without a message (heartbeats count) after which a stream is opened anew.
         options: channel options, which win over the SDK's own.
     """
+    check_token(token)
     merged = [*CHANNEL_OPTIONS, *options]
     if credentials is None:
         if token and not is_local(address):

@@ -23,9 +23,6 @@ class TokenChannel:
     """What the stubs use of a channel, with the token added to each call."""
 
     def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
-        """Raises ValueError, without showing it, where the token is none that can be sent."""
-        if _PRINTABLE.fullmatch(token) is None:
-            raise ValueError("the token must be printable ASCII without blanks, at most 1,000 characters")
         self._channel = channel
         self._sent = (("authorization", f"Bearer {token}"),)
 
@@ -39,6 +36,12 @@ class TokenChannel:
         """As the channel's own."""
         method = self._channel.unary_stream(*args, **options)
         return lambda request, **more: method(request, metadata=self._sent, **more)
+
+
+def check_token(token: str) -> None:
+    """Raises ValueError, without showing it, where the token is none that can be sent; "" is none, and may be."""
+    if token and _PRINTABLE.fullmatch(token) is None:
+        raise ValueError("the token must be printable ASCII without blanks, at most 1,000 characters")
 
 
 def is_local(address: str) -> bool:

@@ -3,15 +3,19 @@
 The clocks stand still between two moves, and the queue is stepped by hand.
 """
 
+import asyncio
+
 import msgspec
 import pytest
+from tests.engine.driving import read
 from tests.engine.hands import SECOND, Hands
 from tests.engine.places import Place
-from tests.engine.stopping import cancel
+from tests.engine.stopping import Gate, cancel
 from tests.engine.troubling import AWAY, BUSY, Stepped, stepped
 
 from sheetgrpc.engine import endings, intents
 from sheetgrpc.engine.intents import Envelope
+from sheetgrpc.engine.updates import Finished, Snapshot
 from sheetgrpc.errors import NotAllowed, NotFound, Reason
 from sheetgrpc.session.model import ExecutionState, State
 from sheetgrpc.store.records import ExecutionFilter
@@ -237,6 +241,63 @@ async def test_a_cancel_during_the_wait_for_a_retry_is_the_end(path: Place) -> N
         row = await fleet.row(execution)
         assert (row.state, row.retry_count, row.cancelled_by) == (ExecutionState.CANCELLED, 1, "olga")
         assert await fleet.outcomes(execution) == ["RETRIED"]
+
+
+async def test_a_cancel_that_meets_the_way_back_into_the_queue_waits_for_it(path: Place) -> None:
+    """What is answered holds: the execution is queued by then, and ends there; nobody was told that it was too late."""
+    gate = Gate()
+    async with stepped(path, gate=gate) as fleet:
+        execution = await fleet.queued(SHEET)
+        fleet.trouble.give("apply", AWAY)
+        gate.set("commit", 2)  # the claim's is the first
+        attempt = asyncio.create_task(fleet.step())
+        await gate.reached.wait()
+        asked = asyncio.create_task(cancel(fleet, execution))
+        await fleet.engine.get_execution(execution)
+        assert not asked.done()
+        gate.opened.set()
+        answer = await asked
+        assert (answer.outcome, answer.execution.state) == ("CANCELLED_BEFORE_START", ExecutionState.CANCELLED)
+        await attempt
+        fleet.hands.go(100)
+        assert not await fleet.step()
+        assert await fleet.outcomes(execution) == ["RETRIED"]
+
+
+async def test_a_cancel_before_the_way_back_ends_it_as_cancelled(path: Place) -> None:
+    """C-3.2 "executor dies while CANCELLING": not FAILED, no retry; nor where the database is away for a moment."""
+    gate = Gate()
+    async with stepped(path, gate=gate) as fleet:
+        execution = await fleet.queued(SHEET)
+        fleet.trouble.give("apply", AWAY)
+        gate.set("open", 2)  # the claim's is the first, the run itself opens at its end alone
+        attempt = asyncio.create_task(fleet.step())
+        await gate.reached.wait()
+        assert (await cancel(fleet, execution)).outcome == "CANCEL_REQUESTED"
+        gate.opened.set()
+        await attempt
+        row = await fleet.row(execution)
+        assert (row.state, row.retry_count, row.cancelled_by) == (ExecutionState.CANCELLED, 0, "olga")
+        assert await fleet.outcomes(execution) == ["CANCELLED"]
+
+
+async def test_who_watches_sees_it_wait_and_run_again(path: Place) -> None:
+    """A stream goes on over attempts; positions belong to an epoch."""
+    async with stepped(path) as fleet:
+        execution = await fleet.queued(SHEET)
+        watcher = await fleet.engine.watch(execution, "", False)
+        first = await watcher.next()
+        assert first is not None
+        fleet.trouble.give("apply", AWAY)
+        assert await fleet.step()
+        fleet.hands.go(4)
+        assert await fleet.step()
+        updates = [first, *await read(watcher)]
+        shown = [update.body.execution.state for update in updates if isinstance(update.body, Snapshot | Finished)]
+        assert shown == [QUEUED, QUEUED, SUCCEEDED]
+        epochs = [update.epoch for update in updates]
+        assert epochs == sorted(epochs)
+        assert (epochs[0], epochs[-1]) == (0, 2)
 
 
 async def test_a_process_that_dies_leaves_no_retry(path: Place) -> None:

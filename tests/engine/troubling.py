@@ -14,6 +14,7 @@ import msgspec
 from tests.engine.driving import Driver, drive
 from tests.engine.hands import Hands
 from tests.engine.places import Place
+from tests.engine.stopping import Gate, Gated
 
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.store.queue import ReceiptRow
@@ -98,12 +99,15 @@ class Stepped(Driver):
 
 
 @asynccontextmanager
-async def stepped(path: Place, hands: Hands | None = None, **settings: Any) -> AsyncIterator[Stepped]:
-    """An engine in hand."""
+async def stepped(
+    path: Place, hands: Hands | None = None, gate: Gate | None = None, **settings: Any
+) -> AsyncIterator[Stepped]:
+    """An engine in hand; its calls that go well pass the gate."""
     hands = hands or Hands()
     async with drive(path, start=False, draws=hands.draws(), **settings) as fleet:
         trouble = Trouble()
-        store: Any = Troubled(fleet.engine.store, trouble)
+        real: Any = fleet.engine.store
+        store: Any = Troubled(real if gate is None else Gated(real, gate), trouble)
         engine = Engine(msgspec.structs.replace(fleet.engine._context, store=store))
         await engine._executor.recover()
         try:

@@ -79,6 +79,8 @@ class Canceller:
             if run is not None and run.moving:
                 await run.moved()
                 continue
+            if run is not None and _is_stale(row, run):
+                continue
             outcome = _judge(row, run)
             if not _ends_here(outcome, run):
                 if outcome is CancelOutcome.CANCEL_REQUESTED and run is not None:
@@ -153,6 +155,12 @@ def _ends_here(outcome: CancelOutcome, run: Run | None) -> bool:
     if outcome is CancelOutcome.CANCELLED_BEFORE_START:
         return True
     return outcome is CancelOutcome.CANCEL_REQUESTED and run is None
+
+
+def _is_stale(row: ExecutionRow, run: Run) -> bool:
+    """True if the attempt of the row that was read is over: by now the execution waits for another."""
+    waits = run.execution.state is ExecutionState.QUEUED and run.execution.epoch == row.epoch
+    return waits and row.state is ExecutionState.RUNNING
 
 
 def _judge(row: ExecutionRow, run: Run | None) -> CancelOutcome:

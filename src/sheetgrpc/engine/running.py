@@ -164,11 +164,12 @@ class Runner:
                 return attempt.cancelled(run.cancel)
             changes = Changes(session=opened.row.session, events=(), execution=again, moved_from=claimed)
             changes.phases_reached = attempt.phases
-            run.moving = True
+            run.moving = True  # until the run itself is told, or nothing has come of it
             try:
                 await transaction.commit(changes)
-            finally:
-                run.moving = False
+            except SheetError as error:
+                run.moving = error.reason is Reason.OUTCOME_UNKNOWN
+                raise
             return again
 
         return await self._patiently(put_back)

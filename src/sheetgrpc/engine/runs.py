@@ -103,7 +103,7 @@ class Run:
         """This attempt is over, and the execution waits for another."""
         self.execution = execution
         self.completed = self.phases = 0
-        self.decided = False
+        self.decided = self.moving = False
         self._started = self._ended = None
         self._done = []
         self._publish(Snapshot(execution))
@@ -157,13 +157,14 @@ class Run:
 
     def leave(self) -> None:
         """Nobody knows how it ends before the next start: who waits for that is let go."""
-        self.left = True
+        self.left, self.moving = True, False
         for waiter in self._waiting:
             _wake(waiter, False)  # what the future answers
 
     def finish(self, execution: ExecutionRow) -> None:
         """It is over; whatever waits goes out first."""
         self.execution = execution
+        self.moving = False
         self._started = None
         self._flush()
         self._publish(Finished(execution))

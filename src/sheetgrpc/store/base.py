@@ -18,6 +18,7 @@ from sheetgrpc.catalog.model import Catalog, Entity
 from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.model import Key, Plan, Results
 from sheetgrpc.session.model import Session
+from sheetgrpc.store.leases import Leases
 from sheetgrpc.store.records import (
     AnalysisRow,
     Candidate,
@@ -25,6 +26,7 @@ from sheetgrpc.store.records import (
     EventRow,
     ExecutionFilter,
     ExecutionRow,
+    Held,
     Opened,
     ReferenceRow,
     RequestKey,
@@ -65,6 +67,20 @@ class Transaction(Protocol):
 
     async def claim(self, execution: ExecutionRow) -> bool:
         """Begins if need be; True if the stored execution still has this state and epoch (DESIGN section 7)."""
+        ...
+
+    async def hold(self, execution: ExecutionRow, *, lapsed: bool = False) -> Held | None:
+        """As `claim`, and nobody else changes the execution from now on till commit; None where `claim` is False.
+
+        `lapsed`: None too while its owner keeps its lease.
+        """
+        ...
+
+    async def ask(self, execution: ExecutionRow, by: str, at: int) -> bool:
+        """Asks whoever runs the execution to stop, from commit on; False if that is too late, or another was first.
+
+        Only where several servers share the database: `Store.leases` is there.
+        """
         ...
 
     async def recheck(self, plan: Plan, results: Results) -> None:
@@ -110,6 +126,11 @@ class Store(Protocol):
     @property
     def upkeep(self) -> Upkeep:
         """What a sweeper asks of it."""
+        ...
+
+    @property
+    def leases(self) -> Leases | None:
+        """How servers that share the database keep out of each other's way; None: it is this process's alone."""
         ...
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
@@ -180,6 +201,10 @@ class Store(Protocol):
         self, wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
     ) -> list[ExecutionRow]:
         """Newest submitted first."""
+        ...
+
+    async def waiting(self, limit: int) -> list[ExecutionRow]:
+        """What is queued and may run now, in the order in which it is to run."""
         ...
 
     async def results(

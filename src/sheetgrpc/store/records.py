@@ -110,6 +110,14 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     number: int = 0
     cancelled_by: str = ""  # who asked for the cancel that ended it, and when
     cancelled_at: int | None = None
+    owner: str = ""  # the replica that claimed it last
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A claim that nobody else changes for now; who asked for its end by way of the database, and when, if anybody."""
+
+    cancelled_by: str = ""
+    cancelled_at: int | None = None
 
 
 class ResultRow(msgspec.Struct, frozen=True, gc=False):

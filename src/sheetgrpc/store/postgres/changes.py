@@ -25,8 +25,8 @@ T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
-async def write_changes(connection: "Connection", changes: Changes, now: int) -> None:
-    """Everything but the COMMIT. Raises Conflict, AlreadyExists(LABEL_TAKEN)."""
+async def write_changes(connection: "Connection", changes: Changes, now: int, lease: float) -> None:
+    """Everything but the COMMIT; a claim is for `lease` seconds. Raises Conflict, AlreadyExists(LABEL_TAKEN)."""
     session = changes.session
     if changes.loser is not None:  # first: a label has one session at a time
         await _write_state(connection, Changes(session=changes.loser.session, events=changes.loser.events))
@@ -36,7 +36,7 @@ async def write_changes(connection: "Connection", changes: Changes, now: int) ->
         kept = _encode(changes.symbols.first)
         await connection.execute(_SQL["change_symbols"], session.id, changes.symbols.count, kept)
     if changes.execution is not None:
-        await _write_execution(connection, changes.execution)
+        await _write_execution(connection, changes.execution, lease)
     for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
         await _write_reply(connection, reply, now)
 
@@ -121,7 +121,7 @@ async def _resolve(connection: "Connection", sheet_id: str, keys: dict[str, Key]
     await connection.execute(_SQL["resolve_references"], sheet_id, names, [key_text(key) for key in keys.values()])
 
 
-async def _write_execution(connection: "Connection", execution: ExecutionRow) -> None:
+async def _write_execution(connection: "Connection", execution: ExecutionRow, lease: float) -> None:
     body = _encode(execution)
     if execution.number == 0:
         done = await connection.execute(
@@ -137,7 +137,8 @@ async def _write_execution(connection: "Connection", execution: ExecutionRow) ->
         if not row_count(done):
             raise _conflict(f'session "{execution.session_id}" has an execution that has not ended; wait for it')
         return
-    done = await connection.execute(_SQL["change_execution"], execution.id, execution.state, execution.epoch, body)
+    row = execution.id, execution.state, execution.epoch, body, execution.owner, lease
+    done = await connection.execute(_SQL["change_execution"], *row)
     if not row_count(done):
         raise _conflict(f'execution "{execution.id}" has ended already, or another server has taken it over')
 

@@ -57,7 +57,7 @@ async def _is_done(connection: "Connection", known: Sequence[Migration]) -> bool
         return False
     done = await connection.fetchval(_SQL["migration_version"])
     _refuse_newer(done, known)
-    return bool(done == len(known))
+    return bool(done == known[-1].version)
 
 
 async def _make_record(connection: "Connection") -> None:
@@ -79,12 +79,13 @@ async def _apply_missing(connection: "Connection", known: Sequence[Migration], n
         raise StoreRefused(
             f"the schema sheetgrpc has tables ({tables[0]}, ...) but no record of their version in its table migrations"
         )
-    for migration in known[done:]:
+    for migration in (migration for migration in known if migration.version > done):
         await connection.execute(migration.sql)
         await connection.execute(_SQL["add_migration"], migration.version, migration.name, now)
     await connection.execute(_SQL["add_meta"], "incarnation", str(uuid.uuid4()))
 
 
 def _refuse_newer(done: int, known: Sequence[Migration]) -> None:
-    if done > len(known):
-        raise StoreRefused(f"the database has schema {done}, this program knows up to {len(known)}; start a newer one")
+    newest = known[-1].version
+    if done > newest:
+        raise StoreRefused(f"the database has schema {done}, this program knows up to {newest}; start a newer one")

@@ -19,6 +19,7 @@ from sheetgrpc.store.records import (
     EventRow,
     ExecutionFilter,
     ExecutionRow,
+    Held,
     ReferenceRow,
     RequestKey,
     ResultRow,
@@ -186,10 +187,10 @@ async def read_symbols(
 
 async def read_execution(connection: "Connection", execution_id: str) -> ExecutionRow:
     """One execution."""
-    body = await connection.fetchval(_SQL["execution"], storable(execution_id.upper()))
-    if body is None:
+    row = await connection.fetchrow(_SQL["execution"], storable(execution_id.upper()))
+    if row is None:
         raise _missing(Reason.EXECUTION_NOT_FOUND, "execution", execution_id)
-    return _execution_row(body)
+    return execution_row(*row)
 
 
 async def read_executions(
@@ -203,13 +204,24 @@ async def read_executions(
         rows = await connection.fetch(_SQL["executions_of_session"], *asked, wanted.session_id)
     else:
         rows = await connection.fetch(_SQL["executions"], *asked)
-    return [_execution_row(body) for (body,) in rows]
+    return [execution_row(*row) for row in rows]
+
+
+async def read_waiting(connection: "Connection", limit: int) -> list[ExecutionRow]:
+    """The beginning of the queue."""
+    return [execution_row(*row) for row in await connection.fetch(_SQL["waiting"], limit)]
 
 
 async def is_as_read(connection: "Connection", execution: ExecutionRow) -> bool:
     """True if the stored execution still has this state and epoch."""
     found = await connection.fetchval(_SQL["claim"], execution.id, execution.state, execution.epoch)
     return found is not None
+
+
+async def hold(connection: "Connection", execution: ExecutionRow, *, lapsed: bool) -> Held | None:
+    """`Transaction.hold`."""
+    row = await connection.fetchrow(_SQL["hold"], execution.id, execution.state, execution.epoch, lapsed)
+    return Held(*row) if row is not None else None
 
 
 async def read_results(
@@ -235,6 +247,15 @@ def session_row(body: bytes, count: int, symbols: bytes | None, active_at: int, 
     """A session as its columns have it."""
     first = _symbols.decode(symbols) if symbols is not None else ()
     return SessionRow(_session.decode(body), count, first, active_at, oldest)
+
+
+def execution_row(body: bytes, cancelled_by: str, cancelled_at: int | None) -> ExecutionRow:
+    """An execution as its columns have it."""
+    # Results lie by the execution's id here: the number says no more than that the row is written.
+    row = msgspec.structs.replace(_execution.decode(body), number=1)
+    if cancelled_at is None or row.state.terminal:
+        return row
+    return msgspec.structs.replace(row, cancelled_by=cancelled_by, cancelled_at=cancelled_at)
 
 
 async def lock_sessions(connection: "Connection", ids: Sequence[str]) -> Mapping[str, SessionRow]:
@@ -271,11 +292,6 @@ def _reference_row(position: int, entity_id: str | None, body: bytes) -> tuple[i
     if row.reference.entity_id != key or type(row.reference.entity_id) is not type(key):
         row = msgspec.structs.replace(row, reference=msgspec.structs.replace(row.reference, entity_id=key))
     return position, row
-
-
-def _execution_row(body: bytes) -> ExecutionRow:
-    # Results lie by the execution's id here: the number says no more than that the row is written.
-    return msgspec.structs.replace(_execution.decode(body), number=1)
 
 
 def _result_row(row: "asyncpg.Record") -> ResultRow:

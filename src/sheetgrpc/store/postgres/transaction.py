@@ -16,10 +16,11 @@ from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import ConstraintViolated, Interrupted
 from sheetgrpc.store.postgres import reads, writes
-from sheetgrpc.store.postgres.changes import write_changes
+from sheetgrpc.store.postgres.changes import row_count, write_changes
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
+from sheetgrpc.store.postgres.texts import storable
 from sheetgrpc.store.queries import load_queries
-from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, SessionRow
+from sheetgrpc.store.records import Changes, ExecutionRow, Held, Opened, RequestKey, SessionRow
 from sheetgrpc.store.waiting import RETRY_AFTER, busy, closed, settled
 
 if TYPE_CHECKING:
@@ -34,11 +35,17 @@ _ATTEMPTS = 5
 class PostgresTransaction:
     """`store.base.Transaction` on PostgreSQL."""
 
-    def __init__(self, connection: "Connection", compiled: "Compiled | None", now: Callable[[], int]) -> None:
-        """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC."""
+    def __init__(
+        self, connection: "Connection", compiled: "Compiled | None", now: Callable[[], int], lease: float = 0.0
+    ) -> None:
+        """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC.
+
+        `lease` is how many seconds a claim holds before it is renewed.
+        """
         self._connection = connection
         self._compiled = compiled
         self._now = now
+        self._lease = lease
         self._begun = False
         self._over = False
         self._closed = False
@@ -62,6 +69,16 @@ class PostgresTransaction:
         """True if the stored execution still has this state and epoch."""
         return await self._run(lambda connection: reads.is_as_read(connection, execution))
 
+    async def hold(self, execution: ExecutionRow, *, lapsed: bool = False) -> Held | None:
+        """As `claim`, with the row locked."""
+        return await self._run(lambda connection: reads.hold(connection, execution, lapsed=lapsed))
+
+    async def ask(self, execution: ExecutionRow, by: str, at: int) -> bool:
+        """Asks whoever runs it to stop."""
+        values = execution.id, execution.epoch, storable(by), at
+        done = await self._touch(lambda connection: connection.execute(_SQL["ask"], *values))
+        return row_count(done) > 0
+
     async def recheck(self, plan: Plan, results: Results) -> None:
         """Dooms statements whose resolved keys have no row any more."""
         await self._touch(lambda connection: writes.recheck(connection, self._catalog, plan, results))
@@ -78,7 +95,7 @@ class PostgresTransaction:
 
     async def commit(self, changes: Changes) -> None:
         """Writes the changes and commits; the transaction is over."""
-        await self.finish(lambda connection: write_changes(connection, changes, self._now()))
+        await self.finish(lambda connection: write_changes(connection, changes, self._now(), self._lease))
 
     async def run_script(self, sql: str) -> None:
         """Runs the statements of a script and commits; the transaction is over. One such at a time."""

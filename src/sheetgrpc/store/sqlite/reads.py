@@ -245,6 +245,11 @@ def read_executions(
     return [_execution_row(*row) for row in connection.execute(_SQL[name], parameters).fetchall()]
 
 
+def read_waiting(connection: sqlite3.Connection, limit: int) -> list[ExecutionRow]:
+    """The beginning of the queue."""
+    return [_execution_row(*row) for row in connection.execute(_SQL["waiting"], {"limit": limit}).fetchall()]
+
+
 def is_as_read(connection: sqlite3.Connection, execution: ExecutionRow) -> bool:
     """True if the stored execution still has this state and epoch."""
     guard = {"id": execution.id, "state": execution.state, "epoch": execution.epoch}

@@ -58,6 +58,7 @@ class SQLiteStore:
 
     about: About
     upkeep: SQLiteUpkeep
+    leases = None
 
     def __init__(
         self, place: Place, released: ExitStack, *, writer_timeout: float, busy_timeout: float, now: Callable[[], int]
@@ -174,6 +175,10 @@ class SQLiteStore:
     ) -> list[ExecutionRow]:
         """A page, newest submitted first."""
         return await self._read(reads.read_executions, wanted, limit, before)
+
+    async def waiting(self, limit: int) -> list[ExecutionRow]:
+        """The beginning of the queue."""
+        return await self._read(reads.read_waiting, limit)
 
     async def results(
         self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]

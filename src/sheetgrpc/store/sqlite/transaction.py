@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.queries import load_queries, statements
-from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey
+from sheetgrpc.store.records import Changes, ExecutionRow, Held, Opened, RequestKey
 from sheetgrpc.store.sqlite import writes
 from sheetgrpc.store.sqlite.changes import commit, write_changes
 from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
@@ -56,6 +56,14 @@ class SQLiteTransaction:
     async def claim(self, execution: ExecutionRow) -> bool:
         """True if the stored execution still has this state and epoch."""
         return await self._run(is_as_read, execution)
+
+    async def hold(self, execution: ExecutionRow, *, lapsed: bool = False) -> Held | None:
+        """As `claim`: nobody else writes meanwhile, and there are no leases."""
+        return Held() if not lapsed and await self.claim(execution) else None
+
+    async def ask(self, execution: ExecutionRow, by: str, at: int) -> bool:  # noqa: ARG002  # the protocol's form
+        """Nobody: whatever runs, runs in this process."""
+        return False
 
     async def apply(self, plan: Plan, first: int, last: int, results: Results, *, collect: bool) -> int:
         """Writes batches of the plan."""

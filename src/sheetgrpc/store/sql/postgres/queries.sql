@@ -373,12 +373,12 @@ FROM unnest($2::text[], $3::text[]) AS chosen (ref_id, entity_id)
 WHERE r.sheet_id = $1 AND r.ref_id = chosen.ref_id;
 
 -- name: execution
--- One execution by its id.
-SELECT body FROM sheetgrpc.executions WHERE id = $1;
+-- One execution by its id, and who asked for its end while it runs.
+SELECT body, cancelled_by, cancelled_at FROM sheetgrpc.executions WHERE id = $1;
 
 -- name: executions
 -- A page of executions, newest submitted first.
-SELECT body
+SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE (submitted_at, id) < ($1, $2)
     AND (cardinality($3::text[]) = 0 OR state = ANY($3))
@@ -387,7 +387,7 @@ LIMIT $4;
 
 -- name: executions_of_session
 -- A page of one session's executions, newest submitted first.
-SELECT body
+SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE session_id = $5
     AND (submitted_at, id) < ($1, $2)
@@ -397,7 +397,7 @@ LIMIT $4;
 
 -- name: executions_unfinished
 -- The queue: read from the small index of what has not ended, however long the history is.
-SELECT body
+SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE state IN ('QUEUED', 'RUNNING')
     AND state = ANY($3::text[])
@@ -410,6 +410,94 @@ LIMIT $4;
 -- The guard of a run: is this still what was read?
 SELECT 1 FROM sheetgrpc.executions WHERE id = $1 AND state = $2 AND epoch = $3;
 
+-- name: hold
+-- The guard of what ends a run: nobody else changes the execution meanwhile. Its lease may have to have run out.
+SELECT cancelled_by, cancelled_at
+FROM sheetgrpc.executions
+WHERE id = $1 AND state = $2 AND epoch = $3 AND (NOT $4::boolean OR lease_until < clock_timestamp())
+FOR UPDATE;
+
+-- name: ask
+-- Asks whoever runs the execution to stop. Of two who ask the first counts.
+UPDATE sheetgrpc.executions
+SET cancelled_by = $3, cancelled_at = $4
+WHERE id = $1 AND state = 'RUNNING' AND epoch = $2 AND cancelled_at IS NULL;
+
+-- name: waiting
+-- The queue, first come, first served.
+SELECT body, cancelled_by, cancelled_at
+FROM sheetgrpc.executions
+WHERE state = 'QUEUED'
+ORDER BY submitted_at, id
+LIMIT $1;
+
+-- name: renew_leases
+-- Renews these leases of an owner and answers all that it has. One that is just being ended is left alone.
+WITH mine AS (
+    SELECT id
+    FROM sheetgrpc.executions
+    WHERE owner = $1 AND state = 'RUNNING' AND id = ANY($2::text[])
+    FOR UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE sheetgrpc.executions AS e
+    SET lease_until = clock_timestamp() + $3::double precision * interval '1 second'
+    FROM mine
+    WHERE e.id = mine.id
+)
+SELECT id, epoch, cancelled_by, cancelled_at FROM sheetgrpc.executions WHERE owner = $1 AND state = 'RUNNING';
+
+-- name: lapsed_leases
+-- Runs that nobody keeps alive.
+SELECT body, cancelled_by, cancelled_at
+FROM sheetgrpc.executions
+WHERE state = 'RUNNING' AND lease_until < clock_timestamp()
+ORDER BY lease_until
+LIMIT $1;
+
+-- name: evict
+-- Ends the transactions of a server whose lease has run out: it may be stopped in the middle of one, with rows locked.
+SELECT pg_terminate_backend(pid)
+FROM pg_stat_activity
+WHERE application_name = $1 AND datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid();
+
+-- name: notify
+-- A hint to all servers.
+SELECT pg_notify($1, $2);
+
+-- name: add_progress
+-- What a run tells from one sequence to the next.
+INSERT INTO sheetgrpc.progress (execution_id, epoch, last_sequence, body)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING;
+
+-- name: progress
+-- What runs have told, for each beyond a place.
+SELECT p.execution_id, p.epoch, p.last_sequence, p.body
+FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS followed (execution_id, epoch, sequence)
+JOIN sheetgrpc.progress AS p ON p.execution_id = followed.execution_id
+WHERE (p.epoch, p.last_sequence) > (followed.epoch, followed.sequence)
+ORDER BY p.execution_id, p.epoch, p.last_sequence;
+
+-- name: followed_executions
+-- Executions by id.
+SELECT body, cancelled_by, cancelled_at FROM sheetgrpc.executions WHERE id = ANY($1::text[]);
+
+-- name: drop_progress
+-- What was told too long ago for anybody to be still reading it.
+DELETE FROM sheetgrpc.progress
+WHERE (execution_id, epoch, last_sequence) IN (
+    SELECT p.execution_id, p.epoch, p.last_sequence
+    FROM sheetgrpc.progress AS p
+    LEFT JOIN sheetgrpc.executions AS e ON e.id = p.execution_id AND e.state = 'RUNNING' AND e.epoch = p.epoch
+    WHERE p.written_at < clock_timestamp() - $1::double precision * interval '1 second' AND e.id IS NULL
+    LIMIT $2
+    FOR UPDATE OF p SKIP LOCKED
+);
+
+-- name: versions
+-- How far the logs of these sessions are.
+SELECT id, version FROM sheetgrpc.sessions WHERE id = ANY($1::text[]) AND NOT purged;
+
 -- name: add_execution
 -- A new execution; nothing happens if the session has an unfinished one.
 INSERT INTO sheetgrpc.executions (id, session_id, sheet_id, submitted_at, state, epoch, body)
@@ -417,9 +505,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
 
 -- name: change_execution
--- How an unfinished execution goes on or ends. The epoch is checked: whoever was overtaken changes nothing.
+-- How an unfinished execution goes on or ends. The epoch is checked: whoever was overtaken changes nothing. A claim is a
+-- lease of $6 seconds, and nobody has asked for its end yet.
 UPDATE sheetgrpc.executions
-SET state = $2, epoch = $3, body = $4
+SET state = $2, epoch = $3, body = $4, owner = $5,
+    lease_until = CASE
+        WHEN $2 = 'RUNNING' AND $5 <> '' THEN clock_timestamp() + $6::double precision * interval '1 second'
+        ELSE lease_until
+    END,
+    cancelled_by = CASE WHEN epoch < $3 THEN '' ELSE cancelled_by END,
+    cancelled_at = CASE WHEN epoch < $3 THEN NULL ELSE cancelled_at END
 WHERE id = $1
     AND state IN ('QUEUED', 'RUNNING')
     AND (epoch = $3 OR (state = 'QUEUED' AND epoch < $3));

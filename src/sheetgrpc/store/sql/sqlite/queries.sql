@@ -345,6 +345,14 @@ WHERE state IN ('QUEUED', 'RUNNING')
 ORDER BY submitted_at DESC, id DESC
 LIMIT :limit;
 
+-- name: waiting
+-- The queue, first come, first served.
+SELECT number, body
+FROM sheetgrpc_executions INDEXED BY sheetgrpc_executions_unfinished
+WHERE state IN ('QUEUED', 'RUNNING') AND state = 'QUEUED'
+ORDER BY submitted_at, id
+LIMIT :limit;
+
 -- name: claim
 -- The guard of a run: is this still what was read?
 SELECT 1 FROM sheetgrpc_executions WHERE id = :id AND state = :state AND epoch = :epoch;

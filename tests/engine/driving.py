@@ -15,7 +15,7 @@ from sheetgrpc.engine import intents
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.engine.opening import open_engine
-from sheetgrpc.engine.runs import Watcher
+from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.engine.updates import Finished, Update
 from sheetgrpc.engine.views import Outcome, Reply, ResultView
 from sheetgrpc.planning.model import Effect, Status

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from tests.engine.driving import Driver, drive, read
 
-from sheetgrpc.engine.runs import Run, Watcher, make_token
+from sheetgrpc.engine.runs import Run
+from sheetgrpc.engine.tokens import make_token
+from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.engine.updates import (
     Finished,
     Heartbeat,

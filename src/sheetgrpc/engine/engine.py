@@ -21,9 +21,12 @@ from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.engine.names import Names
 from sheetgrpc.engine.pace import Pace
 from sheetgrpc.engine.reading import SheetReader
-from sheetgrpc.engine.runs import Run, Watcher, read_token
+from sheetgrpc.engine.replica import Replica
+from sheetgrpc.engine.runs import Run
 from sheetgrpc.engine.sweeping import Sweeper
+from sheetgrpc.engine.tokens import read_token
 from sheetgrpc.engine.views import CancelView, Outcome, Reply, ResultView, SessionView
+from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.engine.watching import SessionWatcher
 from sheetgrpc.errors import invalid_field
 from sheetgrpc.session import commands
@@ -64,7 +67,8 @@ class Engine:
             context.topics.publish,
             self._expiry,
         )
-        self._executor = Executor(context)
+        self._replica = Replica(context)
+        self._executor = Executor(context, self._replica.ownership)
         self._canceller = Canceller(context, self._expiry)
         self.sheets = SheetReader(context)
 
@@ -91,6 +95,7 @@ class Engine:
     async def start(self) -> None:
         """Recovers what a crash left, then begins to run what is queued."""
         await self._executor.recover()
+        await self._replica.start()
         self._executor.start()
         self.sweeper.start()
         await self._context.analyst.warm()
@@ -103,6 +108,7 @@ class Engine:
         await asyncio.gather(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
         await self._canceller.settle()
         await self._context.replies.close()
+        await self._replica.stop()
         await self._context.analyst.close()
         await self._context.store.close()
 
@@ -230,7 +236,8 @@ class Engine:
         run = runs.adopt(execution)
         execution = await store.execution(execution.id)
         if execution.state.terminal:  # it ended before it was adopted: nobody would tell this run
-            runs.remove(execution.id)
+            if not runs.shared:
+                runs.remove(execution.id)
             return execution, None
         return execution, run
 

@@ -17,17 +17,19 @@ import structlog
 from sheetgrpc.engine import endings
 from sheetgrpc.engine.attempt import Attempt
 from sheetgrpc.engine.context import Context
-from sheetgrpc.engine.runs import Run
+from sheetgrpc.engine.ownership import Ownership
+from sheetgrpc.engine.runs import Cancel, Run
 from sheetgrpc.errors import NotFound, Reason, SheetError, Unavailable
-from sheetgrpc.planning.model import ErrorCode, Plan, Results, Status
+from sheetgrpc.planning.model import ErrorCode, Plan, Results
 from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.base import Transaction
-from sheetgrpc.store.records import Changes, ExecutionError, ExecutionFilter, ExecutionRow
+from sheetgrpc.store.records import Changes, ExecutionFilter, ExecutionRow
 
 log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 0.5
 _PAGE = 500
+_CHOICE = 4  # of the queue's first, where others may be quicker
 _BUSY = frozenset({Reason.STORE_BUSY})
 _AWAY = frozenset({Reason.STORE_BUSY, Reason.STORE_UNAVAILABLE, Reason.OUTCOME_UNKNOWN})
 T = TypeVar("T")
@@ -36,20 +38,22 @@ T = TypeVar("T")
 class Executor:
     """The one who runs."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, ownership: Ownership) -> None:
         self._context = context
+        self._ownership = ownership
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._attempt: Attempt | None = None  # the one under way
 
     async def recover(self) -> None:
-        """At start, before anybody is served: what ran is INTERRUPTED, what waited waits again."""
+        """At start, before anybody is served: what ran is INTERRUPTED, what waited waits again.
+
+        Where servers share a database, what ran may run elsewhere: see takeover.py.
+        """
+        if self._context.runs.shared:
+            return
         for row in await self._unfinished(ExecutionState.RUNNING):
-            message = "the server stopped while the sheet ran; nothing of it was applied"
-            error = ExecutionError(ErrorCode.CANCELLED, message)
-            counts = {Status.NOT_RUN.name: row.statements_total}
-            ended = msgspec.structs.replace(row, error=error, status_counts=counts)
-            await self._end(row, endings.finish(ended, ExecutionState.INTERRUPTED, self._now()), None, None)
+            await self._end(row, endings.interrupted(row, self._now()), None, None)
             log.warning("execution.interrupted", execution=row.id)
         for row in await self._unfinished(ExecutionState.QUEUED):
             self._context.runs.queue(row)
@@ -86,15 +90,35 @@ class Executor:
             if not waiting.done():
                 waiting.cancel()
                 break
-            execution_id = waiting.result()
-            try:
-                await self._run(execution_id)
-            except Exception:  # one broken run must not end the queue; it is logged, and recovered at start
-                log.exception("execution.left", execution=execution_id)
-                self._leave(execution_id)
-            finally:
-                self._attempt = None
+            for execution_id in await self._choose(waiting.result()):
+                if not self._stopping.is_set() and await self._run_one(execution_id):
+                    break
         stopping.cancel()
+
+    async def _choose(self, hinted: str) -> list[str]:
+        """What to try to run, in order. Where others run from the same queue, the table says; the hint only when."""
+        runs = self._context.runs
+        if not runs.shared:
+            return [hinted]
+        try:
+            found = [row.id for row in await self._context.store.waiting(_CHOICE)]
+        except SheetError as error:  # there will be another hint
+            log.warning("queue.unread", reason=error.reason.value)
+            return []
+        if len(found) > 1 and runs.pending.empty():
+            runs.pending.put_nowait("")  # after this one, look again
+        return found
+
+    async def _run_one(self, execution_id: str) -> bool:
+        """True if it was run here."""
+        try:
+            return await self._run(execution_id)
+        except Exception:  # one broken run must not end the queue; it is logged, and recovered at start
+            log.exception("execution.left", execution=execution_id)
+            self._leave(execution_id)
+            return True
+        finally:
+            self._attempt = None
 
     async def _unfinished(self, state: ExecutionState) -> list[ExecutionRow]:
         """Oldest first."""
@@ -107,13 +131,14 @@ class Executor:
                 return found[::-1]
             before = page[-1].submitted_at, page[-1].id
 
-    async def _run(self, execution_id: str) -> None:
-        run = self._context.runs.get(execution_id)
-        claimed = await self._claim(execution_id) if run is not None else None
-        if run is None or claimed is None:
-            self._context.runs.remove(execution_id)
-            return
-        run.execution = claimed
+    async def _run(self, execution_id: str) -> bool:
+        runs = self._context.runs
+        claimed = await self._claim(execution_id) if runs.shared or runs.get(execution_id) is not None else None
+        if claimed is None:
+            if not runs.shared:
+                runs.remove(execution_id)
+            return False
+        run = self._ownership.own(claimed)
         attempt = self._attempt = Attempt(self._context, run, claimed)
         ended = await self._try(attempt, run)
         if run.cancel is not None:  # asked before it was decided, so whatever else stopped it: that is how it ends
@@ -121,16 +146,21 @@ class Executor:
         run.decided = True
         if not ended.state.committed:
             ended = await self._conclude(claimed, ended, attempt)
-        run.finish(ended)
-        self._context.runs.remove(execution_id)
+        if ended.state.terminal:
+            run.finish(ended)
+            self._context.runs.remove(execution_id)
+        run.here = run.here and ended.state.terminal  # else another server has it by now
+        self._ownership.disown(run)
         self._context.replies.settle(execution_id)
         log.info("execution.finished", execution=execution_id, state=ended.state.value)
+        return True
 
     def _leave(self, execution_id: str) -> None:
         """Forgets a run whose end could not be stored."""
         run = self._context.runs.get(execution_id)
         if run is not None:
             run.leave()
+            self._ownership.disown(run)
         self._context.runs.remove(execution_id)
         self._context.replies.settle(execution_id)
 
@@ -161,7 +191,11 @@ class Executor:
             if row.state is not ExecutionState.QUEUED:
                 return None
             claimed = msgspec.structs.replace(
-                row, state=ExecutionState.RUNNING, epoch=row.epoch + 1, started_at=self._now()
+                row,
+                state=ExecutionState.RUNNING,
+                epoch=row.epoch + 1,
+                started_at=self._now(),
+                owner=self._ownership.replica,
             )
             opened = await transaction.open(row.session_id, None)
             if opened.row is None or not await transaction.claim(row):
@@ -188,16 +222,20 @@ class Executor:
 
         async def end(transaction: Transaction) -> ExecutionRow:
             opened = await transaction.open(claimed.session_id, None)
-            if opened.row is None or not await transaction.claim(claimed):
+            held = await transaction.hold(claimed) if opened.row is not None else None
+            if opened.row is None or held is None:
                 return await self._context.store.execution(claimed.id)
+            final = ended
+            if held.cancelled_at is not None and ended.state is not ExecutionState.CANCELLED:
+                final = endings.cancelled(ended, Cancel(held.cancelled_by, held.cancelled_at))
             if plan is not None and results is not None:
-                await transaction.record(ended, plan, results)
-            changes = endings.outcome(self._context, opened.row.session, ended)
-            changes.replies = self._context.replies.of(ended.id)
+                await transaction.record(final, plan, results)
+            changes = endings.outcome(self._context, opened.row.session, final)
+            changes.replies = self._context.replies.of(final.id)
             await transaction.commit(changes)
             self._context.replies.forget(changes.replies)
             self._context.topics.publish(changes)
-            return ended
+            return final
 
         return await self._patiently(end, _AWAY)
 

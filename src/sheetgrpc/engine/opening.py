@@ -53,8 +53,10 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     presence = Presence(draws.now)
     lifetimes = Lifetimes(draws, presence, settings.retention_us)
     analyst = Analyst(catalog, store, limits)
-    topics, replies = Topics(presence), Replies(store)
-    return Engine(Context(store, catalog, settings, draws, analyst, Runs(), topics, presence, lifetimes, replies))
+    leases = store.leases
+    runs = Runs(shared=leases is not None)
+    topics, replies = Topics(presence, leases.hint if leases is not None else None), Replies(store)
+    return Engine(Context(store, catalog, settings, draws, analyst, runs, topics, presence, lifetimes, replies))
 
 
 async def _open_store(settings: Settings, draws: Draws) -> Store:
@@ -68,6 +70,8 @@ async def _open_store(settings: Settings, draws: Draws) -> Store:
             pool_size=settings.pool_size,
             query_timeout=settings.query_timeout,
             now=draws.now,
+            replica=draws.draw().id,
+            lease=settings.replica_lease,
         )
 
     found, problem = (None, "") if settings.no_persist else await _try(opened(settings.database), settings)

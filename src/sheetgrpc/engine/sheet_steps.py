@@ -298,3 +298,5 @@ class SubmitSheet(Simple):
         """The run may begin."""
         if changes.execution is not None:
             self.context.runs.queue(changes.execution)
+            if self.context.store.leases is not None:
+                self.context.store.leases.hint("q")

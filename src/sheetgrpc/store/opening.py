@@ -34,9 +34,9 @@ async def open_store(
     Times are seconds: `writer_timeout` is how long a command waits for the writer, or for what another one holds,
     `busy_timeout` how long for other programs that write to a SQLite file, `query_timeout` how long one query
     may take in PostgreSQL. `pool_size` is how many connections to PostgreSQL transactions may have, and reads as many
-    again; `now` the clock that request ids expire by. `replica` names the server among those that share a PostgreSQL, and
-    `lease` is how many seconds what it claims is its own unless renewed. Raises StoreRefused with what to do, and Unavailable where the
-    database does not answer.
+    again; `now` the clock that request ids expire by. `replica` names the server among those that share a PostgreSQL,
+    and `lease` is how many seconds what it claims is its own unless renewed. Raises StoreRefused with what to do, and
+    Unavailable where the database does not answer.
     """
     if url.startswith(_POSTGRES):
         return await open_postgres(

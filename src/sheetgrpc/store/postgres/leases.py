@@ -62,9 +62,7 @@ class PostgresLeases:
 
     async def tell(self, progress: ProgressRow) -> None:
         """Writes progress."""
-        await self._fetch(
-            "add_progress", progress.execution_id, progress.epoch, progress.last_sequence, progress.body
-        )
+        await self._fetch("add_progress", progress.execution_id, progress.epoch, progress.last_sequence, progress.body)
 
     async def told(self, places: Mapping[str, tuple[int, int]]) -> list[ProgressRow]:
         """Reads progress."""
@@ -78,7 +76,8 @@ class PostgresLeases:
 
     async def versions(self, sessions: Sequence[str]) -> dict[str, int]:
         """How far logs are."""
-        return {session_id: version for session_id, version in await self._fetch("versions", list(sessions))}
+        rows = await self._fetch("versions", list(sessions))
+        return {row["id"]: row["version"] for row in rows}
 
     async def clear(self, seconds: float, limit: int) -> None:
         """Deletes old progress."""
@@ -105,8 +104,9 @@ class PostgresLeases:
                 self._hints.clear()
                 connection.terminate()  # nobody else may get one that listens
 
-    def _hear(self, heard: Callable[[str], None], _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        sender, _, hints = str(payload).partition(" ")
+    def _hear(self, heard: Callable[[str], None], *told: object) -> None:
+        """`told` is the driver's: connection, process, channel, payload."""
+        sender, _, hints = str(told[-1]).partition(" ")
         if sender != self.replica:
             for hint in hints.split(" "):
                 heard(hint)

@@ -61,9 +61,16 @@ class PostgresStore:
     upkeep: PostgresUpkeep
 
     def __init__(
-        self, writers: Pool, readers: Pool, side: Pool, now: Callable[[], int], leases: PostgresLeases | None, lease: float
+        self,
+        writers: Pool,
+        readers: Pool,
+        side: Pool,
+        now: Callable[[], int],
+        *,
+        leases: PostgresLeases | None,
+        lease: float,
     ) -> None:
-        """`lease` is how many seconds a claim holds."""
+        """`lease` is how many seconds a claim holds; `side` the connections of `leases`."""
         self.leases = leases
         self._lease = lease
         self._writers = writers
@@ -309,7 +316,7 @@ async def open_postgres(
     readers = Pool(url, pool_size, writer_timeout, default_transaction_read_only="on", **common)
     side = Pool(url, CONNECTIONS, writer_timeout, **common)
     leases = PostgresLeases(side, replica, lease) if replica else None
-    store = PostgresStore(writers, readers, side, now, leases, lease)
+    store = PostgresStore(writers, readers, side, now, leases=leases, lease=lease)
     try:
         await store.start()
     except BaseException:

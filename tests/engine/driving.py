@@ -195,6 +195,7 @@ async def drive(
     try:
         if start:
             await engine._executor.recover()
+            await engine._replica.start()
             engine._executor.start()
         yield Driver(engine, path)
     finally:

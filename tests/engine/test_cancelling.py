@@ -307,7 +307,7 @@ async def test_a_wait_that_is_over_answers_what_is_there(path: Path) -> None:
 
 async def test_a_process_that_dies_while_cancelling_leaves_no_retry(path: Path) -> None:
     """S-R43: RUNNING on disk, CANCELLING in memory alone; the next start finds it INTERRUPTED."""
-    async with gated(path) as (fleet, gate):
+    async with gated(path, replica_lease=0.5) as (fleet, gate):
         session = await fleet.ready(SHEET)
         execution = await fleet.submit(session)
         gate.set("apply")
@@ -320,7 +320,7 @@ async def test_a_process_that_dies_while_cancelling_leaves_no_retry(path: Path) 
         await fleet.engine.store.close()  # as the process goes
         gate.opened.set()
     async with drive(path) as fleet:
-        row = await fleet.engine.get_execution(execution)
+        row = await fleet.finish(execution)  # where servers share the database: once the lease is over
         assert (row.state, row.epoch) == (ExecutionState.INTERRUPTED, 1)
         assert fleet.rows("SELECT count(*) FROM ships") == [0]
         again = await cancel(fleet, execution, request_id="c")

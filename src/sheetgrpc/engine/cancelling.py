@@ -79,7 +79,7 @@ class Canceller:
             # No await from here until the run is asked: what is judged is what is asked.
             run = runs.here(row.id)
             outcome = _judge(row, run)
-            if outcome is CancelOutcome.CANCEL_REQUESTED and run is None and runs.shared:
+            if outcome is CancelOutcome.CANCEL_REQUESTED and run is None and self._is_elsewhere(row):
                 reply = await self._ask(envelope, key, intent, row, encode)
                 if reply is not None:
                     return reply
@@ -120,6 +120,11 @@ class Canceller:
         await self._wait(run, intent.wait)
         session = await context.store.session(row.session_id)
         return self._answer(envelope, key, outcome, await context.store.execution(row.id), session, encode)
+
+    def _is_elsewhere(self, row: ExecutionRow) -> bool:
+        """True where another server has claimed it. One of this server's that nobody runs is ended here."""
+        leases = self._context.store.leases
+        return leases is not None and row.owner != leases.replica
 
     async def _wait(self, run: Run, micros: int) -> None:
         """Waits for its end at most so long."""

@@ -143,7 +143,7 @@ FIELDS = {
         "id session_id sheet_id sheet_digest mode:ExecutionMode state:ExecutionState epoch:int64"
         " phases_completed:int32 phases_total:int32 statements_total:int32 status_counts:StatusCount*"
         " tables:TableCounts* error:ExecutionError submit_time:Timestamp start_time:Timestamp end_time:Timestamp"
-        " cancelled_by cancel_time:Timestamp"
+        " cancelled_by cancel_time:Timestamp replica"
     ),
     "StatusCount": "status:StatementStatus count:int32",
     "TableCounts": "table created:int32 updated:int32 unchanged:int32 deleted:int32",
@@ -163,7 +163,7 @@ FIELDS = {
     "Verb": ("name description kind entity_type table arguments:VerbArgument* binds:bool deprecated:bool replaced_by"),
     "VerbArgument": "name type required:bool default_value? aliases* values* entity_type",
     "GetServerInfoResponse": "server_info:ServerInfo",
-    "ServerInfo": "version catalog_digest incarnation limits:Limits persistent:bool",
+    "ServerInfo": "version catalog_digest incarnation limits:Limits persistent:bool replica",
 }
 
 # Enum to the prefix of its values and the values in order, without the zero.

@@ -83,6 +83,11 @@ class Engine:
         return self._context.store
 
     @property
+    def replica(self) -> str:
+        """This server's name among those that share the database; "" where there are no others."""
+        return self._replica.ownership.replica
+
+    @property
     def settings(self) -> Settings:
         """The settings in force."""
         return self._context.settings

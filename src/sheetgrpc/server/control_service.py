@@ -30,6 +30,7 @@ class ControlService:
             start_time=write_time(wall_clock()),
             limits=_write_limits(engine.settings),
             persistent=about.persistent,
+            replica=engine.replica,
         )
 
     async def get_server_info(self, _request: pb.GetServerInfoRequest, _call: Call) -> pb.GetServerInfoResponse:

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sheetgrpc/v1/control_service.proto\x12\x0csheetgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"F\n\x15GetServerInfoResponse\x12-\n\x0bserver_info\x18\x01 \x01(\x0b\x32\x18.sheetgrpc.v1.ServerInfo\"\xa6\x02\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epython_version\x18\x02 \x01(\t\x12\x14\n\x0cgrpc_version\x18\x03 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x04 \x01(\t\x12\x18\n\x10\x64\x61tabase_version\x18\x05 \x01(\t\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x16\n\x0e\x63\x61talog_digest\x18\x07 \x01(\t\x12\x13\n\x0bincarnation\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x06limits\x18\n \x01(\x0b\x32\x14.sheetgrpc.v1.Limits\x12\x12\n\npersistent\x18\x0b \x01(\x08\"\xbc\x02\n\x06Limits\x12\x1a\n\x12max_received_bytes\x18\x01 \x01(\x03\x12\x16\n\x0emax_sent_bytes\x18\x02 \x01(\x03\x12\x18\n\x10max_source_bytes\x18\x03 \x01(\x03\x12\x16\n\x0emax_statements\x18\x04 \x01(\x05\x12\x1a\n\x12max_scope_entities\x18\x05 \x01(\x05\x12\x13\n\x0bmax_nesting\x18\x06 \x01(\x05\x12\x15\n\rmax_arguments\x18\x07 \x01(\x05\x12\x15\n\rmax_page_size\x18\x08 \x01(\x05\x12\x37\n\x14request_id_retention\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11session_retention\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration2o\n\x0e\x43ontrolService\x12]\n\rGetServerInfo\x12\".sheetgrpc.v1.GetServerInfoRequest\x1a#.sheetgrpc.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sheetgrpc/v1/control_service.proto\x12\x0csheetgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"F\n\x15GetServerInfoResponse\x12-\n\x0bserver_info\x18\x01 \x01(\x0b\x32\x18.sheetgrpc.v1.ServerInfo\"\xb7\x02\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epython_version\x18\x02 \x01(\t\x12\x14\n\x0cgrpc_version\x18\x03 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x04 \x01(\t\x12\x18\n\x10\x64\x61tabase_version\x18\x05 \x01(\t\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x16\n\x0e\x63\x61talog_digest\x18\x07 \x01(\t\x12\x13\n\x0bincarnation\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x06limits\x18\n \x01(\x0b\x32\x14.sheetgrpc.v1.Limits\x12\x12\n\npersistent\x18\x0b \x01(\x08\x12\x0f\n\x07replica\x18\r \x01(\t\"\xbc\x02\n\x06Limits\x12\x1a\n\x12max_received_bytes\x18\x01 \x01(\x03\x12\x16\n\x0emax_sent_bytes\x18\x02 \x01(\x03\x12\x18\n\x10max_source_bytes\x18\x03 \x01(\x03\x12\x16\n\x0emax_statements\x18\x04 \x01(\x05\x12\x1a\n\x12max_scope_entities\x18\x05 \x01(\x05\x12\x13\n\x0bmax_nesting\x18\x06 \x01(\x05\x12\x15\n\rmax_arguments\x18\x07 \x01(\x05\x12\x15\n\rmax_page_size\x18\x08 \x01(\x05\x12\x37\n\x14request_id_retention\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11session_retention\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration2o\n\x0e\x43ontrolService\x12]\n\rGetServerInfo\x12\".sheetgrpc.v1.GetServerInfoRequest\x1a#.sheetgrpc.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,9 +40,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERINFORESPONSE']._serialized_start=141
   _globals['_GETSERVERINFORESPONSE']._serialized_end=211
   _globals['_SERVERINFO']._serialized_start=214
-  _globals['_SERVERINFO']._serialized_end=508
-  _globals['_LIMITS']._serialized_start=511
-  _globals['_LIMITS']._serialized_end=827
-  _globals['_CONTROLSERVICE']._serialized_start=829
-  _globals['_CONTROLSERVICE']._serialized_end=940
+  _globals['_SERVERINFO']._serialized_end=525
+  _globals['_LIMITS']._serialized_start=528
+  _globals['_LIMITS']._serialized_end=844
+  _globals['_CONTROLSERVICE']._serialized_start=846
+  _globals['_CONTROLSERVICE']._serialized_end=957
 # @@protoc_insertion_point(module_scope)

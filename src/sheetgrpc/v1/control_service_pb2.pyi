@@ -76,6 +76,7 @@ class ServerInfo(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     PERSISTENT_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of sheetgrpc, such as "0.1.0"."""
     python_version: _builtins.str
@@ -96,6 +97,10 @@ class ServerInfo(_message.Message):
     """
     persistent: _builtins.bool
     """False: everything is in memory, and lost when the server ends."""
+    replica: _builtins.str
+    """Name of this server among those that share the database: a ULID, another one after every start. Empty where the
+    database is this server's alone.
+    """
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When this process began to accept calls."""
@@ -118,10 +123,11 @@ class ServerInfo(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         limits: Global___Limits | None = ...,
         persistent: _builtins.bool = ...,
+        replica: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "persistent", b"persistent", "python_version", b"python_version", "schema_version", b"schema_version", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "persistent", b"persistent", "python_version", b"python_version", "replica", b"replica", "schema_version", b"schema_version", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -137,6 +137,7 @@ class Execution(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     CANCELLED_BY_FIELD_NUMBER: _builtins.int
     CANCEL_TIME_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id: a ULID."""
     session_id: _builtins.str
@@ -160,6 +161,10 @@ class Execution(_message.Message):
     cancelled_by: _builtins.str
     """Who asked for the cancel that stops or stopped it, as the server knows callers; empty unless it is CANCELLING or
     CANCELLED.
+    """
+    replica: _builtins.str
+    """Server that claimed it last, as GetServerInfo names it; empty while it is queued for the first time, and where the
+    database is one server's alone.
     """
     @_builtins.property
     def status_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusCount]:
@@ -210,10 +215,11 @@ class Execution(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         cancelled_by: _builtins.str = ...,
         cancel_time: _timestamp_pb2.Timestamp | None = ...,
+        replica: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "end_time", b"end_time", "error", b"error", "start_time", b"start_time", "submit_time", b"submit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "tables", b"tables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "replica", b"replica", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "tables", b"tables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

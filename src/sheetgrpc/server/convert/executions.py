@@ -43,6 +43,7 @@ def write_execution(row: ExecutionRow) -> execution_pb2.Execution:
         end_time=write_time(row.ended_at),
         cancelled_by=row.cancelled_by,
         cancel_time=write_time(row.cancelled_at),
+        replica=row.owner,
     )
 
 

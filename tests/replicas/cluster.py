@@ -81,6 +81,13 @@ class Replica:
             self._process.kill()
             await self._process.wait()
 
+    async def ensure(self) -> None:
+        """Starts it unless it is up, whatever a test that failed has left."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGCONT)
+        else:
+            await self.start()
+
     async def terminate(self) -> int:
         """SIGTERM; the exit status."""
         assert self._process is not None

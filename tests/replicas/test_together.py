@@ -8,6 +8,7 @@ from tests.replicas.cluster import CRATES, SECONDS, cluster, ended, held, ready,
 
 from sheetgrpc.client import connect
 from sheetgrpc.client.streams import Finished, Snapshot
+from sheetgrpc.v1.execution_service_pb2 import CANCEL_OUTCOME_ALREADY_FINISHED, CANCEL_OUTCOME_CANCEL_REQUESTED
 
 
 async def test_servers_that_start_at_once_on_an_empty_database_agree(bare: str, tmp_path: Path) -> None:
@@ -100,9 +101,9 @@ async def test_a_cancel_reaches_a_run_on_another_server(yard: str, tmp_path: Pat
         owner = servers.named((await servers.replicas[0].client.executions.get(execution.id)).replica)
         other = servers.other(owner)
         asked = await other.client.executions.cancel(execution.id, wait=timedelta(seconds=SECONDS), request_id="once")
-        assert (asked.outcome, state(asked.execution)) == (2, "CANCELLED")
+        assert (asked.outcome, state(asked.execution)) == (CANCEL_OUTCOME_CANCEL_REQUESTED, "CANCELLED")
         again = await servers.other(owner, other).client.executions.cancel(execution.id, request_id="other")
-        assert again.outcome == 5
+        assert again.outcome == CANCEL_OUTCOME_ALREADY_FINISHED
         assert await servers.rows("SELECT count(*) FROM crates") == [0]
         repeated = await owner.client.executions.cancel(
             execution.id, wait=timedelta(seconds=SECONDS), request_id="once"

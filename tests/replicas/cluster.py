@@ -1,4 +1,4 @@
-"""Several servers as real processes on one PostgreSQL, and a hand in the database that holds them up where tests want."""
+"""Several servers as real processes on one PostgreSQL, and a hand in the database that holds up what tests want."""
 
 import asyncio
 import os

@@ -2,12 +2,9 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
-from tests.postgres import Server, migrate
-from tests.replicas.cluster import YARD, Cluster, cluster
+from tests.replicas.cluster import Cluster
 from tests.replicas.strikes import STRIKES
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -15,19 +12,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 SOAK = 50
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def servers(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
-    """Two of them, up whenever a test begins."""
-    url = await postgres_server.fresh(YARD, migrate)
-    async with cluster(url, tmp_path_factory.mktemp("struck"), 2) as started:
-        yield started
-    await postgres_server.drop(url)
-
-
 @pytest.mark.parametrize("strike", STRIKES)
 async def test_a_server_is_struck(servers: Cluster, strike: str) -> None:
-    for replica in servers.replicas:
-        await replica.ensure()
     await STRIKES[strike](servers)
 
 

@@ -1,4 +1,4 @@
-"""Several servers on one database, none of which fails: whoever is asked answers, whoever runs is watched everywhere."""
+"""Several servers on one database, none of which fails: any of them answers, and a run is watched on every one."""
 
 import asyncio
 from datetime import timedelta

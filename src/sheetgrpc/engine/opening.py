@@ -50,7 +50,7 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
         await store.close()
         raise
     limits = Limits(nesting=settings.max_nesting, arguments=settings.max_arguments, statements=settings.max_statements)
-    presence = Presence(draws.now)
+    presence = Presence(draws.now, shared=store.leases is not None)
     lifetimes = Lifetimes(draws, presence, settings.retention_us)
     analyst = Analyst(catalog, store, limits)
     leases = store.leases

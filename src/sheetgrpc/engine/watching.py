@@ -127,12 +127,12 @@ class Topics:
         """The sessions that are watched, and how far their logs are for all that is known here."""
         return {session_id: topic.head for session_id, topic in self._topics.items()}
 
-    def join(self, session_id: str) -> Topic:
-        """The session's topic, with one watcher more."""
+    def join(self, session_id: str, lease: int | None = None) -> Topic:
+        """The session's topic, with one watcher more; `lease` is the session's."""
         topic = self._topics.get(session_id)
         if topic is None:
             topic = self._topics[session_id] = Topic(self.pace)
-            self._presence.enter(session_id)
+            self._presence.enter(session_id, lease)
         topic.watchers += 1
         return topic
 
@@ -173,7 +173,7 @@ class SessionWatcher:
         session = row.session
         self._store = store
         self._topics = topics
-        self._topic = topics.join(session.id)
+        self._topic = topics.join(session.id, session.lease)
         self._session_id = session.id
         self._position = after
         self._heartbeat = heartbeat

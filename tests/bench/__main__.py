@@ -16,7 +16,7 @@ from pathlib import Path
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # before grpc: streams cut at the end are no news
 
 import grpc
-from tests.bench import postgres
+from tests.bench import postgres, replicas
 from tests.bench.cancels import time_cancels
 from tests.bench.measuring import CHANNEL, Bench, Client, Process, in_turn
 from tests.bench.sessions import bench_sessions
@@ -262,6 +262,7 @@ async def run(quick: bool, only: str) -> Bench:
                 "hijkl": lambda: bench_sessions(bench, folder),
                 "m": lambda: bench_cancels(bench, client),
                 "p": lambda: bench_postgres(bench, folder),
+                "r": lambda: replicas.measure(bench),
             }
             for letters, work in parts.items():
                 if not only or set(letters) & set(only):

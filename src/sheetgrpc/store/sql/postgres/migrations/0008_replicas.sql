@@ -11,7 +11,7 @@ ALTER TABLE sheetgrpc.executions
 CREATE INDEX executions_running ON sheetgrpc.executions (owner) WHERE state = 'RUNNING';
 
 -- The queue in its order, however long the history is.
-CREATE INDEX executions_waiting ON sheetgrpc.executions (submitted_at, id) WHERE state = 'QUEUED';
+CREATE INDEX IF NOT EXISTS executions_waiting ON sheetgrpc.executions (submitted_at, id) WHERE state = 'QUEUED';
 
 -- What watchers on other servers are told of a run. Unlogged: after a crash of the database nothing of the run is there
 -- either.

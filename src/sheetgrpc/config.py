@@ -22,6 +22,7 @@ _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE = re.compile(r"(\d+)(KiB|MiB|GiB)?")
 _SIZE_UNITS = {"KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
 _SECRETS = re.compile(r"([?&](?:password|sslpassword)=)[^&]*")
+_MOST_DELAYS = 20
 _SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(\d{1,5})")
 
@@ -127,6 +128,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _delays(text: str) -> tuple[float, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > _MOST_DELAYS:
+        raise ValueError(f"must be at most {_MOST_DELAYS} durations")
+    return () if parts == ["none"] else tuple(map(_some_seconds, parts))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of a server. `from_env` reads them; made directly, values are taken as they are."""
@@ -201,6 +209,29 @@ class Settings:
         _seconds,
         "how long one statement of a run may take, or those that are written with it; 0 means without limit",
         text="0s",
+    )
+    max_running: int = _setting(
+        4, _count, "most executions that run at once in this server; on SQLite, which has one writer, it is always one"
+    )
+    max_queued: int = _setting(10_000, _count, "most executions that wait; beyond it submits are refused as QUEUE_FULL")
+    retry_delays: tuple[float, ...] = _setting(
+        (4.0, 16.0, 64.0),
+        _delays,
+        "how long each retry of an execution waits that a lock, a serialization failure or a lost connection stopped;"
+        " after the last it stays FAILED; none means never",
+        text="4s,16s,64s",
+    )
+    deferral_delay: float = _setting(
+        0.05,
+        _some_seconds,
+        "how long an execution is first put off for which the database has no room; doubles up to 32 times that",
+        text="50ms",
+    )
+    start_paused: bool = _setting(
+        False,
+        _yes_or_no,
+        "hold the queue from the start, until it is resumed; one that is paused stays as it is",
+        text="no",
     )
     max_receive_bytes: int = _setting(64 * MIB, _size, "largest request; gRPC itself refuses more", text="64MiB")
     max_send_bytes: int = _setting(4 * MIB, _size, "largest response; pages are cut to stay below", text="4MiB")

@@ -89,11 +89,17 @@ async def call_everything(client: Client) -> None:
         client.executions.cancel("x", wait=timedelta(seconds=1)),
         client.executions.watch("x"),
         client.executions.list(states=["RUNNING"]),
+        client.executions.replay("x", confirm=True),
+        client.executions.receipts("x"),
         client.executions.results("x", statuses=["FAILED"]),
         client.catalog.get(),
         client.catalog.verbs(),
         client.catalog.search("cbu", "x"),
         client.control.server_info(),
+        client.control.ping(),
+        client.control.queue_stats(),
+        client.control.pause_queue("DRAIN"),
+        client.control.resume_queue(),
     ]
     for call in calls:
         if isawaitable(call):

@@ -15,9 +15,9 @@ from sheetgrpc.engine import intents
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.engine.opening import open_engine
-from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.engine.updates import Finished, Update
 from sheetgrpc.engine.views import Outcome, Reply, ResultView
+from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.planning.model import Effect, Status
 from sheetgrpc.session.model import Mode, State
 from sheetgrpc.store.records import ExecutionRow

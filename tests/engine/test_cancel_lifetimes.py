@@ -77,7 +77,8 @@ async def test_a_restore_keeps_a_cancelled_execution_and_interrupts_what_was_bei
         over = await fleet.submit(await fleet.ready(SHEET))
         first = await cancel(fleet, over, request_id="c")
         under_way = await fleet.submit(await fleet.ready(SHEET))
-        assert await fleet.engine._executor._claim(under_way) is not None
+        run = fleet.engine._context.runs.adopt(await fleet.engine.get_execution(under_way))
+        assert await fleet.engine._executor._runner.claim(run.execution) is not None
         asked = await cancel(fleet, under_way, request_id="d")
         taken = await take(fleet)
     assert asked.outcome == "CANCEL_REQUESTED"

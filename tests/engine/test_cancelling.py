@@ -333,7 +333,7 @@ async def test_what_a_run_left_behind_can_be_cancelled(path: Path) -> None:
         before = fleet.dump()
         session = await fleet.ready(SHEET)
         execution = await fleet.submit(session)
-        claimed = await fleet.engine._executor._claim(execution)
+        claimed = await fleet.engine._executor._runner.claim(await fleet.engine.get_execution(execution))
         assert claimed is not None
         fleet.engine._executor._leave(execution)
         answer = await cancel(fleet, execution)

@@ -11,7 +11,6 @@ from tests.engine.driving import Driver, drive, read
 
 from sheetgrpc.engine.runs import Run
 from sheetgrpc.engine.tokens import make_token
-from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.engine.updates import (
     Finished,
     Heartbeat,
@@ -22,6 +21,7 @@ from sheetgrpc.engine.updates import (
     StatementResults,
     Update,
 )
+from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.errors import NotFound, Reason
 from sheetgrpc.session.model import ExecutionState, Mode
 from sheetgrpc.store.records import ExecutionRow
@@ -210,7 +210,7 @@ async def test_who_asks_before_the_submit_is_through_waits_for_the_run(path: Pat
         row = await fleet.engine.get_execution(execution)
         fleet.engine._context.runs.remove(execution)
         watcher = await fleet.engine.watch(execution, "", False)
-        fleet.engine._context.runs.queue(row)
+        fleet.engine._context.runs.adopt(row)
         fleet.engine._executor.start()
         updates = await read(watcher)
         _check(updates)

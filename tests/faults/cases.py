@@ -34,12 +34,14 @@ from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.engine.watching import Topics
 from sheetgrpc.session.model import Entry, EntryKind, Lifecycle, State
 from sheetgrpc.store.opening import open_store
+from sheetgrpc.store.queue import QueueMode
 
 Wrap: TypeAlias = Callable[[Any], Any]  # Any: a store, and what stands for it
 TARGET = "target"  # the label of the session that the command is about
 _EARLIER, _NOW = 1_900_000_000_000_000, 1_900_000_060_000_000  # microseconds
 _CATALOG = str(HERE / "fleet.yaml")
 _NO_WAITING = "PRAGMA synchronous = OFF"
+_QUEUED = "01Q9GD6E00DHW93DTR98H6F0Y2"  # the execution that a case has queued before: drawn by the seeded draws of `make`
 _STAR = "11111111-1111-4111-8111-111111111111"
 _ROWS = (
     f"INSERT INTO ships (ship_id, name) VALUES ('{_STAR}', 'Star'), ('22222222-2222-4222-8222-222222222222', 'Moon')"
@@ -53,10 +55,14 @@ _CONFIRMED = (*_TEMPLATED, intents.ConfirmIntent())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A command, and those that lead its session to where it is legal."""
+    """A command, and those that lead its session to where it is legal. A QueueMode stands for PauseQueue.
 
-    intent: Intent
+    `cancelled`: what they have queued is cancelled, and the command is about that execution.
+    """
+
+    intent: Intent | QueueMode
     before: tuple[Intent, ...] = ()
+    cancelled: bool = False
 
 
 CASES: Mapping[str, Case] = {
@@ -78,6 +84,12 @@ CASES: Mapping[str, Case] = {
             intent=intents.SubmitSheet(confirm=True),
             before=(intents.ImportSheet(_SHEET), intents.ParseSheet()),
         ),
+        Case(
+            intent=intents.ReplayExecution(_QUEUED, confirm=True),
+            before=(intents.ImportSheet(_SHEET), intents.ParseSheet(), intents.SubmitSheet(confirm=True)),
+            cancelled=True,
+        ),
+        Case(intent=QueueMode.DRAIN),
         Case(intent=intents.ResetSession(to=State.EMPTY), before=_CONFIRMED),
         Case(intent=intents.CloseSession(outcome=Lifecycle.COMPLETED)),
         Case(intent=intents.LabelSession("taken")),  # from the other session
@@ -115,6 +127,8 @@ async def make(path: Path, case: Case) -> None:
             await engine.handle(Envelope("anna", "CreateSession"), made, encode)
         for intent in case.before:
             await engine.handle(Envelope("anna", type(intent).__name__, TARGET), intent, encode)
+        if case.cancelled:
+            await engine.cancel(Envelope("anna", "CancelExecution", _QUEUED), intents.CancelExecution(_QUEUED), _empty)
 
 
 @cache
@@ -152,9 +166,17 @@ async def opened(path: Path, wrap: Wrap = lambda store: store, *, draws: Draws |
 
 async def send(engine: Engine, case: Case, request_id: str = "the-one") -> Reply:
     """The case's command, as the edge sends it."""
+    if isinstance(case.intent, QueueMode):
+        envelope = Envelope("anna", "PauseQueue", "", request_id, b"content")
+        return await engine.queue.change(envelope, case.intent, msgspec.json.encode)
     method = type(case.intent).__name__
-    target = "" if method == "CreateSession" else TARGET
-    return await engine.handle(Envelope("anna", method, target, request_id, b"content"), case.intent, encode)
+    target = _QUEUED if case.cancelled else "" if method == "CreateSession" else TARGET
+    envelope = Envelope("anna", method, target, request_id, b"content", names_execution=case.cancelled)
+    return await engine.handle(envelope, case.intent, encode)
+
+
+def _empty(_: object) -> bytes:
+    return b""
 
 
 def encode(outcome: Outcome) -> bytes:

@@ -12,6 +12,7 @@ from tests.faults.conftest import Expected
 from tests.faults.crashing import Crasher
 
 from sheetgrpc.engine.intents import Intent
+from sheetgrpc.store.queue import QueueMode
 
 
 def test_every_changing_intent_has_a_case() -> None:
@@ -19,7 +20,7 @@ def test_every_changing_intent_has_a_case() -> None:
 
     CancelExecution is no intent of the one handler and needs a run: tests/engine/test_cancel_replies.py strikes it.
     """
-    assert {type(case.intent) for case in CASES.values()} == set(get_args(Intent))
+    assert {type(case.intent) for case in CASES.values()} == {*get_args(Intent), QueueMode}
 
 
 async def test_a_killed_command_happens_once_and_answers_the_same(

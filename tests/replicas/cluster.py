@@ -20,6 +20,7 @@ YARD = (HERE / "yard.sql").read_text()
 LEASE = 1.0  # seconds
 SECONDS = 60  # what nothing may take
 _FLAGS = {
+    "max_running": 1,
     "catalog": HERE / "yard.yaml",
     "replica_lease": f"{LEASE}s",
     "poll_interval": "200ms",

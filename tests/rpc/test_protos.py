@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+from tests.rpc.catalog_contract import CATALOG_FIELDS
 from tests.rpc.log_contract import LOG_ENUMS, LOG_FIELDS
+from tests.rpc.queue_contract import QUEUE_ENUMS, QUEUE_FIELDS
 
 from sheetgrpc import errors, v1
 from sheetgrpc.dsl import diagnostics
 from sheetgrpc.session import cancelling, model
+from sheetgrpc.store import queue
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,9 +36,10 @@ RPCS = {
     ),
     "ExecutionService": (
         "SubmitSheet ExecuteSheet> WatchExecution?> GetExecution? ListExecutions? ListStatementResults? CancelExecution"
+        " ReplayExecution ListReceipts?"
     ),
     "CatalogService": "GetCatalog? ListVerbs? SearchEntities?",
-    "ControlService": "GetServerInfo?",
+    "ControlService": "GetServerInfo? Ping? GetQueueStats? PauseQueue ResumeQueue",
 }
 
 # Message to its fields. No type means string, `*` repeated, `?` a scalar whose absence is told from its zero.
@@ -120,15 +124,19 @@ FIELDS = {
     "ListDiagnosticsResponse": "diagnostics:Diagnostic* next_page_token",
     "ListReferencesResponse": "references:Reference* next_page_token",
     "ListSymbolsResponse": "symbols:Symbol* next_page_token",
-    "SubmitSheetRequest": f"session confirm:bool mode:ExecutionMode timeout:Duration {CHANGING}",
+    "SubmitSheetRequest": f"session confirm:bool mode:ExecutionMode timeout:Duration priority:int32 {CHANGING}",
     "ExecuteSheetRequest": (
-        f"session confirm:bool mode:ExecutionMode timeout:Duration include_results:bool {CHANGING}"
+        f"session confirm:bool mode:ExecutionMode timeout:Duration priority:int32 include_results:bool {CHANGING}"
     ),
     "WatchExecutionRequest": "execution resume_token include_results:bool",
     "GetExecutionRequest": "execution",
     "CancelExecutionRequest": "execution wait:Duration request_id",
     "CancelExecutionResponse": "outcome:CancelOutcome execution:Execution session:Session",
-    "ListExecutionsRequest": f"session states:ExecutionState* {PAGED}",
+    "ListExecutionsRequest": (
+        "session states:ExecutionState* submitted_after:Timestamp submitted_before:Timestamp dead_letters_only:bool"
+        f" replay_of {PAGED}"
+    ),
+    **QUEUE_FIELDS,
     "ListStatementResultsRequest": f"execution statuses:StatementStatus* {PAGED}",
     "SubmitSheetResponse": "execution:Execution session:Session",
     "ExecuteSheetResponse": UPDATE,
@@ -139,12 +147,6 @@ FIELDS = {
     "PhaseStarted": "depth:int32 statement_count:int32",
     "PhaseCompleted": "first_depth:int32 last_depth:int32 succeeded:int32 failed:int32 skipped:int32",
     "StatementResults": "results:StatementResult*",
-    "Execution": (
-        "id session_id sheet_id sheet_digest mode:ExecutionMode state:ExecutionState epoch:int64"
-        " phases_completed:int32 phases_total:int32 statements_total:int32 status_counts:StatusCount*"
-        " tables:TableCounts* error:ExecutionError submit_time:Timestamp start_time:Timestamp end_time:Timestamp"
-        " cancelled_by cancel_time:Timestamp replica"
-    ),
     "StatusCount": "status:StatementStatus count:int32",
     "TableCounts": "table created:int32 updated:int32 unchanged:int32 deleted:int32",
     "ExecutionError": "code:StatementErrorCode message statement_index:int32? span:Span",
@@ -153,17 +155,9 @@ FIELDS = {
         " error:StatementError duration:Duration"
     ),
     "StatementError": "code:StatementErrorCode message detail span:Span blocked_by:int32?",
-    "SearchEntitiesRequest": "entity_type query limit:int32",
-    "SearchEntitiesResponse": "candidates:Candidate*",
-    "ListVerbsRequest": PAGED,
-    "ListVerbsResponse": "verbs:Verb* next_page_token",
-    "GetCatalogResponse": "catalog:Catalog",
-    "Catalog": "digest version:int32 source_yaml entity_types:EntityType* verb_count:int32",
-    "EntityType": "name table key_column key_type display search* natural_key*",
-    "Verb": ("name description kind entity_type table arguments:VerbArgument* binds:bool deprecated:bool replaced_by"),
-    "VerbArgument": "name type required:bool default_value? aliases* values* entity_type",
+    **CATALOG_FIELDS,
     "GetServerInfoResponse": "server_info:ServerInfo",
-    "ServerInfo": "version catalog_digest incarnation limits:Limits persistent:bool replica",
+    "ServerInfo": "version catalog_digest incarnation limits:Limits persistent:bool queue_paused:bool replica",
 }
 
 # Enum to the prefix of its values and the values in order, without the zero.
@@ -174,6 +168,7 @@ ENUMS = {
     ),
     "SessionLifecycle": ("SESSION_LIFECYCLE_", "PENDING ACTIVE COMPLETED FAILED EXPIRED"),
     **LOG_ENUMS,
+    **QUEUE_ENUMS,
     "ExecutionState": (
         "EXECUTION_STATE_",
         "QUEUED RUNNING CANCELLING COMMITTING SUCCEEDED PARTIAL ROLLED_BACK FAILED CANCELLED TIMED_OUT INTERRUPTED",
@@ -212,7 +207,8 @@ ENUMS = {
             " SESSION_NOT_FOUND SHEET_NOT_FOUND EXECUTION_NOT_FOUND REFERENCE_NOT_FOUND ENTITY_NOT_FOUND LABEL_TAKEN"
             " ACTION_NOT_ALLOWED SESSION_CLOSED SESSION_EXPIRED SHEET_ALREADY_APPLIED EMPTY_SCOPE PLAN_STALE"
             " APPROVAL_REQUIRED RESPONSE_EVICTED VERSION_CONFLICT CONFLICT LIMIT_EXCEEDED QUEUE_FULL BUDGET_EXCEEDED"
-            " STORE_UNAVAILABLE STORE_BUSY SHUTTING_DOWN OUTCOME_UNKNOWN INTERNAL_ERROR"
+            " STORE_UNAVAILABLE STORE_BUSY SHUTTING_DOWN OUTCOME_UNKNOWN INTERNAL_ERROR QUEUE_PAUSED"
+            " EXECUTION_NOT_REPLAYABLE"
         ),
     ),
 }
@@ -225,6 +221,8 @@ TWINS: list[tuple[type[StrEnum], str]] = [
     (model.Mode, "ExecutionMode"),
     (model.EntryKind, "SessionEntryKind"),
     (cancelling.CancelOutcome, "CancelOutcome"),
+    (queue.AttemptOutcome, "AttemptOutcome"),
+    (queue.QueueMode, "QueueMode"),
     (diagnostics.DiagnosticCode, "DiagnosticCode"),
     (diagnostics.Severity, "DiagnosticSeverity"),
 ]
@@ -303,8 +301,10 @@ def test_each_rpc_has_a_request_and_a_response_of_its_own_name(name: str) -> Non
 def test_changing_requests_and_only_they_carry_a_request_id(name: str) -> None:
     fields = METHODS[name].input_type.fields_by_name
     assert ("request_id" in fields) is (name not in READ_ONLY)
-    # A session that does not exist yet has no version to expect, and a cancel is not judged by its session's.
-    assert ("expected_version" in fields) is (name not in READ_ONLY | {"CreateSession", "CancelExecution"})
+    # A session that does not exist yet has no version to expect, a cancel is not judged by its session's, and the queue
+    # has none.
+    unversioned = {"CreateSession", "CancelExecution", "PauseQueue", "ResumeQueue"}
+    assert ("expected_version" in fields) is (name not in READ_ONLY | unversioned)
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

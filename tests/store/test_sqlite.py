@@ -261,6 +261,7 @@ def schema() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
+EXECUTIONS = "sheetgrpc_executions (number, id, session_id, sheet_id, submitted_at, state, epoch, body)"
 SESSION = (
     "INSERT INTO sheetgrpc_sessions (id, created_at, state, lifecycle, version, role, task_id, parent_id, body)"
     " VALUES ('0ABCDEFGHJKMNPQRSTVWXYZ012', 0, 'EMPTY', 'ACTIVE', 1, '', '', '', '')"
@@ -288,6 +289,7 @@ def test_query_is_sound_explained_and_used(name: str, schema: sqlite3.Connection
         *("sessions", "sessions_by_role", "sessions_by_client_name", "sessions_by_client_target", "sessions_by_task"),
         *("sessions_by_parent", "sessions_by_label"),
         *("due_leases", "due_retentions", "due_tombstones", "long_logs", "ahead_sessions"),
+        *("executions_replaying", "receipts"),
     ],
 )
 def test_reads_that_grow_with_history_use_an_index(name: str, schema: sqlite3.Connection) -> None:
@@ -314,8 +316,8 @@ def test_reads_that_grow_with_history_use_an_index(name: str, schema: sqlite3.Co
         "INSERT INTO sheetgrpc_events VALUES ((SELECT id FROM sheetgrpc_sessions), 1, '')",
         "INSERT INTO sheetgrpc_events VALUES ((SELECT id FROM sheetgrpc_sessions), 0, '')",
         "INSERT INTO sheetgrpc_events VALUES ('nobody', 1, '')",
-        "INSERT INTO sheetgrpc_executions SELECT 7, 'e7', id, 's', 0, 'RUNNING', 0, '' FROM sheetgrpc_sessions",
-        "INSERT INTO sheetgrpc_executions SELECT 7, 'e7', id, 's', 0, 'CANCELLING', 1, '' FROM sheetgrpc_sessions",
+        f"INSERT INTO {EXECUTIONS} SELECT 7, 'e7', id, 's', 0, 'RUNNING', 0, '' FROM sheetgrpc_sessions",
+        f"INSERT INTO {EXECUTIONS} SELECT 7, 'e7', id, 's', 0, 'CANCELLING', 1, '' FROM sheetgrpc_sessions",
     ],
 )
 def test_database_holds_the_invariants_itself(sql: str, schema: sqlite3.Connection) -> None:
@@ -325,7 +327,7 @@ def test_database_holds_the_invariants_itself(sql: str, schema: sqlite3.Connecti
         "INSERT INTO sheetgrpc_events SELECT id, 1, '' FROM sheetgrpc_sessions",
         "INSERT INTO sheetgrpc_sheets SELECT 's', id, '', 0, 0, '', 0, '' FROM sheetgrpc_sessions",
         "INSERT INTO sheetgrpc_scopes SELECT 'c', id, '', '', '' FROM sheetgrpc_sessions",
-        "INSERT INTO sheetgrpc_executions SELECT 1, 'e', id, 's', 0, 'FAILED', 1, '' FROM sheetgrpc_sessions",
+        f"INSERT INTO {EXECUTIONS} SELECT 1, 'e', id, 's', 0, 'FAILED', 1, '' FROM sheetgrpc_sessions",
     ):
         schema.execute(statement)
     with pytest.raises(sqlite3.IntegrityError):
@@ -343,7 +345,7 @@ def test_session_takes_all_of_its_rows_with_it_but_results_which_go_later(schema
         "INSERT INTO sheetgrpc_analyses VALUES ('s', '')",
         "INSERT INTO sheetgrpc_diagnostics VALUES ('s', 0, '')",
         "INSERT INTO sheetgrpc_references VALUES ('s', 0, 'r', NULL, '')",
-        "INSERT INTO sheetgrpc_executions SELECT 1, 'e', id, 's', 0, 'FAILED', 1, '' FROM sheetgrpc_sessions",
+        f"INSERT INTO {EXECUTIONS} SELECT 1, 'e', id, 's', 0, 'FAILED', 1, '' FROM sheetgrpc_sessions",
         "INSERT INTO sheetgrpc_results VALUES (1, 0, 0, 4, 1, 'k', NULL, NULL, 0, NULL)",
         "DELETE FROM sheetgrpc_sessions",
     ):
@@ -351,6 +353,6 @@ def test_session_takes_all_of_its_rows_with_it_but_results_which_go_later(schema
     tables = [name for (name,) in schema.execute(load_queries("sqlite")["our_tables"])]
     rows = {name: schema.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
     assert {name for name, count in rows.items() if count} == {
-        *("sheetgrpc_meta", "sheetgrpc_migrations"),
+        *("sheetgrpc_meta", "sheetgrpc_migrations", "sheetgrpc_queue"),
         *("sheetgrpc_results", "sheetgrpc_leavings"),
     }

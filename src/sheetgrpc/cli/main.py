@@ -43,11 +43,19 @@ for _name, _where, _help in (
     ("record", "resume:record", "Record lines of a terminal in a session's log."),
     ("renew", "events:renew", "Give a session its time to live again."),
     ("cancel", "cancel:cancel", "Cancel an execution."),
+    ("executions", "queue:executions", "List executions of all sessions."),
+    ("replay", "queue:replay", "Submit once more what an execution ran that committed nothing."),
     ("watch", "watch:watch", "Watch an execution to its end."),
     ("snapshot", "snapshots:snapshot", "Write a database to a file, also while a server runs on it."),
     ("restore", "snapshots:restore", "Make a new database of a snapshot."),
 ):
     app.command(f"sheetgrpc.cli.{_where}", name=_name, help=_help)
+
+_queue = App(name="queue", help="Show, pause and resume the queue.")
+_queue.command("sheetgrpc.cli.queue:stats", name="stats", help="Show the queue in figures.")
+_queue.command("sheetgrpc.cli.queue:pause", name="pause", help="Pause the queue.")
+_queue.command("sheetgrpc.cli.queue:resume", name="resume", help="Let the queue run again.")
+app.command(_queue)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -28,7 +28,7 @@ async def sessions(
     """List sessions, newest first."""
     limit = max(1, limit)
     async with reaching(address) as client:
-        found = await _first(limit, client.sessions.list(states=[state] if state else (), page_size=min(limit, 1000)))
+        found = await first(limit, client.sessions.list(states=[state] if state else (), page_size=min(limit, 1000)))
     if as_json:
         print_document([document_of(session) for session in found])
         return
@@ -49,7 +49,7 @@ async def show(
     """Show a session: where it stands, what may be done with it, what ran."""
     async with reaching(address) as client:
         found = (await client.sessions.get(session)).now
-        runs = await _first(MOST_EXECUTIONS, client.executions.list(session=found.id, page_size=MOST_EXECUTIONS))
+        runs = await first(MOST_EXECUTIONS, client.executions.list(session=found.id, page_size=MOST_EXECUTIONS))
     if as_json:
         print_document({"session": document_of(found), "executions": [document_of(run) for run in runs]})
         return
@@ -61,7 +61,8 @@ async def show(
         terminal.columns(rows, numbers=frozenset({3}))
 
 
-async def _first(count: int, items: AsyncIterator[T]) -> list[T]:
+async def first(count: int, items: AsyncIterator[T]) -> list[T]:
+    """So many of what is listed, if there are."""
     found: list[T] = []
     if count > 0:
         async for item in items:

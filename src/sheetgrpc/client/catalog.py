@@ -1,14 +1,26 @@
 """The services of a client that no session is needed for: the catalog is read here, and the server told of."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from typing import Unpack
 
-from sheetgrpc.client.calls import Caller, Reading
+from sheetgrpc.client.calls import Caller, Creating, Reading
 from sheetgrpc.client.pages import PAGE_SIZE, pages
 from sheetgrpc.client.stubs import Stubs
+from sheetgrpc.client.words import QueuePause
 from sheetgrpc.v1.catalog_pb2 import Catalog, Verb
 from sheetgrpc.v1.catalog_service_pb2 import GetCatalogRequest, ListVerbsRequest, SearchEntitiesRequest
-from sheetgrpc.v1.control_service_pb2 import GetServerInfoRequest, ServerInfo
+from sheetgrpc.v1.control_service_pb2 import (
+    GetQueueStatsRequest,
+    GetServerInfoRequest,
+    PauseQueueRequest,
+    PingRequest,
+    Queue,
+    QueueMode,
+    QueueStats,
+    ResumeQueueRequest,
+    ServerInfo,
+)
 from sheetgrpc.v1.reference_pb2 import Candidate
 
 
@@ -43,7 +55,7 @@ class CatalogReader:
 
 
 class Control:
-    """The server itself."""
+    """The server itself, and its queue."""
 
     def __init__(self, caller: Caller, stubs: Stubs) -> None:
         self._caller = caller
@@ -52,3 +64,26 @@ class Control:
     async def server_info(self, **options: Unpack[Reading]) -> ServerInfo:
         """What runs there, and within which limits."""
         return (await self._caller.read(self._stubs.control.GetServerInfo, GetServerInfoRequest(), options)).server_info
+
+    async def ping(self, **options: Unpack[Reading]) -> datetime:
+        """The server's clock, as long as it answers."""
+        answer = await self._caller.read(self._stubs.control.Ping, PingRequest(), options)
+        return answer.time.ToDatetime(UTC)
+
+    async def queue_stats(self, **options: Unpack[Reading]) -> QueueStats:
+        """The queue in figures."""
+        return (await self._caller.read(self._stubs.control.GetQueueStats, GetQueueStatsRequest(), options)).queue_stats
+
+    async def pause_queue(self, mode: QueuePause = "HOLD", **options: Unpack[Creating]) -> Queue:
+        """Pause the queue of every server of the database.
+
+        HOLD begins nothing more, DRAIN takes nothing in, REJECT neither.
+        """
+        request = PauseQueueRequest(mode=QueueMode.Value(f"QUEUE_MODE_{mode}"))
+        return (await self._caller.command(self._stubs.control.PauseQueue, request, options)).response.queue
+
+    async def resume_queue(self, **options: Unpack[Creating]) -> Queue:
+        """Let the queue run again."""
+        return (
+            await self._caller.command(self._stubs.control.ResumeQueue, ResumeQueueRequest(), options)
+        ).response.queue

@@ -151,11 +151,19 @@ class Session:
         confirm: bool,
         mode: Mode = "ATOMIC",
         timeout: timedelta | None = None,  # noqa: ASYNC109  (not of this call: a field of the request)
+        priority: int = 0,
         **options: Unpack[Changing],
     ) -> Execution:
-        """Queue the sheet and return at once. `timeout` is for the run; absent, the server's default counts."""
+        """Queue the sheet and return at once. `timeout` is for the run; absent, the server's default counts.
+
+        A higher `priority` (-100 to 100) runs sooner.
+        """
         request = SubmitSheetRequest(
-            session=self.id, confirm=confirm, mode=_mode(mode), timeout=write_duration(timeout)
+            session=self.id,
+            confirm=confirm,
+            mode=_mode(mode),
+            timeout=write_duration(timeout),
+            priority=priority,
         )
         return (await self._change(self._stubs.executions.SubmitSheet, request, options)).execution
 
@@ -165,18 +173,21 @@ class Session:
         confirm: bool,
         mode: Mode = "ATOMIC",
         timeout: timedelta | None = None,
+        priority: int = 0,
         include_results: bool = False,
         **options: Unpack[Changing],
     ) -> ExecutionStream:
         """Run the sheet and watch it: nothing is sent before the first update is asked for.
 
-        A deadline among the options is not used: a stream lives as long as its execution. `timeout` is for the run.
+        A deadline among the options is not used: a stream lives as long as its execution. `timeout` is for the run; a
+        higher `priority` (-100 to 100) runs sooner.
         """
         request = ExecuteSheetRequest(
             session=self.id,
             confirm=confirm,
             mode=_mode(mode),
             timeout=write_duration(timeout),
+            priority=priority,
             include_results=include_results,
             request_id=options.get("request_id") or new_request_id(),
             expected_version=options.get("expected_version"),

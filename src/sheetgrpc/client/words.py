@@ -6,8 +6,9 @@ from typing import Literal, TypeAlias, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from sheetgrpc.v1.control_service_pb2 import QueueMode
 from sheetgrpc.v1.diagnostic_pb2 import DiagnosticCode, DiagnosticSeverity
-from sheetgrpc.v1.execution_pb2 import ExecutionMode, ExecutionState
+from sheetgrpc.v1.execution_pb2 import AttemptOutcome, ExecutionMode, ExecutionState
 from sheetgrpc.v1.execution_service_pb2 import CancelOutcome
 from sheetgrpc.v1.session_pb2 import SessionLifecycle, SessionState
 from sheetgrpc.v1.statement_pb2 import StatementStatus
@@ -31,6 +32,7 @@ RunState = Literal[
     "TIMED_OUT",
     "INTERRUPTED",
 ]
+QueuePause = Literal["HOLD", "REJECT", "DRAIN"]
 EntryKind = Literal["PROMPT", "SYSTEM", "COMMAND", "WARN", "ALERT"]
 Status = Literal["PENDING", "PARSED", "RESOLVED", "SUCCESS", "FAILED", "SKIPPED", "NOT_RUN", "ROLLED_BACK"]
 
@@ -77,6 +79,16 @@ def execution_mode(number: ExecutionMode.ValueType) -> str:
 def cancel_outcome(number: CancelOutcome.ValueType) -> str:
     """The word of a CancelOutcome, such as "CANCEL_REQUESTED"."""
     return _word(CancelOutcome.Name, "CANCEL_OUTCOME_", number)
+
+
+def attempt_outcome(number: AttemptOutcome.ValueType) -> str:
+    """The word of an AttemptOutcome, such as "RETRIED"."""
+    return _word(AttemptOutcome.Name, "ATTEMPT_OUTCOME_", number)
+
+
+def queue_mode(number: QueueMode.ValueType) -> str:
+    """The word of a QueueMode, such as "HOLD"."""
+    return _word(QueueMode.Name, "QUEUE_MODE_", number)
 
 
 def statement_status(number: StatementStatus.ValueType) -> str:

@@ -31,6 +31,8 @@ class Attempt:
     def __init__(self, context: Context, run: Run, execution: ExecutionRow) -> None:
         self.plan: Plan | None = None
         self.results: Results | None = None
+        self.begun = False  # its transaction was under way: what stops it then is no lack of room
+        self.phases = 0  # that ended
         self._context = context
         self._run = run
         self._execution = execution
@@ -38,7 +40,6 @@ class Attempt:
         self._source = b""
         self._keys: list[Key | None] = []
         self._done = 0  # batches
-        self._phases = 0
         self._timed_out = False
         self._too_slow: int | None = None  # the statement that took longer than one may
         self._halted = False
@@ -64,7 +65,7 @@ class Attempt:
         plan = self.plan
         if plan is None:
             raise RuntimeError("prepare() comes first")
-        self._done = self._phases = 0
+        self._done = self.phases = 0
         self._run.decided = False  # a try before this one may have come that far
         if self._run.cancel is not None:
             return await self._stopped()
@@ -73,6 +74,7 @@ class Attempt:
         # The session itself is not opened yet: where it is locked for that, other commands must not wait for the run.
         if not await transaction.claim(self._execution):
             return await self._context.store.execution(self._execution.id)
+        self.begun = True
         self._run.begin(self._execution, plan, results)
         self._run.break_off = partial(_break_off, transaction, results)
         timer, watchdog = self._set_timer(), self._set_watchdog(results)
@@ -183,14 +185,14 @@ class Attempt:
                 self._end_phases_before_failure(plan, open_phase.first_depth)
                 return True
             if self._done == total or plan.batches[4 * self._done + 3] != plan.batches[4 * self._done - 1]:
-                self._phases = open_phase.last_depth + 1
+                self.phases = open_phase.last_depth + 1
                 self._run.phases_completed(open_phase)
         return bool(results.roots)
 
     def _end_phases_before_failure(self, plan: Plan, first_depth: int) -> None:
         """A trip that failed may have ended phases before; ATOMIC, so all of theirs succeeded."""
         failed_depth = plan.batches[4 * self._done - 1]
-        self._phases = failed_depth
+        self.phases = failed_depth
         if failed_depth > first_depth:
             succeeded, at = 0, self._done - 1
             while at >= 0 and (depth := plan.batches[4 * at + 3]) >= first_depth:
@@ -217,7 +219,7 @@ class Attempt:
         if held.cancelled_at is not None:
             self._run.cancel = Cancel(held.cancelled_by, held.cancelled_at)
             return self.cancelled(self._run.cancel)
-        changes = endings.outcome(self._context, opened.row.session, ended)
+        changes = endings.outcome(self._context, opened.row.session, ended, self._execution)
         changes.symbols = await endings.committed_symbols(
             self._context.store, opened.row, catalog, plan, results, ended.id
         )
@@ -282,7 +284,7 @@ class Attempt:
             if state.committed:
                 tables = endings.count_tables(self._context.catalog, self.plan, self.results)
         ended = msgspec.structs.replace(
-            self._execution, status_counts=counts, tables=tables, phases_completed=self._phases, error=error
+            self._execution, status_counts=counts, tables=tables, phases_completed=self.phases, error=error
         )
         return endings.finish(ended, state, self._context.draws.now())
 

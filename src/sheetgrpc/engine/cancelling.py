@@ -78,6 +78,9 @@ class Canceller:
             session = await self._expiry.settle_if_possible(await store.session(row.session_id))
             # No await from here until the run is asked: what is judged is what is asked.
             run = runs.here(row.id)
+            if run is not None and run.moving:
+                await run.moved()
+                continue
             outcome = _judge(row, run)
             if outcome is CancelOutcome.CANCEL_REQUESTED and run is None and self._is_elsewhere(row):
                 reply = await self._ask(envelope, key, intent, row, encode)
@@ -162,7 +165,7 @@ class Canceller:
                 return None
             cancel = self._now(envelope)
             ended = endings.cancelled_before_start(row, cancel, cancel.at)
-            changes = endings.outcome(context, opened.row.session, ended)
+            changes = endings.outcome(context, opened.row.session, ended, row)
             after = row_after(opened.row, changes, cancel.at)
             body = encode(CancelView(outcome, ended, context.view(after)))
             changes.reply = self._stored(envelope, key, body, row)

@@ -109,8 +109,8 @@ def count_tables(catalog: Catalog, plan: Plan, results: Results) -> tuple[TableC
     return tuple(TableCounts(table, *sums) for table, sums in sorted(counts.items()))
 
 
-def outcome(context: Context, session: Session, ended: ExecutionRow) -> Changes:
-    """What ends an execution and its session's EXECUTING together."""
+def outcome(context: Context, session: Session, ended: ExecutionRow, before: ExecutionRow) -> Changes:
+    """What ends an execution and its session's EXECUTING together; nothing, where it is not as `before` any more."""
     draw = context.draws.draw()
     command = commands.FinishExecution(
         execution_id=ended.id,
@@ -121,7 +121,7 @@ def outcome(context: Context, session: Session, ended: ExecutionRow) -> Changes:
     events = decide(session, command, draw, catalog_digest=context.catalog.digest)
     for event in events:
         session = evolve(session, event)
-    return Changes(session=session, events=events, active_at=draw.now, execution=ended)
+    return Changes(session=session, events=events, active_at=draw.now, execution=ended, moved_from=before)
 
 
 async def committed_symbols(

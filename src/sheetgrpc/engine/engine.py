@@ -11,9 +11,10 @@ import structlog
 
 from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.config import Settings
-from sheetgrpc.engine import forking, intents, sheet_steps, steps, undoing
+from sheetgrpc.engine import forking, intents, replaying, sheet_steps, steps, undoing
 from sheetgrpc.engine.cancelling import Canceller
 from sheetgrpc.engine.context import Context
+from sheetgrpc.engine.controlling import QueueKeeper
 from sheetgrpc.engine.executor import Executor
 from sheetgrpc.engine.expiring import Expiry
 from sheetgrpc.engine.handling import Handler, Step
@@ -31,6 +32,7 @@ from sheetgrpc.engine.watching import SessionWatcher
 from sheetgrpc.errors import invalid_field
 from sheetgrpc.session import commands
 from sheetgrpc.store.base import Store
+from sheetgrpc.store.queue import ReceiptRow
 from sheetgrpc.store.records import (
     Candidate,
     EventRow,
@@ -45,7 +47,7 @@ log = structlog.get_logger(__name__)
 
 
 class Engine:
-    """The service, as functions. `sheets` has the reads about sheets."""
+    """The service, as functions. `sheets` has the reads about sheets, `queue` what is asked of the queue."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -70,6 +72,7 @@ class Engine:
         self._replica = Replica(context)
         self._executor = Executor(context, self._replica.ownership)
         self._canceller = Canceller(context, self._expiry)
+        self.queue = QueueKeeper(context)
         self.sheets = SheetReader(context)
 
     @property
@@ -100,6 +103,8 @@ class Engine:
     async def start(self) -> None:
         """Recovers what a crash left, then begins to run what is queued."""
         await self._executor.recover()
+        if self.settings.start_paused:
+            await self.queue.hold()
         await self._replica.start()
         self._executor.start()
         self.sweeper.start()
@@ -111,7 +116,7 @@ class Engine:
         A run that has not ended after `grace` seconds is rolled back; without it there is no hurry.
         """
         await asyncio.gather(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
-        await self._canceller.settle()
+        await asyncio.gather(self._canceller.settle(), self.queue.settle())
         await self._context.replies.close()
         await self._replica.stop()
         await self._context.analyst.close()
@@ -198,6 +203,16 @@ class Engine:
         """The final results, by statement."""
         return await self.sheets.results(execution_id, after, limit, statuses)
 
+    async def list_receipts(self, execution_id: str, after: int, limit: int) -> list[ReceiptRow]:
+        """What became of an execution's attempts, by epoch beyond `after`."""
+        execution = await self._context.store.execution(execution_id)
+        return await self._context.store.receipts(execution.id, after, limit)
+
+    @property
+    def slots(self) -> int:
+        """The most executions that run at once."""
+        return self._executor.slots
+
     async def search_entities(self, entity_type: str, query: str, limit: int) -> list[Candidate]:
         """Rows that a name may mean, best first."""
         entity = self.catalog.entities.get(entity_type)
@@ -255,18 +270,7 @@ class Engine:
         context = self._context
         match intent:
             case intents.CreateSession():
-                return steps.CreateSession(
-                    context,
-                    commands.CreateSession(
-                        name=intent.name,
-                        client=intent.client,
-                        role=intent.role,
-                        task_id=intent.task_id,
-                        metadata=dict(intent.metadata),
-                        labels=intent.labels,
-                        lease=intent.lease,
-                    ),
-                )
+                return steps.CreateSession(context, _creation(intent))
             case intents.SetScope():
                 return steps.SetScope(context, intent)
             case intents.ClearScope():
@@ -285,6 +289,8 @@ class Engine:
                 return sheet_steps.ResolveReference(context, intent)
             case intents.SubmitSheet():
                 return sheet_steps.SubmitSheet(context, intent)
+            case intents.ReplayExecution():
+                return replaying.ReplayExecution(context, intent)
             case intents.ResetSession():
                 return steps.ResetSession(context, commands.ResetSession(to=intent.to))
             case intents.UndoSession():
@@ -311,6 +317,18 @@ class Engine:
                         metadata=None if intent.metadata is None else dict(intent.metadata),
                     ),
                 )
+
+
+def _creation(intent: intents.CreateSession) -> commands.CreateSession:
+    return commands.CreateSession(
+        name=intent.name,
+        client=intent.client,
+        role=intent.role,
+        task_id=intent.task_id,
+        metadata=dict(intent.metadata),
+        labels=intent.labels,
+        lease=intent.lease,
+    )
 
 
 def _execution_id(outcome: Outcome) -> bytes:

@@ -20,6 +20,7 @@ from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.errors import Conflict, InvalidRequest, Reason, SheetError
 from sheetgrpc.session.commands import Command
 from sheetgrpc.session.details import lose_label
+from sheetgrpc.session.events import Event
 from sheetgrpc.session.machine import decide, evolve
 from sheetgrpc.session.model import Lifecycle, Session
 from sheetgrpc.store.base import Store
@@ -46,6 +47,10 @@ class Step(Protocol):
 
     def command(self, draw: Draw) -> Command:
         """What the machine is asked, given the command's draw."""
+        ...
+
+    def following(self, draw: Draw) -> tuple[Command, ...]:
+        """What the machine is asked after that, in the same transaction."""
         ...
 
     def changes(self, session: Session, draw: Draw, changes: Changes) -> None:
@@ -139,7 +144,10 @@ class Handler:
         """The session that is meant, expired if its time has run out."""
         if not envelope.session:
             return None
-        return await self._expiry.settle(await self._store.session(envelope.session))
+        named = envelope.session
+        if envelope.names_execution:
+            named = (await self._store.execution(named)).session_id
+        return await self._expiry.settle(await self._store.session(named))
 
     async def _commit(
         self,
@@ -162,12 +170,7 @@ class Handler:
             draw = self._draws.draw()
             row = None if step.fresh else row
             before = row.session if row is not None else None
-            events = decide(before, step.command(draw), draw, catalog_digest=self._catalog_digest)
-            session = before
-            for event in events:
-                session = evolve(session, event)
-            if session is None:
-                raise RuntimeError("a command made no event")
+            session, events = self._decide(before, step, draw)
             changes = Changes(session=session, events=events, active_at=draw.now, created=before is None)
             changes.loser = _take_label(opened.holder, session, step.label, draw.now)
             step.changes(session, draw, changes)
@@ -182,6 +185,19 @@ class Handler:
             await transaction.commit(changes)
         self._published(changes)
         return Reply(body, changes.reply, replayed=False)
+
+    def _decide(self, before: Session | None, step: Step, draw: Draw) -> tuple[Session, tuple[Event, ...]]:
+        """The session after the step's commands, and their events."""
+        session = before
+        events: tuple[Event, ...] = ()
+        for command in (step.command(draw), *step.following(draw)):
+            made = decide(session, command, draw, catalog_digest=self._catalog_digest)
+            for event in made:
+                session = evolve(session, event)
+            events = (*events, *made)
+        if session is None:
+            raise RuntimeError("a command made no event")
+        return session, events
 
     def _is_as_read(self, current: SessionRow | None, row: SessionRow) -> bool:
         return current is not None and current.session.version == row.session.version and not self._expiry.due(current)

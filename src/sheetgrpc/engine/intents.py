@@ -15,7 +15,8 @@ from sheetgrpc.session.model import Client, Entry, Lifecycle, Mode, State
 class Envelope(msgspec.Struct, frozen=True):
     """Who asks, through which RPC, of what, and how often at most.
 
-    `session` is the field as it was sent ("" for CreateSession); of CancelExecution it is `execution`. `fingerprint` is
+    `session` is the field as it was sent ("" for CreateSession); of CancelExecution and ReplayExecution it is
+    `execution`, and for the latter `names_execution` says so. `fingerprint` is
     of the request's content without request_id and expected_version, looked at only where there is a `request_id`.
     """
 
@@ -25,6 +26,7 @@ class Envelope(msgspec.Struct, frozen=True):
     request_id: str = ""
     fingerprint: bytes = b""
     expected_version: int | None = None
+    names_execution: bool = False
 
 
 class CreateSession(msgspec.Struct, frozen=True):
@@ -86,11 +88,20 @@ class ResolveReference(msgspec.Struct, frozen=True):
 
 
 class SubmitSheet(msgspec.Struct, frozen=True):
-    """Run the current sheet. `timeout` in microseconds, None for the setting's."""
+    """Run the current sheet. `timeout` in microseconds, None for the setting's; a higher `priority` is sooner."""
 
     confirm: bool
     mode: Mode = Mode.ATOMIC
     timeout: int | None = None
+    priority: int = 0
+    replay_of: str = ""  # id of the execution that is done again
+
+
+class ReplayExecution(msgspec.Struct, frozen=True):
+    """Do again what an execution was to do that has ended and committed nothing."""
+
+    execution: str
+    confirm: bool
 
 
 class CancelExecution(msgspec.Struct, frozen=True):
@@ -163,6 +174,7 @@ Intent = (
     | ParseSheet
     | ResolveReference
     | SubmitSheet
+    | ReplayExecution
     | ResetSession
     | UndoSession
     | RedoSession

@@ -53,18 +53,23 @@ class Ownership:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._last, return_exceptions=True)
 
-    def own(self, claimed: ExecutionRow) -> Run:
-        """This server runs it from now on, and has claimed it in the database."""
-        run = self._runs.adopt(claimed)
-        if run.here is False and run.head:
-            run.begin_anew(claimed)
-        run.execution, run.here, run.lost, run.decided, run.left = claimed, True, False, False, False
-        self._owned[claimed.id] = run
+    def reach(self, row: ExecutionRow) -> Run:
+        """This server is about to claim it."""
+        run = self._runs.adopt(row)
+        if not run.here and run.head:
+            run.begin_anew(row)
+        run.here, run.lost, run.left = True, False, False
         return run
 
+    def own(self, run: Run, claimed: ExecutionRow) -> None:
+        """This server runs it from now on, and has claimed it in the database."""
+        run.execution = claimed
+        self._owned[claimed.id] = run
+
     def disown(self, run: Run) -> None:
-        """It has ended, or is not this server's any more."""
+        """It has ended, or is not this server's any more, or not yet."""
         execution = run.execution
+        run.here = not self._runs.shared or run.over
         self._owned.pop(execution.id, None)
         place = self._told.pop(execution.id, Place())
         if self._leases is not None and run.over:

@@ -65,7 +65,7 @@ async def _interrupt(store: Store, row: ExecutionRow, draws: Draws) -> None:
             execution_id=row.id, state=ended.state, completed=0, total=row.statements_total
         )
         events = decide(session, command, draw)
-    await _commit(store, Changes(session=_after(session, events), events=events, execution=ended))
+    await _commit(store, Changes(session=_after(session, events), events=events, execution=ended, moved_from=row))
 
 
 async def _close_sessions(store: Store, draws: Draws) -> int:

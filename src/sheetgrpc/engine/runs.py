@@ -53,6 +53,7 @@ class Run:
         self.cancel: Cancel | None = None  # asked of this run; it has not ended yet, but will as CANCELLED
         self.asked = asyncio.Event()  # set with it
         self.decided = False  # how it ends is known and being written: a cancel comes too late
+        self.moving = False  # it is on its way back into the queue: a cancel waits for that
         self.lost = False  # another server has taken it over, or will: nothing of it may be committed
         self.here = False  # this process runs it, or will; else it only tells what another one's tells
         self.watchers = 0
@@ -105,6 +106,21 @@ class Run:
         """It runs now: `plan` and `results` are what its statement results are read from."""
         self.execution = execution
         self._plan, self._results = plan, results
+        self.completed = self.phases = 0
+
+    def requeue(self, execution: ExecutionRow) -> None:
+        """This attempt is over, and the execution waits for another."""
+        self.execution = execution
+        self.completed = self.phases = 0
+        self.decided = False
+        self._started = self._ended = None
+        self._done = []
+        self.publish(Snapshot(execution))
+
+    async def moved(self) -> None:
+        """Waits until it is back in the queue, or is not after all."""
+        while self.moving:
+            await self.changed(_LONGEST_PAUSE)
 
     def phase_started(self, depth: int, statement_count: int) -> None:
         """A phase began; only the latest of a flush is told."""
@@ -319,11 +335,19 @@ class Runs:
         self.shared = shared
         self.adopted: Callable[[], None] = lambda: None  # called when there is one more to follow
         self._runs: dict[str, Run] = {}
-        self.pending: asyncio.Queue[str] = asyncio.Queue()  # executions to run, oldest first
+        self.woken = asyncio.Event()  # there may be something to run, or room for it
 
     def get(self, execution_id: str) -> Run | None:
         """The live run of an execution, here or as it is told of elsewhere."""
         return self._runs.get(execution_id)
+
+    def wake(self) -> None:
+        """Has the queue looked at: an execution was queued or has ended, or the queue was resumed."""
+        self.woken.set()
+
+    def all(self) -> list[Run]:
+        """Every live run."""
+        return list(self._runs.values())
 
     def here(self, execution_id: str) -> Run | None:
         """The run of an execution that this process runs, or will."""
@@ -333,12 +357,6 @@ class Runs:
     def elsewhere(self) -> list[Run]:
         """Those that are watched here and run elsewhere, or nowhere yet."""
         return [run for run in self._runs.values() if not run.here]
-
-    def queue(self, execution: ExecutionRow) -> None:
-        """A queued execution is to run, after those before it."""
-        if not self.shared:
-            self.adopt(execution)
-        self.pending.put_nowait(execution.id)
 
     def adopt(self, execution: ExecutionRow) -> Run:
         """The run of an execution that is queued, or will be in a moment."""

@@ -20,6 +20,7 @@ from sheetgrpc.planning.expand import Expansion, size
 from sheetgrpc.planning.model import Analysis, Key
 from sheetgrpc.session import commands
 from sheetgrpc.session.model import Choice, ExecutionState, Mode, Session, Sheet
+from sheetgrpc.store.queue import check_admission
 from sheetgrpc.store.records import Changes, ExecutionRow, ReferenceRow, SessionRow, SheetRow
 
 
@@ -262,6 +263,12 @@ class SubmitSheet(Simple):
         """Nothing but the plain refusals: the plan is made ready by the run, before it takes the writer."""
         if row is not None:
             self.refuse_early(row.session, self.command(_NO_DRAW))
+        await self.check_queue()
+
+    async def check_queue(self) -> None:
+        """A queue that takes no more says so without taking the writer."""
+        store, most = self.context.store, self.context.settings.max_queued
+        check_admission((await store.queue()).mode, await store.waiting_count(most), most)
 
     def command(self, draw: Draw) -> commands.Command:
         """The submit, with the draw's id for the execution."""
@@ -288,15 +295,17 @@ class SubmitSheet(Simple):
             statements_total=sheet.statement_count,
             phases_total=sheet.phase_count,
             timeout=self._intent.timeout,
+            priority=self._intent.priority,
+            replay_of=self._intent.replay_of,
         )
+        changes.most_waiting = self.context.settings.max_queued
 
     def outcome(self, row: SessionRow, changes: Changes) -> Outcome:
         """The session and the queued execution."""
         return Outcome(self.context.view(row), execution=changes.execution)
 
-    def woken(self, changes: Changes) -> None:
+    def woken(self, changes: Changes) -> None:  # noqa: ARG002  # the step's form
         """The run may begin."""
-        if changes.execution is not None:
-            self.context.runs.queue(changes.execution)
-            if self.context.store.leases is not None:
-                self.context.store.leases.hint("q")
+        self.context.runs.wake()
+        if self.context.store.leases is not None:
+            self.context.store.leases.hint("q")

@@ -39,6 +39,10 @@ class Simple:
         """The command as it was asked."""
         return self._command
 
+    def following(self, draw: Draw) -> tuple[commands.Command, ...]:  # noqa: ARG002  # the step's form
+        """Nothing more."""
+        return ()
+
     def changes(self, session: Session, draw: Draw, changes: Changes) -> None:
         """Nothing beside the session."""
 

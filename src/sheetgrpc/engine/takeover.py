@@ -62,8 +62,7 @@ class Takeover:
             await asyncio.sleep(_COURTESY)
             try:
                 await self.sweep()
-                if self._context.runs.pending.empty() and await self._context.store.waiting(1):
-                    self._context.runs.pending.put_nowait("")
+                self._context.runs.wake()
             except SheetError as error:
                 log.info("takeover.deferred", reason=error.reason.value)
             except Exception:  # the next look may go better
@@ -82,7 +81,7 @@ class Takeover:
                 ended = endings.cancelled_before_start(row, Cancel(held.cancelled_by, held.cancelled_at), now)
             else:
                 ended = endings.interrupted(row, now)
-            changes = endings.outcome(context, opened.row.session, ended)
+            changes = endings.outcome(context, opened.row.session, ended, row)
             await transaction.commit(changes)
         context.topics.publish(changes)
         self._leases.hint(f"x:{row.id}")

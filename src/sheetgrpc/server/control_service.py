@@ -1,22 +1,31 @@
-"""ControlService: what runs here, and within which limits."""
+"""ControlService: what runs here, within which limits, and the queue in an operator's hands."""
 
 import platform
+from collections.abc import Callable
 from importlib.metadata import version
 
 import grpc
+from google.protobuf.message import Message
 
 from sheetgrpc.clock import wall_clock
 from sheetgrpc.config import PAGE_LIMIT, Settings
 from sheetgrpc.engine.engine import Engine
+from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.server.calls import Call
+from sheetgrpc.server.commands import read_envelope, tell_reply
+from sheetgrpc.server.convert.form import Form
+from sheetgrpc.server.convert.queue import write_queue, write_stats
+from sheetgrpc.server.convert.requests import read_pause_queue
 from sheetgrpc.server.convert.values import write_duration, write_time
+from sheetgrpc.store.queue import QueueMode, QueueRow
 from sheetgrpc.v1 import control_service_pb2 as pb
 
 
 class ControlService:
-    """The server itself. Answers the same as long as it lives."""
+    """The server itself, and its queue."""
 
     def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         about = engine.store.about
         self._info = pb.ServerInfo(
             version=version("sheetgrpc"),
@@ -33,9 +42,43 @@ class ControlService:
             replica=engine.replica,
         )
 
+    async def ping(self, _request: pb.PingRequest, _call: Call) -> pb.PingResponse:
+        """Answers."""
+        return pb.PingResponse(time=write_time(wall_clock()))
+
     async def get_server_info(self, _request: pb.GetServerInfoRequest, _call: Call) -> pb.GetServerInfoResponse:
         """Gets what runs here."""
-        return pb.GetServerInfoResponse(server_info=self._info)
+        answer = pb.GetServerInfoResponse(server_info=self._info)
+        answer.server_info.queue_paused = (await self._engine.store.queue()).mode is not QueueMode.RUNNING
+        return answer
+
+    async def get_queue_stats(self, _request: pb.GetQueueStatsRequest, _call: Call) -> pb.GetQueueStatsResponse:
+        """Counts the executions."""
+        stats = await self._engine.queue.stats()
+        limits = {"max_running": self._engine.slots, "max_queued": self._engine.settings.max_queued}
+        return pb.GetQueueStatsResponse(queue_stats=write_stats(stats, **limits))
+
+    async def pause_queue(self, request: pb.PauseQueueRequest, call: Call) -> bytes:
+        """Pauses the queue."""
+        form = Form()
+        mode = read_pause_queue(form, request)
+        envelope = await read_envelope(form, call, request)
+        return await self._change(call, envelope, mode, lambda queue: pb.PauseQueueResponse(queue=write_queue(queue)))
+
+    async def resume_queue(self, request: pb.ResumeQueueRequest, call: Call) -> bytes:
+        """Lets the queue run."""
+        envelope = await read_envelope(Form(), call, request)
+        running = QueueMode.RUNNING
+        return await self._change(
+            call, envelope, running, lambda queue: pb.ResumeQueueResponse(queue=write_queue(queue))
+        )
+
+    async def _change(
+        self, call: Call, envelope: Envelope, mode: QueueMode, write: Callable[[QueueRow], Message]
+    ) -> bytes:
+        reply = await self._engine.queue.change(envelope, mode, lambda queue: write(queue).SerializeToString())
+        tell_reply(call, reply)
+        return reply.body
 
 
 def _write_limits(settings: Settings) -> pb.Limits:

@@ -1,12 +1,20 @@
 """ExecutionService: each method reads the request, calls the engine, writes the answer; both streams are one loop."""
 
+import msgspec
+
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.views import Outcome
 from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.server.calls import Call
 from sheetgrpc.server.commands import read_envelope, run_command, tell_reply
 from sheetgrpc.server.convert import requests
-from sheetgrpc.server.convert.executions import encode_update, write_cancel, write_execution, write_result
+from sheetgrpc.server.convert.executions import (
+    encode_update,
+    write_cancel,
+    write_execution,
+    write_receipt,
+    write_result,
+)
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.sessions import write_session
 from sheetgrpc.server.paging import MOMENTS, POSITIONS, read_page
@@ -44,6 +52,30 @@ class ExecutionService:
         tell_reply(call, reply)
         watcher = await self._engine.watch(execution_id, "", request.include_results, from_start=not reply.replayed)
         await _stream(watcher, call)
+
+    async def replay_execution(self, request: pb.ReplayExecutionRequest, call: Call) -> bytes:
+        """Does an execution again that committed nothing."""
+        form = Form()
+        intent = requests.read_replay_execution(form, request)
+        envelope = await read_envelope(form, call, request, target="execution")
+
+        def write(outcome: Outcome) -> bytes:
+            answer = pb.ReplayExecutionResponse(execution=_execution(outcome), session=write_session(outcome.session))
+            return answer.SerializeToString()
+
+        reply = await self._engine.handle(msgspec.structs.replace(envelope, names_execution=True), intent, write)
+        tell_reply(call, reply)
+        return reply.body
+
+    async def list_receipts(self, request: pb.ListReceiptsRequest, call: Call) -> pb.ListReceiptsResponse:
+        """Lists what became of an execution's attempts."""
+        form = Form()
+        page = read_page(form, request, POSITIONS, call.max_send_bytes)
+        execution_id = form.name("execution", request.execution).upper()
+        form.done()
+        found = await self._engine.list_receipts(execution_id, page.after or 0, page.wanted)
+        receipts, token = page.write(found, write_receipt, lambda _, row: row.epoch)
+        return pb.ListReceiptsResponse(receipts=receipts, next_page_token=token)
 
     async def cancel_execution(self, request: pb.CancelExecutionRequest, call: Call) -> bytes:
         """Cancels an execution."""

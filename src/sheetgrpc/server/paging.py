@@ -29,6 +29,7 @@ PageRequest: TypeAlias = (
     | sheet_service_pb2.ListReferencesRequest
     | sheet_service_pb2.ListSymbolsRequest
     | execution_service_pb2.ListExecutionsRequest
+    | execution_service_pb2.ListReceiptsRequest
     | execution_service_pb2.ListStatementResultsRequest
     | catalog_service_pb2.ListVerbsRequest
 )

@@ -41,6 +41,8 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.CONFLICT: grpc.StatusCode.ABORTED,
     Reason.LIMIT_EXCEEDED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.QUEUE_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.QUEUE_PAUSED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.EXECUTION_NOT_REPLAYABLE: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.STORE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Reason.STORE_BUSY: grpc.StatusCode.UNAVAILABLE,
     Reason.SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,

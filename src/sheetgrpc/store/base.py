@@ -19,6 +19,7 @@ from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.model import Key, Plan, Results
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.leases import Leases
+from sheetgrpc.store.queue import QueueChange, QueueCounts, QueueRow, ReceiptRow
 from sheetgrpc.store.records import (
     AnalysisRow,
     Candidate,
@@ -99,8 +100,11 @@ class Transaction(Protocol):
         """Writes the result row of every statement."""
         ...
 
-    async def commit(self, changes: Changes) -> None:
-        """Writes the changes and commits. Raises ConstraintViolated where a deferred constraint fails here."""
+    async def commit(self, changes: Changes | QueueChange) -> None:
+        """Writes the changes and commits. Raises ConstraintViolated where a deferred constraint fails here.
+
+        An execution that leaves RUNNING leaves a receipt of that attempt, too.
+        """
         ...
 
     def interrupt(self) -> None:
@@ -115,6 +119,7 @@ class About(msgspec.Struct, frozen=True):
     version: str  # of the database's own program
     schema_version: int  # number of the last migration of our tables
     incarnation: str  # of what is in it: stays over restarts, another after a restore
+    shared: bool = False  # other servers may serve it at the same time
     persistent: bool = True  # False: it goes when the store is closed
 
 
@@ -204,7 +209,23 @@ class Store(Protocol):
         ...
 
     async def waiting(self, limit: int) -> list[ExecutionRow]:
-        """What is queued and may run now, in the order in which it is to run."""
+        """The first of what is queued and due by `next_attempt_at`, next first: priority, then age, then id."""
+        ...
+
+    async def queue(self) -> QueueRow:
+        """How the queue stands."""
+        ...
+
+    async def waiting_count(self, limit: int) -> int:
+        """How many executions are queued, due or not; counted up to `limit`."""
+        ...
+
+    async def queue_counts(self) -> QueueCounts:
+        """All executions, counted; reads them all."""
+        ...
+
+    async def receipts(self, execution_id: str, after: int, limit: int) -> list[ReceiptRow]:
+        """What became of an execution's attempts, by epoch beyond `after`."""
         ...
 
     async def results(

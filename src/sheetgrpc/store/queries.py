@@ -34,7 +34,7 @@ def load_queries(backend: str) -> Mapping[str, str]:
 
 
 def load_migrations(backend: str) -> tuple[Migration, ...]:
-    """The migrations of a backend in order of their numbers, which may have gaps; ValueError if one stands twice."""
+    """The migrations of a backend in order; ValueError if a number stands twice. A number may be another backend's."""
     found = [
         Migration(version=int(match[1]), name=match[2], sql=file.read_text("utf-8"))
         for file in _folder(backend).joinpath("migrations").iterdir()

@@ -110,6 +110,11 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     number: int = 0
     cancelled_by: str = ""  # who asked for the cancel that ended it, and when
     cancelled_at: int | None = None
+    priority: int = 0  # higher is sooner
+    retry_count: int = 0  # attempts that failed and were followed by another
+    deferral_count: int = 0  # times that the database had no room for it when its turn came
+    next_attempt_at: int | None = None  # not begun before then, while it is queued
+    replay_of: str = ""  # id of the execution that this one does again
     owner: str = ""  # the replica that claimed it last
 
 
@@ -189,6 +194,9 @@ class Changes(msgspec.Struct, kw_only=True):
     unparsed: str = ""  # a sheet of which nothing is known any more, as before its first parse
     resolved: dict[str, Key] | None = None  # ref_id -> key, of `session.sheet`
     execution: ExecutionRow | None = None  # inserted (number 0) or updated
+    moved_from: ExecutionRow | None = None  # updated only while the stored one has this state and epoch, else Conflict
+    phases_reached: int = 0  # by the attempt that is over, where the execution itself begins again
+    most_waiting: int | None = None  # inserted only into a queue of fewer that takes any, else QUEUE_FULL, QUEUE_PAUSED
     symbols: "SymbolChange | None" = None
     loser: "Moved | None" = None  # who had the label that `session` has now
     replies: tuple[StoredReply, ...] = ()  # of cancels that were answered before they could be written
@@ -242,7 +250,15 @@ class SessionFilter(msgspec.Struct, frozen=True):
 
 
 class ExecutionFilter(msgspec.Struct, frozen=True):
-    """Which executions to list; empty means all. Newest submitted first."""
+    """Which executions to list; empty means all. Newest submitted first.
+
+    Submitted at `submitted_after` or later, and before `submitted_before`; None: at any time. Dead letters are those
+    that FAILED and that nobody has replayed.
+    """
 
     session_id: str = ""
     states: tuple[str, ...] = ()
+    submitted_after: int | None = None
+    submitted_before: int | None = None
+    dead_letters_only: bool = False
+    replay_of: str = ""

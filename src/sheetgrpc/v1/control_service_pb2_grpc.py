@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ControlServiceStub:
-    """Says what an operator or a client library wants to know of the server.
+    """Says what an operator or a client library wants to know of the server, and lets an operator pause its queue.
     """
 
     def __init__(self, channel):
@@ -35,6 +35,26 @@ class ControlServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.Ping = channel.unary_unary(
+                '/sheetgrpc.v1.ControlService/Ping',
+                request_serializer=sheetgrpc_dot_v1_dot_control__service__pb2.PingRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_control__service__pb2.PingResponse.FromString,
+                _registered_method=True)
+        self.GetQueueStats = channel.unary_unary(
+                '/sheetgrpc.v1.ControlService/GetQueueStats',
+                request_serializer=sheetgrpc_dot_v1_dot_control__service__pb2.GetQueueStatsRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_control__service__pb2.GetQueueStatsResponse.FromString,
+                _registered_method=True)
+        self.PauseQueue = channel.unary_unary(
+                '/sheetgrpc.v1.ControlService/PauseQueue',
+                request_serializer=sheetgrpc_dot_v1_dot_control__service__pb2.PauseQueueRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_control__service__pb2.PauseQueueResponse.FromString,
+                _registered_method=True)
+        self.ResumeQueue = channel.unary_unary(
+                '/sheetgrpc.v1.ControlService/ResumeQueue',
+                request_serializer=sheetgrpc_dot_v1_dot_control__service__pb2.ResumeQueueRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_control__service__pb2.ResumeQueueResponse.FromString,
+                _registered_method=True)
         self.GetServerInfo = channel.unary_unary(
                 '/sheetgrpc.v1.ControlService/GetServerInfo',
                 request_serializer=sheetgrpc_dot_v1_dot_control__service__pb2.GetServerInfoRequest.SerializeToString,
@@ -43,11 +63,41 @@ class ControlServiceStub:
 
 
 class ControlServiceServicer:
-    """Says what an operator or a client library wants to know of the server.
+    """Says what an operator or a client library wants to know of the server, and lets an operator pause its queue.
     """
 
+    def Ping(self, request, context):
+        """Answers, as long as the server does; asks no database. Whether calls can be served is for grpc.health.v1.Health.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQueueStats(self, request, context):
+        """Counts the executions and says how the queue stands, as one read of the database saw it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseQueue(self, request, context):
+        """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on.
+
+        Legal at any time; with another mode than before the mode changes, with the same one nothing does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeQueue(self, request, context):
+        """Lets the queue run again. Legal at any time; where it runs nothing changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetServerInfo(self, request, context):
-        """Gets what runs here. Answers the same until the server is started anew.
+        """Gets what runs here. But for `queue_paused`, answers the same until the server is started anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -56,6 +106,26 @@ class ControlServiceServicer:
 
 def add_ControlServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'Ping': grpc.unary_unary_rpc_method_handler(
+                    servicer.Ping,
+                    request_deserializer=sheetgrpc_dot_v1_dot_control__service__pb2.PingRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_control__service__pb2.PingResponse.SerializeToString,
+            ),
+            'GetQueueStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQueueStats,
+                    request_deserializer=sheetgrpc_dot_v1_dot_control__service__pb2.GetQueueStatsRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_control__service__pb2.GetQueueStatsResponse.SerializeToString,
+            ),
+            'PauseQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseQueue,
+                    request_deserializer=sheetgrpc_dot_v1_dot_control__service__pb2.PauseQueueRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_control__service__pb2.PauseQueueResponse.SerializeToString,
+            ),
+            'ResumeQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeQueue,
+                    request_deserializer=sheetgrpc_dot_v1_dot_control__service__pb2.ResumeQueueRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_control__service__pb2.ResumeQueueResponse.SerializeToString,
+            ),
             'GetServerInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServerInfo,
                     request_deserializer=sheetgrpc_dot_v1_dot_control__service__pb2.GetServerInfoRequest.FromString,
@@ -70,8 +140,116 @@ def add_ControlServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ControlService:
-    """Says what an operator or a client library wants to know of the server.
+    """Says what an operator or a client library wants to know of the server, and lets an operator pause its queue.
     """
+
+    @staticmethod
+    def Ping(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.ControlService/Ping',
+            sheetgrpc_dot_v1_dot_control__service__pb2.PingRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_control__service__pb2.PingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQueueStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.ControlService/GetQueueStats',
+            sheetgrpc_dot_v1_dot_control__service__pb2.GetQueueStatsRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_control__service__pb2.GetQueueStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.ControlService/PauseQueue',
+            sheetgrpc_dot_v1_dot_control__service__pb2.PauseQueueRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_control__service__pb2.PauseQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.ControlService/ResumeQueue',
+            sheetgrpc_dot_v1_dot_control__service__pb2.ResumeQueueRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_control__service__pb2.ResumeQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetServerInfo(request,

@@ -27,25 +27,82 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ControlServiceStub:
-    """Says what an operator or a client library wants to know of the server."""
+    """Says what an operator or a client library wants to know of the server, and lets an operator pause its queue."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ControlServiceAsyncStub: ...
+    Ping: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.PingRequest, _control_service_pb2.PingResponse]
+    """Answers, as long as the server does; asks no database. Whether calls can be served is for grpc.health.v1.Health."""
+    GetQueueStats: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.GetQueueStatsRequest, _control_service_pb2.GetQueueStatsResponse]
+    """Counts the executions and says how the queue stands, as one read of the database saw it."""
+    PauseQueue: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.PauseQueueRequest, _control_service_pb2.PauseQueueResponse]
+    """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on.
+
+    Legal at any time; with another mode than before the mode changes, with the same one nothing does.
+    """
+    ResumeQueue: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.ResumeQueueRequest, _control_service_pb2.ResumeQueueResponse]
+    """Lets the queue run again. Legal at any time; where it runs nothing changes."""
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.GetServerInfoRequest, _control_service_pb2.GetServerInfoResponse]
-    """Gets what runs here. Answers the same until the server is started anew."""
+    """Gets what runs here. But for `queue_paused`, answers the same until the server is started anew."""
 
 @_typing.type_check_only
 class ControlServiceAsyncStub(ControlServiceStub):
-    """Says what an operator or a client library wants to know of the server."""
+    """Says what an operator or a client library wants to know of the server, and lets an operator pause its queue."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    Ping: _aio.UnaryUnaryMultiCallable[_control_service_pb2.PingRequest, _control_service_pb2.PingResponse]  # type: ignore[assignment]
+    """Answers, as long as the server does; asks no database. Whether calls can be served is for grpc.health.v1.Health."""
+    GetQueueStats: _aio.UnaryUnaryMultiCallable[_control_service_pb2.GetQueueStatsRequest, _control_service_pb2.GetQueueStatsResponse]  # type: ignore[assignment]
+    """Counts the executions and says how the queue stands, as one read of the database saw it."""
+    PauseQueue: _aio.UnaryUnaryMultiCallable[_control_service_pb2.PauseQueueRequest, _control_service_pb2.PauseQueueResponse]  # type: ignore[assignment]
+    """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on.
+
+    Legal at any time; with another mode than before the mode changes, with the same one nothing does.
+    """
+    ResumeQueue: _aio.UnaryUnaryMultiCallable[_control_service_pb2.ResumeQueueRequest, _control_service_pb2.ResumeQueueResponse]  # type: ignore[assignment]
+    """Lets the queue run again. Legal at any time; where it runs nothing changes."""
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_control_service_pb2.GetServerInfoRequest, _control_service_pb2.GetServerInfoResponse]  # type: ignore[assignment]
-    """Gets what runs here. Answers the same until the server is started anew."""
+    """Gets what runs here. But for `queue_paused`, answers the same until the server is started anew."""
 
 class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Says what an operator or a client library wants to know of the server."""
+    """Says what an operator or a client library wants to know of the server, and lets an operator pause its queue."""
+
+    @_abc_1.abstractmethod
+    def Ping(
+        self,
+        request: _control_service_pb2.PingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_service_pb2.PingResponse, _abc.Awaitable[_control_service_pb2.PingResponse]]:
+        """Answers, as long as the server does; asks no database. Whether calls can be served is for grpc.health.v1.Health."""
+
+    @_abc_1.abstractmethod
+    def GetQueueStats(
+        self,
+        request: _control_service_pb2.GetQueueStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_service_pb2.GetQueueStatsResponse, _abc.Awaitable[_control_service_pb2.GetQueueStatsResponse]]:
+        """Counts the executions and says how the queue stands, as one read of the database saw it."""
+
+    @_abc_1.abstractmethod
+    def PauseQueue(
+        self,
+        request: _control_service_pb2.PauseQueueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_service_pb2.PauseQueueResponse, _abc.Awaitable[_control_service_pb2.PauseQueueResponse]]:
+        """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on.
+
+        Legal at any time; with another mode than before the mode changes, with the same one nothing does.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeQueue(
+        self,
+        request: _control_service_pb2.ResumeQueueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_service_pb2.ResumeQueueResponse, _abc.Awaitable[_control_service_pb2.ResumeQueueResponse]]:
+        """Lets the queue run again. Legal at any time; where it runs nothing changes."""
 
     @_abc_1.abstractmethod
     def GetServerInfo(
@@ -53,6 +110,6 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_service_pb2.GetServerInfoRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_service_pb2.GetServerInfoResponse, _abc.Awaitable[_control_service_pb2.GetServerInfoResponse]]:
-        """Gets what runs here. Answers the same until the server is started anew."""
+        """Gets what runs here. But for `queue_paused`, answers the same until the server is started anew."""
 
 def add_ControlServiceServicer_to_server(servicer: ControlServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

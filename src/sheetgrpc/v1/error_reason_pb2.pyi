@@ -84,6 +84,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. Whether the command was committed is not known; repeat it with the same request id."""
     ERROR_REASON_INTERNAL_ERROR: _ErrorReason.ValueType  # 30
     """INTERNAL. A fault of the server; the metadata has an error id for its log."""
+    ERROR_REASON_QUEUE_PAUSED: _ErrorReason.ValueType  # 31
+    """FAILED_PRECONDITION. The queue was paused and takes nothing in until it is resumed; the metadata has the `mode`."""
+    ERROR_REASON_EXECUTION_NOT_REPLAYABLE: _ErrorReason.ValueType  # 39
+    """FAILED_PRECONDITION. The execution has not ended, has committed or was replayed, or its session has another sheet."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of refusals. google.rpc.ErrorInfo carries one without the prefix, with the domain "sheetgrpc":
@@ -155,4 +159,8 @@ ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 29
 """UNAVAILABLE. Whether the command was committed is not known; repeat it with the same request id."""
 ERROR_REASON_INTERNAL_ERROR: ErrorReason.ValueType  # 30
 """INTERNAL. A fault of the server; the metadata has an error id for its log."""
+ERROR_REASON_QUEUE_PAUSED: ErrorReason.ValueType  # 31
+"""FAILED_PRECONDITION. The queue was paused and takes nothing in until it is resumed; the metadata has the `mode`."""
+ERROR_REASON_EXECUTION_NOT_REPLAYABLE: ErrorReason.ValueType  # 39
+"""FAILED_PRECONDITION. The execution has not ended, has committed or was replayed, or its session has another sheet."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

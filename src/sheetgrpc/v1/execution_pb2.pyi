@@ -85,6 +85,58 @@ EXECUTION_STATE_INTERRUPTED: ExecutionState.ValueType  # 11
 """Ended: the process that ran it died, nothing is applied."""
 Global___ExecutionState: _TypeAlias = ExecutionState  # noqa: Y015
 
+class _AttemptOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttemptOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttemptOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTEMPT_OUTCOME_UNSPECIFIED: _AttemptOutcome.ValueType  # 0
+    """Never sent."""
+    ATTEMPT_OUTCOME_SUCCEEDED: _AttemptOutcome.ValueType  # 1
+    """Every statement is done and committed."""
+    ATTEMPT_OUTCOME_PARTIAL: _AttemptOutcome.ValueType  # 2
+    """What succeeded is committed, something failed."""
+    ATTEMPT_OUTCOME_ROLLED_BACK: _AttemptOutcome.ValueType  # 3
+    """A statement failed, everything is undone."""
+    ATTEMPT_OUTCOME_FAILED: _AttemptOutcome.ValueType  # 4
+    """Something other than a statement failed, for good: not in passing, or once too often."""
+    ATTEMPT_OUTCOME_CANCELLED: _AttemptOutcome.ValueType  # 5
+    """Stopped on request."""
+    ATTEMPT_OUTCOME_TIMED_OUT: _AttemptOutcome.ValueType  # 6
+    """Took longer than its timeout."""
+    ATTEMPT_OUTCOME_INTERRUPTED: _AttemptOutcome.ValueType  # 7
+    """The process that ran it died or was stopped."""
+    ATTEMPT_OUTCOME_RETRIED: _AttemptOutcome.ValueType  # 8
+    """Failed in passing: everything is undone, and the execution waits for another attempt."""
+    ATTEMPT_OUTCOME_DEFERRED: _AttemptOutcome.ValueType  # 9
+    """Found no room before anything was tried; the execution waits for another attempt."""
+
+class AttemptOutcome(_AttemptOutcome, metaclass=_AttemptOutcomeEnumTypeWrapper):
+    """How one attempt at an execution ended. But for the last two the execution ended with it, in the state of that name."""
+
+ATTEMPT_OUTCOME_UNSPECIFIED: AttemptOutcome.ValueType  # 0
+"""Never sent."""
+ATTEMPT_OUTCOME_SUCCEEDED: AttemptOutcome.ValueType  # 1
+"""Every statement is done and committed."""
+ATTEMPT_OUTCOME_PARTIAL: AttemptOutcome.ValueType  # 2
+"""What succeeded is committed, something failed."""
+ATTEMPT_OUTCOME_ROLLED_BACK: AttemptOutcome.ValueType  # 3
+"""A statement failed, everything is undone."""
+ATTEMPT_OUTCOME_FAILED: AttemptOutcome.ValueType  # 4
+"""Something other than a statement failed, for good: not in passing, or once too often."""
+ATTEMPT_OUTCOME_CANCELLED: AttemptOutcome.ValueType  # 5
+"""Stopped on request."""
+ATTEMPT_OUTCOME_TIMED_OUT: AttemptOutcome.ValueType  # 6
+"""Took longer than its timeout."""
+ATTEMPT_OUTCOME_INTERRUPTED: AttemptOutcome.ValueType  # 7
+"""The process that ran it died or was stopped."""
+ATTEMPT_OUTCOME_RETRIED: AttemptOutcome.ValueType  # 8
+"""Failed in passing: everything is undone, and the execution waits for another attempt."""
+ATTEMPT_OUTCOME_DEFERRED: AttemptOutcome.ValueType  # 9
+"""Found no room before anything was tried; the execution waits for another attempt."""
+Global___AttemptOutcome: _TypeAlias = AttemptOutcome  # noqa: Y015
+
 class _ExecutionMode:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -137,6 +189,11 @@ class Execution(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     CANCELLED_BY_FIELD_NUMBER: _builtins.int
     CANCEL_TIME_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    RETRY_COUNT_FIELD_NUMBER: _builtins.int
+    DEFERRAL_COUNT_FIELD_NUMBER: _builtins.int
+    NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
+    REPLAY_OF_FIELD_NUMBER: _builtins.int
     REPLICA_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id: a ULID."""
@@ -162,6 +219,16 @@ class Execution(_message.Message):
     """Who asked for the cancel that stops or stopped it, as the server knows callers; empty unless it is CANCELLING or
     CANCELLED.
     """
+    priority: _builtins.int
+    """Higher is sooner: -100 to 100."""
+    retry_count: _builtins.int
+    """Attempts that failed in passing (a lock, a serialization failure, a lost connection) and were followed by another.
+    While it waits for that one, `error` tells why.
+    """
+    deferral_count: _builtins.int
+    """How often its turn had come and the database had no room for it; counts as no failure."""
+    replay_of: _builtins.str
+    """Id of the execution that this one does again; empty unless ReplayExecution made it."""
     replica: _builtins.str
     """Server that claimed it last, as GetServerInfo names it; empty while it is queued for the first time, and where the
     database is one server's alone.
@@ -194,6 +261,10 @@ class Execution(_message.Message):
     def cancel_time(self) -> _timestamp_pb2.Timestamp:
         """When that was asked; absent unless it is CANCELLING or CANCELLED."""
 
+    @_builtins.property
+    def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
+        """When the next attempt is due; absent unless it is queued and waits for that."""
+
     def __init__(
         self,
         *,
@@ -215,15 +286,82 @@ class Execution(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         cancelled_by: _builtins.str = ...,
         cancel_time: _timestamp_pb2.Timestamp | None = ...,
+        priority: _builtins.int = ...,
+        retry_count: _builtins.int = ...,
+        deferral_count: _builtins.int = ...,
+        next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
+        replay_of: _builtins.str = ...,
         replica: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "end_time", b"end_time", "error", b"error", "start_time", b"start_time", "submit_time", b"submit_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "end_time", b"end_time", "error", b"error", "next_attempt_time", b"next_attempt_time", "start_time", b"start_time", "submit_time", b"submit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "replica", b"replica", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "tables", b"tables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "deferral_count", b"deferral_count", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "next_attempt_time", b"next_attempt_time", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "priority", b"priority", "replay_of", b"replay_of", "replica", b"replica", "retry_count", b"retry_count", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "tables", b"tables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Execution: _TypeAlias = Execution  # noqa: Y015
+
+@_typing.final
+class Receipt(_message.Message):
+    """What became of one attempt at an execution, written in the transaction that changed the execution's state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    SHEET_DIGEST_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    PHASES_COMPLETED_FIELD_NUMBER: _builtins.int
+    TABLES_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    execution_id: _builtins.str
+    """Execution that was attempted."""
+    epoch: _builtins.int
+    """Which attempt: the epoch that its claim gave it."""
+    outcome: Global___AttemptOutcome.ValueType
+    """How it ended."""
+    sheet_digest: _builtins.str
+    """Digest of the sheet that it ran."""
+    phases_completed: _builtins.int
+    """Phases that were over by then."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it began."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended."""
+
+    @_builtins.property
+    def tables(self) -> _containers.RepeatedCompositeFieldContainer[Global___TableCounts]:
+        """Rows that it committed, by name of the table; empty where it committed nothing."""
+
+    @_builtins.property
+    def error(self) -> Global___ExecutionError:
+        """Why it ended as it did; absent unless something failed."""
+
+    def __init__(
+        self,
+        *,
+        execution_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        outcome: Global___AttemptOutcome.ValueType = ...,
+        sheet_digest: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        phases_completed: _builtins.int = ...,
+        tables: _abc.Iterable[Global___TableCounts] | None = ...,
+        error: Global___ExecutionError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "epoch", b"epoch", "error", b"error", "execution_id", b"execution_id", "outcome", b"outcome", "phases_completed", b"phases_completed", "sheet_digest", b"sheet_digest", "start_time", b"start_time", "tables", b"tables"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
 
 @_typing.final
 class StatusCount(_message.Message):

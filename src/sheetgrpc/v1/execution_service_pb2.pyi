@@ -74,6 +74,7 @@ class SubmitSheetRequest(_message.Message):
     TIMEOUT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     """Required. Session id, unique prefix or label."""
     confirm: _builtins.bool
@@ -84,6 +85,8 @@ class SubmitSheetRequest(_message.Message):
     """Makes a repeat safe (see SessionService)."""
     expected_version: _builtins.int
     """Version that the session must have; absent = any."""
+    priority: _builtins.int
+    """Higher is sooner, of equal ones the oldest: -100 to 100, else ERROR_REASON_INVALID_FIELD."""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """How long the run may take, counted from its start; then it is undone and TIMED_OUT. Absent = the server's default;
@@ -99,10 +102,11 @@ class SubmitSheetRequest(_message.Message):
         timeout: _duration_pb2.Duration | None = ...,
         request_id: _builtins.str = ...,
         expected_version: _builtins.int | None = ...,
+        priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "confirm", b"confirm", "expected_version", b"expected_version", "mode", b"mode", "request_id", b"request_id", "session", b"session", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "confirm", b"confirm", "expected_version", b"expected_version", "mode", b"mode", "priority", b"priority", "request_id", b"request_id", "session", b"session", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
@@ -153,6 +157,7 @@ class ExecuteSheetRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     INCLUDE_RESULTS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     """Required. Session id, unique prefix or label."""
     confirm: _builtins.bool
@@ -165,6 +170,8 @@ class ExecuteSheetRequest(_message.Message):
     """Version that the session must have; absent = any."""
     include_results: _builtins.bool
     """Streams the results of statements too, provisional until `finished`."""
+    priority: _builtins.int
+    """Higher is sooner, of equal ones the oldest: -100 to 100, else ERROR_REASON_INVALID_FIELD."""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """How long the run may take, counted from its start; then it is undone and TIMED_OUT. Absent = the server's default;
@@ -181,10 +188,11 @@ class ExecuteSheetRequest(_message.Message):
         request_id: _builtins.str = ...,
         expected_version: _builtins.int | None = ...,
         include_results: _builtins.bool = ...,
+        priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "confirm", b"confirm", "expected_version", b"expected_version", "include_results", b"include_results", "mode", b"mode", "request_id", b"request_id", "session", b"session", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "confirm", b"confirm", "expected_version", b"expected_version", "include_results", b"include_results", "mode", b"mode", "priority", b"priority", "request_id", b"request_id", "session", b"session", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
@@ -226,7 +234,7 @@ class ExecuteSheetResponse(_message.Message):
     @_builtins.property
     def snapshot(self) -> _execution_pb2.Execution:
         """The execution as it is: the first message of every stream that does not go on after a token, and again when a
-        cancel was asked for.
+        cancel was asked for, or when it was put back into the queue.
         """
 
     @_builtins.property
@@ -340,7 +348,7 @@ class WatchExecutionResponse(_message.Message):
     @_builtins.property
     def snapshot(self) -> _execution_pb2.Execution:
         """The execution as it is: the first message of every stream that does not go on after a token, and again when a
-        cancel was asked for.
+        cancel was asked for, or when it was put back into the queue.
         """
 
     @_builtins.property
@@ -444,15 +452,31 @@ class ListExecutionsRequest(_message.Message):
     STATES_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SUBMITTED_AFTER_FIELD_NUMBER: _builtins.int
+    SUBMITTED_BEFORE_FIELD_NUMBER: _builtins.int
+    DEAD_LETTERS_ONLY_FIELD_NUMBER: _builtins.int
+    REPLAY_OF_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     """Lets through the executions of this session alone: id, unique prefix or label."""
     page_size: _builtins.int
     """Executions a page (see SessionService)."""
     page_token: _builtins.str
     """Where to go on (see SessionService)."""
+    dead_letters_only: _builtins.bool
+    """Lets through dead letters alone: what FAILED and nobody has replayed."""
+    replay_of: _builtins.str
+    """Lets through the replay of this execution alone: its id."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_execution_pb2.ExecutionState.ValueType]:
         """Lets through executions in one of these states."""
+
+    @_builtins.property
+    def submitted_after(self) -> _timestamp_pb2.Timestamp:
+        """Lets through what was submitted then or later."""
+
+    @_builtins.property
+    def submitted_before(self) -> _timestamp_pb2.Timestamp:
+        """Lets through what was submitted before."""
 
     def __init__(
         self,
@@ -461,10 +485,14 @@ class ListExecutionsRequest(_message.Message):
         states: _abc.Iterable[_execution_pb2.ExecutionState.ValueType] | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        submitted_after: _timestamp_pb2.Timestamp | None = ...,
+        submitted_before: _timestamp_pb2.Timestamp | None = ...,
+        dead_letters_only: _builtins.bool = ...,
+        replay_of: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["submitted_after", b"submitted_after", "submitted_before", b"submitted_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "session", b"session", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letters_only", b"dead_letters_only", "page_size", b"page_size", "page_token", b"page_token", "replay_of", b"replay_of", "session", b"session", "states", b"states", "submitted_after", b"submitted_after", "submitted_before", b"submitted_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -565,6 +593,130 @@ class CancelExecutionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelExecutionResponse: _TypeAlias = CancelExecutionResponse  # noqa: Y015
+
+@_typing.final
+class ReplayExecutionRequest(_message.Message):
+    """Asks to do an execution again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    CONFIRM_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    execution: _builtins.str
+    """Required. Id of the execution."""
+    confirm: _builtins.bool
+    """Required. Must be true, else ERROR_REASON_CONFIRMATION_REQUIRED: data is changed from here on."""
+    request_id: _builtins.str
+    """Makes a repeat safe (see SessionService)."""
+    expected_version: _builtins.int
+    """Version that the session must have; absent = any."""
+    def __init__(
+        self,
+        *,
+        execution: _builtins.str = ...,
+        confirm: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "confirm", b"confirm", "execution", b"execution", "expected_version", b"expected_version", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___ReplayExecutionRequest: _TypeAlias = ReplayExecutionRequest  # noqa: Y015
+
+@_typing.final
+class ReplayExecutionResponse(_message.Message):
+    """Answers ReplayExecution."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def execution(self) -> _execution_pb2.Execution:
+        """The new execution, queued."""
+
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session after the command."""
+
+    def __init__(
+        self,
+        *,
+        execution: _execution_pb2.Execution | None = ...,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayExecutionResponse: _TypeAlias = ReplayExecutionResponse  # noqa: Y015
+
+@_typing.final
+class ListReceiptsRequest(_message.Message):
+    """Asks for a page of receipts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    execution: _builtins.str
+    """Required. Execution id."""
+    page_size: _builtins.int
+    """Receipts a page (see SessionService)."""
+    page_token: _builtins.str
+    """Where to go on (see SessionService)."""
+    def __init__(
+        self,
+        *,
+        execution: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReceiptsRequest: _TypeAlias = ListReceiptsRequest  # noqa: Y015
+
+@_typing.final
+class ListReceiptsResponse(_message.Message):
+    """Answers ListReceipts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_execution_pb2.Receipt]:
+        """The page."""
+
+    def __init__(
+        self,
+        *,
+        receipts: _abc.Iterable[_execution_pb2.Receipt] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "receipts", b"receipts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReceiptsResponse: _TypeAlias = ListReceiptsResponse  # noqa: Y015
 
 @_typing.final
 class ListStatementResultsRequest(_message.Message):

@@ -69,6 +69,16 @@ class ExecutionServiceStub:
                 request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
                 response_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.FromString,
                 _registered_method=True)
+        self.ReplayExecution = channel.unary_unary(
+                '/sheetgrpc.v1.ExecutionService/ReplayExecution',
+                request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ReplayExecutionRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ReplayExecutionResponse.FromString,
+                _registered_method=True)
+        self.ListReceipts = channel.unary_unary(
+                '/sheetgrpc.v1.ExecutionService/ListReceipts',
+                request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListReceiptsRequest.SerializeToString,
+                response_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListReceiptsResponse.FromString,
+                _registered_method=True)
         self.ListStatementResults = channel.unary_unary(
                 '/sheetgrpc.v1.ExecutionService/ListStatementResults',
                 request_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListStatementResultsRequest.SerializeToString,
@@ -89,7 +99,7 @@ class ExecutionServiceServicer:
 
         Legal in READY; of two submits one wins. A repeat with the same request_id gets the execution as it was queued
         first. Refused with ERROR_REASON_CONFIRMATION_REQUIRED, ERROR_REASON_SHEET_ALREADY_APPLIED,
-        ERROR_REASON_QUEUE_FULL.
+        ERROR_REASON_QUEUE_FULL, ERROR_REASON_QUEUE_PAUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +150,26 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReplayExecution(self, request, context):
+        """Submits once more what an execution ran that has ended and committed nothing: the same sheet, mode, timeout and
+        priority, as a new execution with `replay_of`. For dead letters, once what stopped them is mended.
+
+        Legal while the session is READY or EXECUTED and has that very sheet, parsed with the server's catalog; once an
+        execution, then replay the replay. The session is EXECUTING afterwards. Refused as SubmitSheet, and with
+        ERROR_REASON_EXECUTION_NOT_REPLAYABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReceipts(self, request, context):
+        """Lists what became of an execution's attempts, first to last; one for each that is over. None for an execution that
+        was cancelled before it began.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListStatementResults(self, request, context):
         """Lists by index what became of each statement: the final truth. Empty until the execution has ended.
         """
@@ -179,6 +209,16 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.CancelExecution,
                     request_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.FromString,
                     response_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.SerializeToString,
+            ),
+            'ReplayExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayExecution,
+                    request_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ReplayExecutionRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ReplayExecutionResponse.SerializeToString,
+            ),
+            'ListReceipts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReceipts,
+                    request_deserializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListReceiptsRequest.FromString,
+                    response_serializer=sheetgrpc_dot_v1_dot_execution__service__pb2.ListReceiptsResponse.SerializeToString,
             ),
             'ListStatementResults': grpc.unary_unary_rpc_method_handler(
                     servicer.ListStatementResults,
@@ -353,6 +393,60 @@ class ExecutionService:
             '/sheetgrpc.v1.ExecutionService/CancelExecution',
             sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
             sheetgrpc_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.ExecutionService/ReplayExecution',
+            sheetgrpc_dot_v1_dot_execution__service__pb2.ReplayExecutionRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_execution__service__pb2.ReplayExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReceipts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sheetgrpc.v1.ExecutionService/ListReceipts',
+            sheetgrpc_dot_v1_dot_execution__service__pb2.ListReceiptsRequest.SerializeToString,
+            sheetgrpc_dot_v1_dot_execution__service__pb2.ListReceiptsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,7 +43,7 @@ class ExecutionServiceStub:
 
     Legal in READY; of two submits one wins. A repeat with the same request_id gets the execution as it was queued
     first. Refused with ERROR_REASON_CONFIRMATION_REQUIRED, ERROR_REASON_SHEET_ALREADY_APPLIED,
-    ERROR_REASON_QUEUE_FULL.
+    ERROR_REASON_QUEUE_FULL, ERROR_REASON_QUEUE_PAUSED.
     """
     ExecuteSheet: _grpc.UnaryStreamMultiCallable[_execution_service_pb2.ExecuteSheetRequest, _execution_service_pb2.ExecuteSheetResponse]
     """Submits the session's sheet and streams what happens, from `snapshot` to `finished`; ends OK whatever the outcome.
@@ -68,6 +68,18 @@ class ExecutionServiceStub:
     died in between, the truth of its own moment. Refused with ERROR_REASON_STORE_BUSY where a queued execution cannot
     be taken from the queue because another has the database's one writer: send it again.
     """
+    ReplayExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ReplayExecutionRequest, _execution_service_pb2.ReplayExecutionResponse]
+    """Submits once more what an execution ran that has ended and committed nothing: the same sheet, mode, timeout and
+    priority, as a new execution with `replay_of`. For dead letters, once what stopped them is mended.
+
+    Legal while the session is READY or EXECUTED and has that very sheet, parsed with the server's catalog; once an
+    execution, then replay the replay. The session is EXECUTING afterwards. Refused as SubmitSheet, and with
+    ERROR_REASON_EXECUTION_NOT_REPLAYABLE.
+    """
+    ListReceipts: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ListReceiptsRequest, _execution_service_pb2.ListReceiptsResponse]
+    """Lists what became of an execution's attempts, first to last; one for each that is over. None for an execution that
+    was cancelled before it began.
+    """
     ListStatementResults: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ListStatementResultsRequest, _execution_service_pb2.ListStatementResultsResponse]
     """Lists by index what became of each statement: the final truth. Empty until the execution has ended."""
 
@@ -86,7 +98,7 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
 
     Legal in READY; of two submits one wins. A repeat with the same request_id gets the execution as it was queued
     first. Refused with ERROR_REASON_CONFIRMATION_REQUIRED, ERROR_REASON_SHEET_ALREADY_APPLIED,
-    ERROR_REASON_QUEUE_FULL.
+    ERROR_REASON_QUEUE_FULL, ERROR_REASON_QUEUE_PAUSED.
     """
     ExecuteSheet: _aio.UnaryStreamMultiCallable[_execution_service_pb2.ExecuteSheetRequest, _execution_service_pb2.ExecuteSheetResponse]  # type: ignore[assignment]
     """Submits the session's sheet and streams what happens, from `snapshot` to `finished`; ends OK whatever the outcome.
@@ -111,6 +123,18 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     died in between, the truth of its own moment. Refused with ERROR_REASON_STORE_BUSY where a queued execution cannot
     be taken from the queue because another has the database's one writer: send it again.
     """
+    ReplayExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ReplayExecutionRequest, _execution_service_pb2.ReplayExecutionResponse]  # type: ignore[assignment]
+    """Submits once more what an execution ran that has ended and committed nothing: the same sheet, mode, timeout and
+    priority, as a new execution with `replay_of`. For dead letters, once what stopped them is mended.
+
+    Legal while the session is READY or EXECUTED and has that very sheet, parsed with the server's catalog; once an
+    execution, then replay the replay. The session is EXECUTING afterwards. Refused as SubmitSheet, and with
+    ERROR_REASON_EXECUTION_NOT_REPLAYABLE.
+    """
+    ListReceipts: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListReceiptsRequest, _execution_service_pb2.ListReceiptsResponse]  # type: ignore[assignment]
+    """Lists what became of an execution's attempts, first to last; one for each that is over. None for an execution that
+    was cancelled before it began.
+    """
     ListStatementResults: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListStatementResultsRequest, _execution_service_pb2.ListStatementResultsResponse]  # type: ignore[assignment]
     """Lists by index what became of each statement: the final truth. Empty until the execution has ended."""
 
@@ -132,7 +156,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Legal in READY; of two submits one wins. A repeat with the same request_id gets the execution as it was queued
         first. Refused with ERROR_REASON_CONFIRMATION_REQUIRED, ERROR_REASON_SHEET_ALREADY_APPLIED,
-        ERROR_REASON_QUEUE_FULL.
+        ERROR_REASON_QUEUE_FULL, ERROR_REASON_QUEUE_PAUSED.
         """
 
     @_abc_1.abstractmethod
@@ -186,6 +210,30 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         away after asking has cancelled all the same. A repeat with the same request_id gets the first answer; if the server
         died in between, the truth of its own moment. Refused with ERROR_REASON_STORE_BUSY where a queued execution cannot
         be taken from the queue because another has the database's one writer: send it again.
+        """
+
+    @_abc_1.abstractmethod
+    def ReplayExecution(
+        self,
+        request: _execution_service_pb2.ReplayExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.ReplayExecutionResponse, _abc.Awaitable[_execution_service_pb2.ReplayExecutionResponse]]:
+        """Submits once more what an execution ran that has ended and committed nothing: the same sheet, mode, timeout and
+        priority, as a new execution with `replay_of`. For dead letters, once what stopped them is mended.
+
+        Legal while the session is READY or EXECUTED and has that very sheet, parsed with the server's catalog; once an
+        execution, then replay the replay. The session is EXECUTING afterwards. Refused as SubmitSheet, and with
+        ERROR_REASON_EXECUTION_NOT_REPLAYABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def ListReceipts(
+        self,
+        request: _execution_service_pb2.ListReceiptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.ListReceiptsResponse, _abc.Awaitable[_execution_service_pb2.ListReceiptsResponse]]:
+        """Lists what became of an execution's attempts, first to last; one for each that is over. None for an execution that
+        was cancelled before it began.
         """
 
     @_abc_1.abstractmethod

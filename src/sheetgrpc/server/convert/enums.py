@@ -12,7 +12,9 @@ from sheetgrpc.planning.model import Effect, ErrorCode, Status
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.session.cancelling import CancelOutcome
 from sheetgrpc.session.model import EntryKind, ExecutionState, Lifecycle, Mode, State
+from sheetgrpc.store.queue import AttemptOutcome, QueueMode
 from sheetgrpc.v1 import (
+    control_service_pb2,
     diagnostic_pb2,
     execution_pb2,
     execution_service_pb2,
@@ -74,4 +76,6 @@ DIAGNOSTIC_CODES = Twins(DiagnosticCode, diagnostic_pb2.DiagnosticCode, "DIAGNOS
 ERROR_CODES = Twins(ErrorCode, statement_result_pb2.StatementErrorCode, "STATEMENT_ERROR_CODE_")
 STATUSES = Twins(Status, statement_pb2.StatementStatus, "STATEMENT_STATUS_")
 CANCEL_OUTCOMES = Twins(CancelOutcome, execution_service_pb2.CancelOutcome, "CANCEL_OUTCOME_")
+ATTEMPT_OUTCOMES = Twins(AttemptOutcome, execution_pb2.AttemptOutcome, "ATTEMPT_OUTCOME_")
+QUEUE_MODES = Twins(QueueMode, control_service_pb2.QueueMode, "QUEUE_MODE_")
 EFFECTS = Twins([effect for effect in Effect if effect], statement_result_pb2.EffectKind, "EFFECT_KIND_")

@@ -1,5 +1,6 @@
 """Writes executions, results and the updates of streams as messages."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from sheetgrpc.engine.updates import (
@@ -15,10 +16,19 @@ from sheetgrpc.engine.updates import (
 )
 from sheetgrpc.engine.views import CancelView, ResultView
 from sheetgrpc.planning.model import Effect, ErrorCode, Status
-from sheetgrpc.server.convert.enums import CANCEL_OUTCOMES, EFFECTS, ERROR_CODES, EXECUTION_STATES, MODES, STATUSES
+from sheetgrpc.server.convert.enums import (
+    ATTEMPT_OUTCOMES,
+    CANCEL_OUTCOMES,
+    EFFECTS,
+    ERROR_CODES,
+    EXECUTION_STATES,
+    MODES,
+    STATUSES,
+)
 from sheetgrpc.server.convert.sessions import write_session
 from sheetgrpc.server.convert.values import write_duration, write_key, write_span, write_struct, write_time
-from sheetgrpc.store.records import ExecutionRow
+from sheetgrpc.store.queue import ReceiptRow
+from sheetgrpc.store.records import ExecutionError, ExecutionRow, TableCounts
 from sheetgrpc.v1 import execution_pb2, execution_service_pb2, progress_pb2, statement_result_pb2
 
 
@@ -36,14 +46,34 @@ def write_execution(row: ExecutionRow) -> execution_pb2.Execution:
         phases_total=row.phases_total,
         statements_total=row.statements_total,
         status_counts=_write_status_counts(row),
-        tables=_write_tables(row),
-        error=_write_error(row),
+        tables=_write_tables(row.tables),
+        error=_write_error(row.error),
         submit_time=write_time(row.submitted_at),
         start_time=write_time(row.started_at),
         end_time=write_time(row.ended_at),
         cancelled_by=row.cancelled_by,
         cancel_time=write_time(row.cancelled_at),
+        priority=row.priority,
+        retry_count=row.retry_count,
+        deferral_count=row.deferral_count,
+        next_attempt_time=write_time(row.next_attempt_at),
+        replay_of=row.replay_of,
         replica=row.owner,
+    )
+
+
+def write_receipt(row: ReceiptRow) -> execution_pb2.Receipt:
+    """What became of an attempt."""
+    return execution_pb2.Receipt(
+        execution_id=row.execution_id,
+        epoch=row.epoch,
+        outcome=ATTEMPT_OUTCOMES.write(row.outcome),
+        sheet_digest=row.sheet_digest,
+        start_time=write_time(row.started_at),
+        end_time=write_time(row.ended_at),
+        phases_completed=row.phases_completed,
+        tables=_write_tables(row.tables),
+        error=_write_error(row.error),
     )
 
 
@@ -103,17 +133,16 @@ def _write_status_counts(row: ExecutionRow) -> list[execution_pb2.StatusCount]:
     ]
 
 
-def _write_tables(row: ExecutionRow) -> list[execution_pb2.TableCounts]:
+def _write_tables(tables: Iterable[TableCounts]) -> list[execution_pb2.TableCounts]:
     return [
         execution_pb2.TableCounts(
             table=one.table, created=one.created, updated=one.updated, unchanged=one.unchanged, deleted=one.deleted
         )
-        for one in sorted(row.tables, key=lambda one: one.table)
+        for one in sorted(tables, key=lambda one: one.table)
     ]
 
 
-def _write_error(row: ExecutionRow) -> execution_pb2.ExecutionError | None:
-    error = row.error
+def _write_error(error: ExecutionError | None) -> execution_pb2.ExecutionError | None:
     if error is None:
         return None
     return execution_pb2.ExecutionError(

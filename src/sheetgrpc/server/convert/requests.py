@@ -12,14 +12,16 @@ from google.protobuf.struct_pb2 import Struct
 from sheetgrpc.config import PAGE_DEFAULT, PAGE_LIMIT
 from sheetgrpc.engine import intents
 from sheetgrpc.errors import limit_exceeded
-from sheetgrpc.server.convert.enums import EXECUTION_STATES, LIFECYCLES, MODES, STATES, STATUSES
+from sheetgrpc.server.convert.enums import EXECUTION_STATES, LIFECYCLES, MODES, QUEUE_MODES, STATES, STATUSES
 from sheetgrpc.server.convert.form import TEXT_LENGTH, Form
 from sheetgrpc.server.convert.values import read_struct, read_time, read_timeout
 from sheetgrpc.session.events import TYPES
 from sheetgrpc.session.model import MAX_METADATA_BYTES, Client, Lifecycle, Mode, State
+from sheetgrpc.store.queue import QueueMode
 from sheetgrpc.store.records import ExecutionFilter, SessionFilter
 from sheetgrpc.v1 import (
     catalog_service_pb2,
+    control_service_pb2,
     execution_pb2,
     execution_service_pb2,
     session_pb2,
@@ -39,6 +41,7 @@ MAX_TEMPLATE_BYTES = 1024 * 1024  # a session carries its template in every answ
 
 _OUTCOMES = {LIFECYCLES.write(outcome): outcome for outcome in (Lifecycle.COMPLETED, Lifecycle.FAILED)}
 _UPDATES = ("name", "role", "task_id", "metadata")
+_PRIORITY = 100  # highest, and with a minus lowest
 _SHOWN = 20  # bad values of one field that are told
 _RESETS = {STATES.write(state): state for state in (State.SCOPED, State.EMPTY)}
 
@@ -205,7 +208,26 @@ def read_submit_sheet(
     if request.mode != execution_pb2.EXECUTION_MODE_UNSPECIFIED:
         mode = MODES.read(form, "mode", request.mode)
     timeout = read_timeout(form, "timeout", request.timeout) if request.HasField("timeout") else None
-    return intents.SubmitSheet(confirm=request.confirm, mode=mode or Mode.ATOMIC, timeout=timeout)
+    if abs(request.priority) > _PRIORITY:
+        form.refuse("priority", f"must be from {-_PRIORITY} to {_PRIORITY}")
+    return intents.SubmitSheet(
+        confirm=request.confirm, mode=mode or Mode.ATOMIC, timeout=timeout, priority=request.priority
+    )
+
+
+def read_replay_execution(form: Form, request: execution_service_pb2.ReplayExecutionRequest) -> intents.ReplayExecution:
+    """ReplayExecution. Without `confirm` the engine refuses it."""
+    return intents.ReplayExecution(execution=form.name("execution", request.execution).upper(), confirm=request.confirm)
+
+
+def read_pause_queue(form: Form, request: control_service_pb2.PauseQueueRequest) -> QueueMode:
+    """The mode of PauseQueue; an absent one is HOLD."""
+    if request.mode == control_service_pb2.QUEUE_MODE_UNSPECIFIED:
+        return QueueMode.HOLD
+    mode = QUEUE_MODES.read(form, "mode", request.mode)
+    if mode is QueueMode.RUNNING:
+        form.refuse("mode", "must be HOLD, REJECT or DRAIN; to let the queue run, call ResumeQueue")
+    return mode or QueueMode.HOLD
 
 
 def read_cancel_execution(form: Form, request: execution_service_pb2.CancelExecutionRequest) -> intents.CancelExecution:
@@ -241,6 +263,16 @@ def read_execution_filter(form: Form, request: execution_service_pb2.ListExecuti
     return ExecutionFilter(
         session_id=form.name("session", request.session, required=False),
         states=EXECUTION_STATES.read_all(form, "states", request.states),
+        submitted_after=(
+            read_time(form, "submitted_after", request.submitted_after) if request.HasField("submitted_after") else None
+        ),
+        submitted_before=(
+            read_time(form, "submitted_before", request.submitted_before)
+            if request.HasField("submitted_before")
+            else None
+        ),
+        dead_letters_only=request.dead_letters_only,
+        replay_of=form.name("replay_of", request.replay_of, required=False).upper(),
     )
 
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from sheetgrpc.errors import AlreadyExists, Conflict, Reason
+from sheetgrpc.errors import AlreadyExists, Reason
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session import events as log
 from sheetgrpc.session.model import Session
+from sheetgrpc.store.postgres.queue import conflict, row_count, write_execution
 from sheetgrpc.store.postgres.texts import key_text, storable
 from sheetgrpc.store.queries import load_queries
-from sheetgrpc.store.records import Changes, ExecutionRow, ReferenceRow, StoredReply
+from sheetgrpc.store.records import Changes, ReferenceRow, StoredReply
 
 if TYPE_CHECKING:
     from sheetgrpc.store.postgres.connection import Connection
@@ -36,9 +37,9 @@ async def write_changes(connection: "Connection", changes: Changes, now: int, le
         kept = _encode(changes.symbols.first)
         await connection.execute(_SQL["change_symbols"], session.id, changes.symbols.count, kept)
     if changes.execution is not None:
-        await _write_execution(connection, changes.execution, lease)
+        await write_execution(connection, changes, changes.execution, now, lease)
     for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
-        await _write_reply(connection, reply, now)
+        await write_reply(connection, reply, now)
 
 
 async def _write_state(connection: "Connection", changes: Changes) -> None:
@@ -60,7 +61,7 @@ async def _write_state(connection: "Connection", changes: Changes) -> None:
         found = await connection.fetch(_SQL["change_session"], *row, *times)
         labels = {label for (label,) in found}
         if None not in labels:
-            raise _conflict(f'session "{session.id}" was changed by another command; read it again')
+            raise conflict(f'session "{session.id}" was changed by another command; read it again')
         had = labels - {None}
     await _write_labels(connection, session, had, created=changes.created)
 
@@ -121,29 +122,8 @@ async def _resolve(connection: "Connection", sheet_id: str, keys: dict[str, Key]
     await connection.execute(_SQL["resolve_references"], sheet_id, names, [key_text(key) for key in keys.values()])
 
 
-async def _write_execution(connection: "Connection", execution: ExecutionRow, lease: float) -> None:
-    body = _encode(execution)
-    if execution.number == 0:
-        done = await connection.execute(
-            _SQL["add_execution"],
-            execution.id,
-            execution.session_id,
-            execution.sheet_id,
-            execution.submitted_at,
-            execution.state,
-            execution.epoch,
-            body,
-        )
-        if not row_count(done):
-            raise _conflict(f'session "{execution.session_id}" has an execution that has not ended; wait for it')
-        return
-    row = execution.id, execution.state, execution.epoch, body, execution.owner, lease
-    done = await connection.execute(_SQL["change_execution"], *row)
-    if not row_count(done):
-        raise _conflict(f'execution "{execution.id}" has ended already, or another server has taken it over')
-
-
-async def _write_reply(connection: "Connection", reply: StoredReply, now: int) -> None:
+async def write_reply(connection: "Connection", reply: StoredReply, now: int) -> None:
+    """The answer of a request id. Raises Conflict where that has one."""
     done = await connection.execute(
         _SQL["add_reply"],
         *map(storable, msgspec.structs.astuple(reply.key)),
@@ -155,7 +135,7 @@ async def _write_reply(connection: "Connection", reply: StoredReply, now: int) -
         now,
     )
     if not row_count(done):
-        raise _conflict(f'request id "{reply.key.request_id}" was used meanwhile; send the request again')
+        raise conflict(f'request id "{reply.key.request_id}" was used meanwhile; send the request again')
 
 
 def _parts(rows: Sequence[T]) -> Iterable[tuple[int, list[T]]]:
@@ -164,12 +144,3 @@ def _parts(rows: Sequence[T]) -> Iterable[tuple[int, list[T]]]:
     while part := list(islice(items, _ITEMS)):
         yield first, part
         first += len(part)
-
-
-def row_count(status: str) -> int:
-    """How many rows a statement wrote, by what the server says of it: "INSERT 0 1", "UPDATE 1"."""
-    return int(status.rpartition(" ")[2])
-
-
-def _conflict(message: str) -> Conflict:
-    return Conflict(Reason.CONFLICT, message)

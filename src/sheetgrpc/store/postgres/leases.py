@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from sheetgrpc.store.leases import Lease, ProgressRow
-from sheetgrpc.store.postgres import reads
 from sheetgrpc.store.postgres.connection import Pool
+from sheetgrpc.store.postgres.queue import execution_row
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, refusal_of
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import ExecutionRow
@@ -50,7 +50,7 @@ class PostgresLeases:
 
     async def lapsed(self, limit: int) -> list[ExecutionRow]:
         """Runs that nobody renews."""
-        return [reads.execution_row(*row) for row in await self._fetch("lapsed_leases", limit)]
+        return [execution_row(*row) for row in await self._fetch("lapsed_leases", limit)]
 
     async def evict(self, owner: str) -> None:
         """Ends the owner's transactions; a database that knows no such thing ends them when they are idle too long."""
@@ -72,7 +72,7 @@ class PostgresLeases:
 
     async def executions(self, ids: Sequence[str]) -> list[ExecutionRow]:
         """Executions by id."""
-        return [reads.execution_row(*row) for row in await self._fetch("followed_executions", list(ids))]
+        return [execution_row(*row) for row in await self._fetch("followed_executions", list(ids))]
 
     async def versions(self, sessions: Sequence[str]) -> dict[str, int]:
         """How far logs are."""

@@ -79,7 +79,9 @@ async def _apply_missing(connection: "Connection", known: Sequence[Migration], n
         raise StoreRefused(
             f"the schema sheetgrpc has tables ({tables[0]}, ...) but no record of their version in its table migrations"
         )
-    for migration in (migration for migration in known if migration.version > done):
+    for migration in known:
+        if migration.version <= done:
+            continue
         await connection.execute(migration.sql)
         await connection.execute(_SQL["add_migration"], migration.version, migration.name, now)
     await connection.execute(_SQL["add_meta"], "incarnation", str(uuid.uuid4()))

@@ -10,10 +10,12 @@ from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.errors import InvalidRequest, NotFound, Reason
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session import events as log
-from sheetgrpc.session.model import ExecutionState, Session
+from sheetgrpc.session.model import Session
 from sheetgrpc.store.batches import Detail
+from sheetgrpc.store.postgres.queue import execution_row
 from sheetgrpc.store.postgres.texts import read_key, storable
 from sheetgrpc.store.queries import load_queries
+from sheetgrpc.store.queue import list_of_executions
 from sheetgrpc.store.records import (
     AnalysisRow,
     EventRow,
@@ -53,7 +55,6 @@ _NARROWED = {
     "client_name": "sessions_by_client_name",
     "role": "sessions_by_role",
 }
-_UNFINISHED = frozenset(state for state in ExecutionState if not state.terminal)
 
 _session = msgspec.json.Decoder(Session)
 _symbols = msgspec.json.Decoder(tuple[SymbolRow, ...])
@@ -61,7 +62,6 @@ _scope = msgspec.json.Decoder(ScopeRow)
 _analysis = msgspec.json.Decoder(AnalysisRow)
 _diagnostic = msgspec.json.Decoder(Diagnostic)
 _reference = msgspec.json.Decoder(ReferenceRow)
-_execution = msgspec.json.Decoder(ExecutionRow)
 _detail = msgspec.json.Decoder(Detail)
 
 
@@ -197,19 +197,14 @@ async def read_executions(
     connection: "Connection", wanted: ExecutionFilter, limit: int, before: tuple[int, str] | None
 ) -> list[ExecutionRow]:
     """A page of executions, newest submitted first."""
-    asked = [*(before or _END_OF_TIME), wanted.states, limit]
-    if wanted.states and _UNFINISHED.issuperset(wanted.states):
-        rows = await connection.fetch(_SQL["executions_unfinished"], *asked, wanted.session_id)
-    elif wanted.session_id:
-        rows = await connection.fetch(_SQL["executions_of_session"], *asked, wanted.session_id)
-    else:
-        rows = await connection.fetch(_SQL["executions"], *asked)
+    submitted_at, execution_id = before or _END_OF_TIME
+    if wanted.submitted_before is not None and wanted.submitted_before <= submitted_at:
+        submitted_at, execution_id = wanted.submitted_before, ""  # no id sorts before it: only what is older is left
+    since = _BEGINNING_OF_TIME if wanted.submitted_after is None else wanted.submitted_after
+    asked = [submitted_at, execution_id, wanted.states, limit, since, storable(wanted.replay_of)]
+    name = list_of_executions(wanted)
+    rows = await connection.fetch(_SQL[name], *asked, *([] if name == "executions" else [wanted.session_id]))
     return [execution_row(*row) for row in rows]
-
-
-async def read_waiting(connection: "Connection", limit: int) -> list[ExecutionRow]:
-    """The beginning of the queue."""
-    return [execution_row(*row) for row in await connection.fetch(_SQL["waiting"], limit)]
 
 
 async def is_as_read(connection: "Connection", execution: ExecutionRow) -> bool:
@@ -247,15 +242,6 @@ def session_row(body: bytes, count: int, symbols: bytes | None, active_at: int, 
     """A session as its columns have it."""
     first = _symbols.decode(symbols) if symbols is not None else ()
     return SessionRow(_session.decode(body), count, first, active_at, oldest)
-
-
-def execution_row(body: bytes, cancelled_by: str, cancelled_at: int | None) -> ExecutionRow:
-    """An execution as its columns have it."""
-    # Results lie by the execution's id here: the number says no more than that the row is written.
-    row = msgspec.structs.replace(_execution.decode(body), number=1)
-    if cancelled_at is None or row.state.terminal:
-        return row
-    return msgspec.structs.replace(row, cancelled_by=cancelled_by, cancelled_at=cancelled_at)
 
 
 async def lock_sessions(connection: "Connection", ids: Sequence[str]) -> Mapping[str, SessionRow]:

@@ -16,7 +16,7 @@ from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About, Interrupted
-from sheetgrpc.store.postgres import lookups, reads
+from sheetgrpc.store.postgres import lookups, queue, reads
 from sheetgrpc.store.postgres.connection import Pool
 from sheetgrpc.store.postgres.leases import CONNECTIONS, PostgresLeases, application_name
 from sheetgrpc.store.postgres.migrations import check_version, migrate
@@ -26,6 +26,7 @@ from sheetgrpc.store.postgres.tables import LiveColumn, describe_tables, read_co
 from sheetgrpc.store.postgres.transaction import PostgresTransaction
 from sheetgrpc.store.postgres.upkeep import PostgresUpkeep
 from sheetgrpc.store.queries import load_migrations
+from sheetgrpc.store.queue import QueueCounts, QueueRow, ReceiptRow
 from sheetgrpc.store.records import (
     AnalysisRow,
     Candidate,
@@ -89,7 +90,7 @@ class PostgresStore:
         async with self._writers.connection() as connection:
             version = await check_version(connection)
             incarnation = await migrate(connection, self._now())
-        self.about = About("postgresql", version, load_migrations("postgres")[-1].version, incarnation)
+        self.about = About("postgresql", version, load_migrations("postgres")[-1].version, incarnation, shared=True)
         await self._readers.open()
         await self._side.open()
 
@@ -174,8 +175,24 @@ class PostgresStore:
         return await self._read(reads.read_executions, wanted, limit, before)
 
     async def waiting(self, limit: int) -> list[ExecutionRow]:
-        """The beginning of the queue."""
-        return await self._read(reads.read_waiting, limit)
+        """Who is next."""
+        return await self._read(queue.read_waiting, self._now(), limit)
+
+    async def queue(self) -> QueueRow:
+        """How the queue stands."""
+        return await self._read(queue.read_queue)
+
+    async def waiting_count(self, limit: int) -> int:
+        """How many wait."""
+        return await self._read(queue.read_waiting_count, limit)
+
+    async def queue_counts(self) -> QueueCounts:
+        """Every execution, counted."""
+        return await self._read(queue.read_queue_counts)
+
+    async def receipts(self, execution_id: str, after: int, limit: int) -> list[ReceiptRow]:
+        """A stretch of an execution's receipts."""
+        return await self._read(queue.read_receipts, execution_id, after, limit)
 
     async def results(
         self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]

@@ -16,10 +16,12 @@ from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import ConstraintViolated, Interrupted
 from sheetgrpc.store.postgres import reads, writes
-from sheetgrpc.store.postgres.changes import row_count, write_changes
+from sheetgrpc.store.postgres.changes import write_changes, write_reply
+from sheetgrpc.store.postgres.queue import row_count, write_queue
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
 from sheetgrpc.store.postgres.texts import storable
 from sheetgrpc.store.queries import load_queries
+from sheetgrpc.store.queue import QueueChange
 from sheetgrpc.store.records import Changes, ExecutionRow, Held, Opened, RequestKey, SessionRow
 from sheetgrpc.store.waiting import RETRY_AFTER, busy, closed, settled
 
@@ -93,9 +95,18 @@ class PostgresTransaction:
         catalog = self._catalog.catalog
         await self._touch(lambda connection: writes.record(connection, execution, plan, results, catalog))
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes | QueueChange) -> None:
         """Writes the changes and commits; the transaction is over."""
-        await self.finish(lambda connection: write_changes(connection, changes, self._now(), self._lease))
+
+        async def write(connection: "Connection") -> None:
+            if isinstance(changes, Changes):
+                await write_changes(connection, changes, self._now(), self._lease)
+                return
+            await write_queue(connection, changes.queue)
+            if changes.reply is not None:
+                await write_reply(connection, changes.reply, self._now())
+
+        await self.finish(write)
 
     async def run_script(self, sql: str) -> None:
         """Runs the statements of a script and commits; the transaction is over. One such at a time."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from sheetgrpc.session.model import Session
-from sheetgrpc.store.postgres.changes import row_count
+from sheetgrpc.store.postgres.queue import row_count
 from sheetgrpc.store.postgres.transaction import PostgresTransaction
 from sheetgrpc.store.queries import load_queries
 

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from sheetgrpc.errors import AlreadyExists, Conflict, Reason, Unavailable
+from sheetgrpc.errors import AlreadyExists, Reason, Unavailable
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session import events as log
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import ConstraintViolated
 from sheetgrpc.store.queries import load_queries
-from sheetgrpc.store.records import Changes, ExecutionRow, StoredReply
+from sheetgrpc.store.records import Changes, StoredReply
+from sheetgrpc.store.sqlite.queue import conflict, write_execution
 
 _SQL = load_queries("sqlite")
 _EXPIRED_REPLIES = 4  # that go with a new one: the table stays small even where nobody sweeps
@@ -33,9 +34,9 @@ def write_changes(connection: sqlite3.Connection, changes: Changes, now: int) ->
         kept = {"id": session.id, "count": changes.symbols.count, "first": _encode(changes.symbols.first)}
         connection.execute(_SQL["change_symbols"], kept)
     if changes.execution is not None:
-        _write_execution(connection, changes.execution)
+        write_execution(connection, changes, changes.execution, now)
     for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
-        _write_reply(connection, reply, now)
+        write_reply(connection, reply, now)
 
 
 def commit(connection: sqlite3.Connection) -> None:
@@ -86,7 +87,7 @@ def _write_session(connection: sqlite3.Connection, changes: Changes, before: int
     }
     done = connection.execute(_SQL["add_session" if changes.created else "change_session"], row)
     if done.rowcount != 1:
-        raise _conflict(f'session "{session.id}" was changed by another command; read it again')
+        raise conflict(f'session "{session.id}" was changed by another command; read it again')
 
 
 def _write_labels(connection: sqlite3.Connection, session: Session, *, created: bool) -> None:
@@ -144,39 +145,18 @@ def _resolve(connection: sqlite3.Connection, sheet_id: str, keys: Iterable[tuple
     connection.executemany(_SQL["resolve_reference"], [(key, sheet_id, ref_id) for ref_id, key in keys])
 
 
-def _write_execution(connection: sqlite3.Connection, execution: ExecutionRow) -> None:
-    row = {
-        "number": execution.number,
-        "id": execution.id,
-        "session_id": execution.session_id,
-        "sheet_id": execution.sheet_id,
-        "submitted_at": execution.submitted_at,
-        "state": execution.state,
-        "epoch": execution.epoch,
-        "body": _encode(execution),
-    }
-    if execution.number == 0:
-        if connection.execute(_SQL["add_execution"], row).rowcount != 1:
-            raise _conflict(f'session "{execution.session_id}" has an execution that has not ended; wait for it')
-    elif connection.execute(_SQL["change_execution"], row).rowcount != 1:
-        raise _conflict(f'execution "{execution.id}" has ended already')
-
-
-def _write_reply(connection: sqlite3.Connection, reply: StoredReply, now: int) -> None:
+def write_reply(connection: sqlite3.Connection, reply: StoredReply, now: int) -> None:
+    """The answer of a request id. Raises Conflict where that has one."""
     connection.execute(_SQL["drop_expired_replies"], {"now": now, "limit": _EXPIRED_REPLIES})
     row = msgspec.structs.asdict(reply) | msgspec.structs.asdict(reply.key) | {"now": now}
     del row["key"]
     if connection.execute(_SQL["add_reply"], row).rowcount != 1:
-        raise _conflict(f'request id "{reply.key.request_id}" was used meanwhile; send the request again')
+        raise conflict(f'request id "{reply.key.request_id}" was used meanwhile; send the request again')
 
 
 def _arrays(records: Sequence[msgspec.Struct]) -> Iterator[tuple[int, str]]:
     for first in range(0, len(records), _ITEMS):
         yield first, _encode(records[first : first + _ITEMS]).decode()
-
-
-def _conflict(message: str) -> Conflict:
-    return Conflict(Reason.CONFLICT, message)
 
 
 def _broken_constraint(connection: sqlite3.Connection) -> str:

@@ -24,9 +24,12 @@ def migrate(connection: sqlite3.Connection, now: int, migrations: Sequence[Migra
     """Applies what is missing; answers the database's incarnation. Raises StoreRefused."""
     known = load_migrations("sqlite") if migrations is None else migrations
     done = read_version(connection)
-    if done > len(known):
-        raise StoreRefused(f"the database has schema {done}, this program knows up to {len(known)}; start a newer one")
-    for migration in known[done:]:
+    newest = known[-1].version
+    if done > newest:
+        raise StoreRefused(f"the database has schema {done}, this program knows up to {newest}; start a newer one")
+    for migration in known:
+        if migration.version <= done:
+            continue
         _apply(connection, migration, now, anew=migration is known[-1] and done > 0)
     (incarnation,) = connection.execute(_SQL["meta"], {"name": "incarnation"}).fetchone()
     return str(incarnation)

@@ -11,9 +11,10 @@ from sheetgrpc.dsl.diagnostics import Diagnostic
 from sheetgrpc.errors import InvalidRequest, NotFound, Reason
 from sheetgrpc.planning.model import Key
 from sheetgrpc.session import events as log
-from sheetgrpc.session.model import ExecutionState, Session
+from sheetgrpc.session.model import Session
 from sheetgrpc.store.batches import Detail
 from sheetgrpc.store.queries import load_queries
+from sheetgrpc.store.queue import list_of_executions
 from sheetgrpc.store.records import (
     AnalysisRow,
     EventRow,
@@ -30,6 +31,7 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
+from sheetgrpc.store.sqlite.queue import execution_row
 
 _SQL = load_queries("sqlite")
 _ID_PREFIX = re.compile(r"[0-9A-HJKMNP-TV-Z]{6,26}", re.IGNORECASE | re.ASCII)
@@ -48,7 +50,6 @@ _NARROWED = {
     "client_name": "sessions_by_client_name",
     "role": "sessions_by_role",
 }
-_UNFINISHED = frozenset(state for state in ExecutionState if not state.terminal)
 
 _session = msgspec.json.Decoder(Session)
 _symbols = msgspec.json.Decoder(tuple[SymbolRow, ...])
@@ -56,7 +57,6 @@ _keys = msgspec.json.Decoder(list[Key])
 _analysis = msgspec.json.Decoder(AnalysisRow)
 _diagnostic = msgspec.json.Decoder(Diagnostic)
 _reference = msgspec.json.Decoder(ReferenceRow)
-_execution = msgspec.json.Decoder(ExecutionRow)
 _detail = msgspec.json.Decoder(Detail)
 _chosen = msgspec.json.Decoder(list[tuple[str, str, Key]])
 
@@ -224,7 +224,7 @@ def read_execution(connection: sqlite3.Connection, execution_id: str) -> Executi
     row = connection.execute(_SQL["execution"], {"id": execution_id.upper()}).fetchone()
     if row is None:
         raise _missing(Reason.EXECUTION_NOT_FOUND, "execution", execution_id)
-    return _execution_row(*row)
+    return execution_row(*row)
 
 
 def read_executions(
@@ -232,22 +232,19 @@ def read_executions(
 ) -> list[ExecutionRow]:
     """A page of executions, newest submitted first."""
     submitted_at, execution_id = before or _END_OF_TIME
-    name = "executions_of_session" if wanted.session_id else "executions"
-    if wanted.states and _UNFINISHED.issuperset(wanted.states):
-        name = "executions_unfinished"
+    if wanted.submitted_before is not None and wanted.submitted_before <= submitted_at:
+        submitted_at, execution_id = wanted.submitted_before, ""  # no id sorts before it: only what is older is left
     parameters = {
         "submitted_at": submitted_at,
         "id": execution_id,
+        "submitted_after": _BEGINNING_OF_TIME if wanted.submitted_after is None else wanted.submitted_after,
         "states": _json(wanted.states),
         "session_id": wanted.session_id,
+        "replay_of": wanted.replay_of,
         "limit": limit,
     }
-    return [_execution_row(*row) for row in connection.execute(_SQL[name], parameters).fetchall()]
-
-
-def read_waiting(connection: sqlite3.Connection, limit: int) -> list[ExecutionRow]:
-    """The beginning of the queue."""
-    return [_execution_row(*row) for row in connection.execute(_SQL["waiting"], {"limit": limit}).fetchall()]
+    rows = connection.execute(_SQL[list_of_executions(wanted)], parameters).fetchall()
+    return [execution_row(*row) for row in rows]
 
 
 def is_as_read(connection: sqlite3.Connection, execution: ExecutionRow) -> bool:
@@ -301,10 +298,6 @@ def _reference_row(position: int, entity_id: Key | None, body: str) -> tuple[int
     if row.reference.entity_id != entity_id:
         row = msgspec.structs.replace(row, reference=msgspec.structs.replace(row.reference, entity_id=entity_id))
     return position, row
-
-
-def _execution_row(number: int, body: bytes) -> ExecutionRow:
-    return msgspec.structs.replace(_execution.decode(body), number=number)
 
 
 def _result_row(row: tuple[int, int, int, int, Key | None, int, bytes | None]) -> ResultRow:

@@ -20,6 +20,7 @@ from sheetgrpc.planning.model import Key
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About
 from sheetgrpc.store.queries import load_migrations
+from sheetgrpc.store.queue import QueueCounts, QueueRow, ReceiptRow
 from sheetgrpc.store.records import (
     AnalysisRow,
     Candidate,
@@ -36,7 +37,7 @@ from sheetgrpc.store.records import (
     StoredReply,
     SymbolRow,
 )
-from sheetgrpc.store.sqlite import lookups, reads
+from sheetgrpc.store.sqlite import lookups, queue, reads
 from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, connect_writer, identify
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
@@ -177,8 +178,24 @@ class SQLiteStore:
         return await self._read(reads.read_executions, wanted, limit, before)
 
     async def waiting(self, limit: int) -> list[ExecutionRow]:
-        """The beginning of the queue."""
-        return await self._read(reads.read_waiting, limit)
+        """Who is next."""
+        return await self._read_near(queue.read_waiting, self._now(), limit)
+
+    async def queue(self) -> QueueRow:
+        """How the queue stands."""
+        return await self._read_near(queue.read_queue)
+
+    async def waiting_count(self, limit: int) -> int:
+        """How many wait."""
+        return await self._read_near(queue.read_waiting_count, limit)
+
+    async def queue_counts(self) -> QueueCounts:
+        """Every execution, counted."""
+        return await self._read(queue.read_queue_counts)
+
+    async def receipts(self, execution_id: str, after: int, limit: int) -> list[ReceiptRow]:
+        """A stretch of an execution's receipts."""
+        return await self._read(queue.read_receipts, execution_id, after, limit)
 
     async def results(
         self, execution: ExecutionRow, after: int, limit: int, statuses: Sequence[int]

@@ -15,9 +15,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.queries import load_queries, statements
+from sheetgrpc.store.queue import QueueChange
 from sheetgrpc.store.records import Changes, ExecutionRow, Held, Opened, RequestKey
 from sheetgrpc.store.sqlite import writes
-from sheetgrpc.store.sqlite.changes import commit, write_changes
+from sheetgrpc.store.sqlite.changes import commit, write_changes, write_reply
+from sheetgrpc.store.sqlite.queue import write_queue
 from sheetgrpc.store.sqlite.reads import is_as_read, read_opened
 from sheetgrpc.store.sqlite.statements import Compiled
 from sheetgrpc.store.sqlite.worker import Worker
@@ -77,7 +79,7 @@ class SQLiteTransaction:
         """Writes the result rows."""
         await self._run(writes.record, execution, plan, results, self._catalog.catalog)
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes | QueueChange) -> None:
         """Writes the changes and commits; the transaction is over."""
         await self._run(self._commit, changes)
 
@@ -133,8 +135,16 @@ class SQLiteTransaction:
             _check_open(connection)
         return outcome
 
-    def _commit(self, connection: sqlite3.Connection, changes: Changes) -> None:
-        self._finish(connection, lambda writer: write_changes(writer, changes, self._now()))
+    def _commit(self, connection: sqlite3.Connection, changes: Changes | QueueChange) -> None:
+        def write(writer: sqlite3.Connection) -> None:
+            if isinstance(changes, Changes):
+                write_changes(writer, changes, self._now())
+                return
+            write_queue(writer, changes.queue)
+            if changes.reply is not None:
+                write_reply(writer, changes.reply, self._now())
+
+        self._finish(connection, write)
 
     def _finish(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
         try:

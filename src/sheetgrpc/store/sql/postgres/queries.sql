@@ -382,6 +382,8 @@ SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE (submitted_at, id) < ($1, $2)
     AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+    AND ($6::text = '' OR replay_of = $6)
+    AND submitted_at >= $5
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
 
@@ -389,9 +391,11 @@ LIMIT $4;
 -- A page of one session's executions, newest submitted first.
 SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
-WHERE session_id = $5
+WHERE session_id = $7
     AND (submitted_at, id) < ($1, $2)
     AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+    AND ($6::text = '' OR replay_of = $6)
+    AND submitted_at >= $5
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
 
@@ -401,10 +405,70 @@ SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE state IN ('QUEUED', 'RUNNING')
     AND state = ANY($3::text[])
-    AND ($5::text = '' OR session_id = $5)
+    AND ($7::text = '' OR session_id = $7)
+    AND ($6::text = '' OR replay_of = $6)
     AND (submitted_at, id) < ($1, $2)
+    AND submitted_at >= $5
 ORDER BY submitted_at DESC, id DESC
 LIMIT $4;
+
+-- name: executions_dead
+-- A page of dead letters, newest submitted first: what FAILED and nobody has replayed.
+SELECT body, cancelled_by, cancelled_at
+FROM sheetgrpc.executions AS e
+WHERE state = 'FAILED'
+    AND NOT EXISTS (SELECT 1 FROM sheetgrpc.executions AS r WHERE r.replay_of = e.id AND r.replay_of <> '')
+    AND (submitted_at, id) < ($1, $2)
+    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+    AND ($7::text = '' OR session_id = $7)
+    AND ($6::text = '' OR replay_of = $6)
+    AND submitted_at >= $5
+ORDER BY submitted_at DESC, id DESC
+LIMIT $4;
+
+-- name: executions_replaying
+-- The replay of an execution, if there is one.
+SELECT body, cancelled_by, cancelled_at
+FROM sheetgrpc.executions
+WHERE replay_of = $6 AND replay_of <> ''
+    AND (submitted_at, id) < ($1, $2)
+    AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+    AND ($7::text = '' OR session_id = $7)
+    AND submitted_at >= $5
+ORDER BY submitted_at DESC, id DESC
+LIMIT $4;
+
+-- name: waiting
+-- Who is next.
+SELECT body, cancelled_by, cancelled_at
+FROM sheetgrpc.executions
+WHERE state = 'QUEUED' AND next_attempt_at <= $1
+ORDER BY priority DESC, submitted_at, id
+LIMIT $2;
+
+-- name: waiting_count
+-- How many wait, up to a limit.
+SELECT count(*) FROM (SELECT 1 FROM sheetgrpc.executions WHERE state = 'QUEUED' LIMIT $1) AS waiting;
+
+-- name: queue
+-- How the queue stands.
+SELECT mode, changed_by, changed_at FROM sheetgrpc.queue;
+
+-- name: change_queue
+-- How the queue stands from now on.
+UPDATE sheetgrpc.queue SET mode = $1, changed_by = $2, changed_at = $3;
+
+-- name: queue_counts
+-- Every execution, counted by state.
+SELECT state, count(*), sum(retry_count), sum(deferral_count), min(submitted_at) FROM sheetgrpc.executions GROUP BY state;
+
+-- name: receipts
+-- What became of an execution's attempts.
+SELECT body FROM sheetgrpc.execution_receipts WHERE execution_id = $1 AND epoch > $2 ORDER BY epoch LIMIT $3;
+
+-- name: add_receipt
+-- What became of an attempt.
+INSERT INTO sheetgrpc.execution_receipts (execution_id, epoch, outcome, body) VALUES ($1, $2, $3, $4);
 
 -- name: claim
 -- The guard of a run: is this still what was read?
@@ -422,14 +486,6 @@ FOR UPDATE;
 UPDATE sheetgrpc.executions
 SET cancelled_by = $3, cancelled_at = $4
 WHERE id = $1 AND state = 'RUNNING' AND epoch = $2 AND cancelled_at IS NULL;
-
--- name: waiting
--- The queue, first come, first served.
-SELECT body, cancelled_by, cancelled_at
-FROM sheetgrpc.executions
-WHERE state = 'QUEUED'
-ORDER BY submitted_at, id
-LIMIT $1;
 
 -- name: renew_leases
 -- Renews these leases of an owner and answers all that it has. One that is just being ended is left alone.
@@ -500,24 +556,28 @@ SELECT id, version FROM sheetgrpc.sessions WHERE id = ANY($1::text[]) AND NOT pu
 
 -- name: add_execution
 -- A new execution; nothing happens if the session has an unfinished one.
-INSERT INTO sheetgrpc.executions (id, session_id, sheet_id, submitted_at, state, epoch, body)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO sheetgrpc.executions (
+    id, session_id, sheet_id, submitted_at, state, epoch, body, priority, next_attempt_at, replay_of
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
 
 -- name: change_execution
--- How an unfinished execution goes on or ends. The epoch is checked: whoever was overtaken changes nothing. A claim is a
--- lease of $6 seconds, and nobody has asked for its end yet.
+-- How an unfinished execution goes on or ends: compare and set, so that who was overtaken changes nothing. Held: no claim.
+-- A claim is a lease of $11 seconds, and nobody has asked for its end yet.
 UPDATE sheetgrpc.executions
-SET state = $2, epoch = $3, body = $4, owner = $5,
+SET state = $2, epoch = $3, body = $4, next_attempt_at = $5, retry_count = $6, deferral_count = $7, owner = $10,
     lease_until = CASE
-        WHEN $2 = 'RUNNING' AND $5 <> '' THEN clock_timestamp() + $6::double precision * interval '1 second'
+        WHEN $2 = 'RUNNING' AND $10 <> '' THEN clock_timestamp() + $11::double precision * interval '1 second'
         ELSE lease_until
     END,
     cancelled_by = CASE WHEN epoch < $3 THEN '' ELSE cancelled_by END,
     cancelled_at = CASE WHEN epoch < $3 THEN NULL ELSE cancelled_at END
 WHERE id = $1
     AND state IN ('QUEUED', 'RUNNING')
-    AND (epoch = $3 OR (state = 'QUEUED' AND epoch < $3));
+    AND ($8::text IS NULL OR (state = $8 AND epoch = $9))
+    AND (epoch = $3 OR (state = 'QUEUED' AND epoch < $3))
+    AND ($2 <> 'RUNNING' OR (SELECT mode FROM sheetgrpc.queue) NOT IN ('HOLD', 'REJECT'));
 
 -- name: results
 -- A stretch of an execution's results.

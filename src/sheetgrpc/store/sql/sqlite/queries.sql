@@ -321,6 +321,8 @@ SELECT number, body
 FROM sheetgrpc_executions
 WHERE (submitted_at, id) < (:submitted_at, :id)
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:replay_of = '' OR replay_of = :replay_of)
+    AND submitted_at >= :submitted_after
 ORDER BY submitted_at DESC, id DESC
 LIMIT :limit;
 
@@ -331,6 +333,8 @@ FROM sheetgrpc_executions
 WHERE session_id = :session_id
     AND (submitted_at, id) < (:submitted_at, :id)
     AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:replay_of = '' OR replay_of = :replay_of)
+    AND submitted_at >= :submitted_after
 ORDER BY submitted_at DESC, id DESC
 LIMIT :limit;
 
@@ -342,16 +346,69 @@ WHERE state IN ('QUEUED', 'RUNNING')
     AND state IN (SELECT value FROM json_each(:states))
     AND (:session_id = '' OR session_id = :session_id)
     AND (submitted_at, id) < (:submitted_at, :id)
+    AND (:replay_of = '' OR replay_of = :replay_of)
+    AND submitted_at >= :submitted_after
+ORDER BY submitted_at DESC, id DESC
+LIMIT :limit;
+
+-- name: executions_dead
+-- A page of dead letters, newest submitted first: what FAILED and nobody has replayed.
+SELECT number, body
+FROM sheetgrpc_executions AS e
+WHERE state = 'FAILED'
+    AND NOT EXISTS (SELECT 1 FROM sheetgrpc_executions AS r WHERE r.replay_of = e.id AND r.replay_of <> '')
+    AND (submitted_at, id) < (:submitted_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:session_id = '' OR session_id = :session_id)
+    AND (:replay_of = '' OR replay_of = :replay_of)
+    AND submitted_at >= :submitted_after
+ORDER BY submitted_at DESC, id DESC
+LIMIT :limit;
+
+-- name: executions_replaying
+-- The replay of an execution, if there is one.
+SELECT number, body
+FROM sheetgrpc_executions
+WHERE replay_of = :replay_of AND replay_of <> ''
+    AND (submitted_at, id) < (:submitted_at, :id)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+    AND (:session_id = '' OR session_id = :session_id)
+    AND submitted_at >= :submitted_after
 ORDER BY submitted_at DESC, id DESC
 LIMIT :limit;
 
 -- name: waiting
--- The queue, first come, first served.
+-- Who is next.
 SELECT number, body
-FROM sheetgrpc_executions INDEXED BY sheetgrpc_executions_unfinished
-WHERE state IN ('QUEUED', 'RUNNING') AND state = 'QUEUED'
-ORDER BY submitted_at, id
+FROM sheetgrpc_executions
+WHERE state = 'QUEUED' AND next_attempt_at <= :now
+ORDER BY priority DESC, submitted_at, id
 LIMIT :limit;
+
+-- name: waiting_count
+-- How many wait, up to a limit.
+SELECT count(*) FROM (SELECT 1 FROM sheetgrpc_executions WHERE state = 'QUEUED' LIMIT :limit);
+
+-- name: queue
+-- How the queue stands.
+SELECT mode, changed_by, changed_at FROM sheetgrpc_queue;
+
+-- name: change_queue
+-- How the queue stands from now on.
+UPDATE sheetgrpc_queue SET mode = :mode, changed_by = :changed_by, changed_at = :changed_at;
+
+-- name: queue_counts
+-- Every execution, counted by state.
+SELECT state, count(*), sum(retry_count), sum(deferral_count), min(submitted_at) FROM sheetgrpc_executions GROUP BY state;
+
+-- name: receipts
+-- What became of an execution's attempts.
+SELECT body FROM sheetgrpc_execution_receipts WHERE execution_id = :execution_id AND epoch > :after ORDER BY epoch LIMIT :limit;
+
+-- name: add_receipt
+-- What became of an attempt.
+INSERT INTO sheetgrpc_execution_receipts (execution_id, epoch, outcome, body)
+VALUES (:execution_id, :epoch, :outcome, :body);
 
 -- name: claim
 -- The guard of a run: is this still what was read?
@@ -360,22 +417,27 @@ SELECT 1 FROM sheetgrpc_executions WHERE id = :id AND state = :state AND epoch =
 -- name: add_execution
 -- A new execution; nothing happens if the session has an unfinished one.
 -- Its number is beyond those of purged ones too, as long as results of theirs are there.
-INSERT INTO sheetgrpc_executions (number, id, session_id, sheet_id, submitted_at, state, epoch, body)
+INSERT INTO sheetgrpc_executions (
+    number, id, session_id, sheet_id, submitted_at, state, epoch, body, priority, next_attempt_at, replay_of
+)
 VALUES (
     1 + max(
         coalesce((SELECT max(number) FROM sheetgrpc_executions), 0),
         coalesce((SELECT max(execution) FROM sheetgrpc_results), 0),
         coalesce((SELECT max(execution) FROM sheetgrpc_leavings), 0)
     ),
-    :id, :session_id, :sheet_id, :submitted_at, :state, :epoch, :body
+    :id, :session_id, :sheet_id, :submitted_at, :state, :epoch, :body, :priority, :next_attempt_at, :replay_of
 )
 ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING;
 
 -- name: change_execution
--- How an unfinished execution goes on or ends.
+-- How an unfinished execution goes on or ends: compare and set, so that who was overtaken changes nothing. Held: no claim.
 UPDATE sheetgrpc_executions
-SET state = :state, epoch = :epoch, body = :body
-WHERE number = :number AND id = :id AND state IN ('QUEUED', 'RUNNING');
+SET state = :state, epoch = :epoch, body = :body, next_attempt_at = :next_attempt_at, retry_count = :retry_count,
+    deferral_count = :deferral_count
+WHERE number = :number AND id = :id AND state IN ('QUEUED', 'RUNNING')
+    AND (:seen_state IS NULL OR (state = :seen_state AND epoch = :seen_epoch))
+    AND (:state <> 'RUNNING' OR (SELECT mode FROM sheetgrpc_queue) NOT IN ('HOLD', 'REJECT'));
 
 -- name: results
 -- A stretch of an execution's results.

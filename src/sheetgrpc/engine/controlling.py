@@ -1,0 +1,100 @@
+"""What an operator asks of the queue: how it stands, in figures, and that it pauses or goes on.
+
+The mode is the store's, so that it holds for every server of the database and over restarts.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from sheetgrpc.engine.context import Context
+from sheetgrpc.engine.handling import replay, request_key
+from sheetgrpc.engine.intents import Envelope
+from sheetgrpc.engine.views import Reply
+from sheetgrpc.session.model import ExecutionState
+from sheetgrpc.store.queue import QueueChange, QueueCounts, QueueMode, QueueRow
+from sheetgrpc.store.records import StoredReply
+
+log = structlog.get_logger(__name__)
+
+_SERVER = "serve --start-paused"
+
+
+class QueueStats(msgspec.Struct, frozen=True):
+    """The queue in figures; `states` with what this process knows better of its own runs, `now` is when."""
+
+    queue: QueueRow
+    states: dict[ExecutionState, int]
+    counts: QueueCounts
+    running: int
+    now: int
+
+
+class QueueKeeper:
+    """Reads and changes how the queue stands."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._tasks: set[asyncio.Task[Reply]] = set()
+
+    async def change(self, envelope: Envelope, mode: QueueMode, encode: Callable[[QueueRow], bytes]) -> Reply:
+        """The answer to a pause or a resume; a caller that goes away has asked all the same. Raises Unavailable."""
+        task = asyncio.create_task(self._change(envelope, mode, encode))
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return await asyncio.shield(task)
+
+    async def settle(self) -> None:
+        """Waits for every change under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def hold(self) -> None:
+        """Holds the queue at start, unless it is paused already."""
+        async with self._context.store.begin() as transaction:
+            await transaction.open(None, None)
+            if (await self._context.store.queue()).mode is QueueMode.RUNNING:
+                queue = QueueRow(QueueMode.HOLD, _SERVER, self._context.draws.now())
+                await transaction.commit(QueueChange(queue))
+
+    async def stats(self) -> QueueStats:
+        """The figures."""
+        store = self._context.store
+        queue, counts = await store.queue(), await store.queue_counts()
+        states = {state: counts.states.get(state.value, 0) for state in ExecutionState}
+        live = Counter(run.live.state for run in self._context.runs.all())
+        for state in (ExecutionState.CANCELLING, ExecutionState.COMMITTING):
+            moved = min(live[state], states[ExecutionState.RUNNING])  # what has ended since is counted as that
+            states[state] += moved
+            states[ExecutionState.RUNNING] -= moved
+        running = live[ExecutionState.RUNNING] + live[ExecutionState.CANCELLING] + live[ExecutionState.COMMITTING]
+        return QueueStats(queue, states, counts, running, self._context.draws.now())
+
+    async def _change(self, envelope: Envelope, mode: QueueMode, encode: Callable[[QueueRow], bytes]) -> Reply:
+        store, key = self._context.store, request_key(envelope)
+        stored = await store.reply(key) if key is not None else None
+        if stored is not None:
+            return replay(stored, envelope)
+        async with store.begin() as transaction:
+            opened = await transaction.open(None, key)
+            if opened.reply is not None:
+                return replay(opened.reply, envelope)
+            now = self._context.draws.now()
+            queue = await store.queue()
+            if queue.mode is not mode:
+                queue = QueueRow(mode, envelope.caller, now)
+            body = encode(queue)
+            expires = now + self._context.settings.request_id_ttl_us
+            reply = StoredReply(key, envelope.fingerprint, body, "", expires) if key is not None else None
+            await transaction.commit(QueueChange(queue, reply))
+        self._context.runs.wake()
+        log.info("queue.changed", mode=mode.value, by=envelope.caller)
+        return Reply(body, reply, replayed=False)
+
+    def _forget(self, task: asyncio.Task[Reply]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # taken, even if the caller is gone

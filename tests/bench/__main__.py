@@ -18,6 +18,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # before grpc: streams cut at 
 import grpc
 from tests.bench import postgres, replicas
 from tests.bench.cancels import time_cancels
+from tests.bench.commands import measure_commands
 from tests.bench.measuring import CHANNEL, Bench, Client, Process, in_turn
 from tests.bench.sessions import bench_sessions
 from tests.bench.sheets import CATALOG, SCHEMA, Baseline, chain, independent, two_phases
@@ -262,6 +263,7 @@ async def run(quick: bool, only: str) -> Bench:
                 "hijkl": lambda: bench_sessions(bench, folder),
                 "m": lambda: bench_cancels(bench, client),
                 "p": lambda: bench_postgres(bench, folder),
+                "q": lambda: measure_commands(bench, folder),
                 "r": lambda: replicas.measure(bench),
             }
             for letters, work in parts.items():

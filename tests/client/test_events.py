@@ -76,7 +76,7 @@ async def test_a_refused_watch_is_not_tried_again() -> None:
 
 
 async def test_labels_updates_and_events_of_a_real_server(tmp_path: Path) -> None:
-    async with run_server(tmp_path) as server, connect(server.server.address) as client:
+    async with run_server(f"sqlite:///{tmp_path}/test.db") as server, connect(server.server.address) as client:
         session = await client.sessions.create("n", role="r", metadata={"a": 1})
         await session.label("found-so")
         await session.update(role="", metadata={"a": None, "b": {"c": 1}})

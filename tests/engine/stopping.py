@@ -16,10 +16,12 @@ from tests.engine.driving import Driver, drive
 from sheetgrpc.engine import intents
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.intents import Envelope
+from sheetgrpc.engine.runs import Run
 from sheetgrpc.engine.views import CancelView, Reply, SessionView
 from sheetgrpc.store.records import ExecutionRow
 
 ANY = "*"  # any method
+_TURNS = 100_000  # of the loop: some seconds
 PATIENCE = 60_000_000  # microseconds: the wait of a cancel whose end is certain to come
 
 
@@ -100,12 +102,21 @@ def run(fleet: Driver) -> None:
     fleet.engine._executor.start()
 
 
-async def waited_for(fleet: Driver, execution: str) -> None:
-    """Until somebody waits for the run's end."""
+def run_of(fleet: Driver, execution: str) -> Run:
+    """What the engine knows of an execution that is not over."""
     found = fleet.engine._context.runs.get(execution)
     assert found is not None
-    while not found._waiting:
+    return found
+
+
+async def waited_for(fleet: Driver, execution: str) -> None:
+    """Until somebody waits for the run's end."""
+    found = run_of(fleet, execution)
+    for _ in range(_TURNS):
+        if found._waiting:
+            return
         await asyncio.sleep(0)
+    raise AssertionError("nobody waits")
 
 
 @dataclass(frozen=True)

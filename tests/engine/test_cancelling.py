@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.engine.driving import BEST, Driver, drive, read
-from tests.engine.stopping import PATIENCE, cancel, gated, run, waited_for
+from tests.engine.stopping import PATIENCE, cancel, gated, run, run_of, waited_for
 from tests.engine.test_trouble import locked
 
 from sheetgrpc.engine.updates import Finished, Snapshot
@@ -86,6 +86,8 @@ async def test_a_cancel_before_the_commit_ends_in_a_rollback(
         gate.set(method, number, after=after)
         run(fleet)
         await gate.reached.wait()
+        if method == "sheet":
+            gate.set("open")  # what prepares is broken off at once: it is the end that waits
         answer = await cancel(fleet, execution)
         assert (answer.outcome, answer.execution.state) == ("CANCEL_REQUESTED", ExecutionState.CANCELLING)
         assert answer.execution.cancelled_by == "olga"
@@ -110,6 +112,9 @@ async def test_a_cancel_that_meets_the_claim_is_decided_by_who_is_first(path: Pa
         await gate.reached.wait()
         asked = asyncio.create_task(cancel(fleet, execution, wait=PATIENCE))
         await fleet.engine.get_session(session)
+        gate.opened.set()
+        gate.set("apply")  # so far the run may come meanwhile
+        await run_of(fleet, execution).asked.wait()
         gate.opened.set()
         answer = await asked
         assert (answer.outcome, answer.execution.state) == ("CANCEL_REQUESTED", CANCELLED)
@@ -286,10 +291,9 @@ async def test_a_caller_that_goes_away_has_cancelled_all_the_same(path: Path) ->
         asked.cancel()  # before anything was judged
         with pytest.raises(asyncio.CancelledError):
             await asked
-        run_of = fleet.engine._context.runs.get(execution)
-        assert run_of is not None
+        asks = run_of(fleet, execution).asked
         gate.opened.set()
-        await run_of.asked.wait()
+        await asks.wait()
         release.set()
         assert (await fleet.finish(execution)).state is CANCELLED
         await _check_cancelled(fleet, session, execution, before)

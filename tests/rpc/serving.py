@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -66,8 +65,9 @@ class Running:
 
 
 @asynccontextmanager
-async def run_server(folder: Path, **settings: Any) -> AsyncIterator[Running]:
-    wanted = Settings(database=f"sqlite:///{folder}/test.db", listen="127.0.0.1:0", **settings)
+async def run_server(url: str, **settings: Any) -> AsyncIterator[Running]:
+    """A server on the database at the URL."""
+    wanted = Settings(database=url, listen="127.0.0.1:0", **settings)
     engine = await open_engine(wanted)
     server = Server(engine)
     try:

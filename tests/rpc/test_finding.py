@@ -153,11 +153,11 @@ async def test_rows_of_a_list_carry_what_there_is_to_know_of_a_session(start_ser
     assert second.end_time == second.update_time
 
 
-async def test_a_session_that_its_server_left_is_not_said_to_have_ended(tmp_path: Any) -> None:
+async def test_a_session_that_its_server_left_is_not_said_to_have_ended(url: str) -> None:
     """L4, W1: an end is recorded by whoever ends a session, never made up when it is read. S1: labels live on."""
-    async with run_server(tmp_path) as server:
+    async with run_server(url) as server:
         session = await create(server, labels=["left behind"])
-    async with run_server(tmp_path) as server:
+    async with run_server(url) as server:
         found = await get(server, "left behind")
         assert found == session
         assert not found.HasField("end_time")

@@ -5,6 +5,7 @@ What can be tried on SQLite: the file is moved away, the disk takes no more, ano
 
 import errno
 import resource
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -25,6 +26,15 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 CHECK = health_pb2.HealthCheckRequest()
 
 
+def take_away(file: Path) -> Path:
+    """Where the file is now."""
+    return file.rename(file.with_name("away.db"))
+
+
+def is_there(file: Path) -> bool:
+    return file.exists()
+
+
 async def status(server: Running) -> int:
     listed = (await server.health.List(health_pb2.HealthListRequest())).statuses
     (told,) = {one.status for one in listed.values()}
@@ -36,31 +46,26 @@ def create() -> session_service_pb2.CreateSessionRequest:
     return session_service_pb2.CreateSessionRequest(name="n", request_id="r")
 
 
-async def test_a_database_that_is_moved_away_is_missed_and_taken_back(
-    start_server: StartServer, tmp_path: Path
-) -> None:
+async def test_a_database_that_is_moved_away_is_missed_and_taken_back(start_on_file: StartServer, file: Path) -> None:
     """D-43."""
-    server = await start_server()
+    server = await start_on_file()
     kept = await server.sessions.CreateSession(session_service_pb2.CreateSessionRequest())
-    database = tmp_path / "test.db"
-    database.rename(tmp_path / "away.db")
+    away = take_away(file)
     answer = await refused(server.sessions.CreateSession(create(), timeout=5))
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
     assert answer.details["RetryInfo"].retry_delay.seconds == 1
     assert await status(server) == NOT_SERVING
     read = await server.sessions.GetSession(session_service_pb2.GetSessionRequest(session=kept.session.id))
     assert read.session == kept.session  # what is open can still be read
-    (tmp_path / "away.db").rename(database)
+    away.rename(file)
     assert await status(server) == SERVING
     assert (await server.sessions.CreateSession(create())).session.name == "n"
 
 
-async def test_another_file_at_its_place_is_not_written_to(start_server: StartServer, tmp_path: Path) -> None:
+async def test_another_file_at_its_place_is_not_written_to(start_on_file: StartServer, file: Path) -> None:
     """D-43: not even a copy of it, which would be without what the log beside it has."""
-    server = await start_server()
-    database = tmp_path / "test.db"
-    database.rename(tmp_path / "away.db")
-    database.write_bytes((tmp_path / "away.db").read_bytes())
+    server = await start_on_file()
+    shutil.copyfile(take_away(file), file)
     assert (await refused(server.sessions.CreateSession(create()))).reason == "STORE_UNAVAILABLE"
     assert await status(server) == NOT_SERVING
 
@@ -79,11 +84,11 @@ def full(file: Path) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_a_disk_that_takes_no_more_is_told_until_it_does(start_server: StartServer, tmp_path: Path) -> None:
+async def test_a_disk_that_takes_no_more_is_told_until_it_does(start_on_file: StartServer, file: Path) -> None:
     """D-43: and the command that failed takes effect once, when it is sent again."""
-    server = await start_server()
+    server = await start_on_file()
     assert await status(server) == SERVING
-    with full(tmp_path / "test.db-wal"):
+    with full(file.with_name("test.db-wal")):
         answer = await refused(server.sessions.CreateSession(create(), timeout=5))
         assert answer.code is grpc.StatusCode.UNAVAILABLE
         assert answer.reason in ("STORE_UNAVAILABLE", "OUTCOME_UNKNOWN")
@@ -96,11 +101,11 @@ async def test_a_disk_that_takes_no_more_is_told_until_it_does(start_server: Sta
 
 
 async def test_a_writer_that_another_program_holds_is_busy_and_no_ill_health(
-    start_server: StartServer, tmp_path: Path
+    start_on_file: StartServer, file: Path
 ) -> None:
     """D-43."""
-    server = await start_server(busy_timeout=0.01)
-    with closing(sqlite3.connect(tmp_path / "test.db", isolation_level=None)) as other:
+    server = await start_on_file(busy_timeout=0.01)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         answer = await refused(server.sessions.CreateSession(create(), timeout=5))
         assert (answer.code, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_BUSY")
@@ -109,27 +114,25 @@ async def test_a_writer_that_another_program_holds_is_busy_and_no_ill_health(
     assert (await server.sessions.CreateSession(create())).session.name == "n"
 
 
-async def test_a_watch_of_health_tells_when_the_database_goes_and_comes(
-    start_server: StartServer, tmp_path: Path
-) -> None:
+async def test_a_watch_of_health_tells_when_the_database_goes_and_comes(start_on_file: StartServer, file: Path) -> None:
     """D-43."""
-    server = await start_server(heartbeat_interval=0.01)
+    server = await start_on_file(heartbeat_interval=0.01)
     watch = server.health.Watch(CHECK)
     assert (await watch.read()).status == SERVING
-    (tmp_path / "test.db").rename(tmp_path / "away.db")
+    away = take_away(file)
     assert (await watch.read()).status == NOT_SERVING
-    (tmp_path / "away.db").rename(tmp_path / "test.db")
+    away.rename(file)
     assert (await watch.read()).status == SERVING
     watch.cancel()
 
 
 @pytest.mark.parametrize("no_persist", [True, False])
 async def test_the_server_says_whether_anything_is_kept(
-    start_server: StartServer, tmp_path: Path, no_persist: bool
+    start_on_file: StartServer, file: Path, no_persist: bool
 ) -> None:
-    server = await start_server(no_persist=no_persist)
+    server = await start_on_file(no_persist=no_persist)
     info = (await server.control.GetServerInfo(control_service_pb2.GetServerInfoRequest())).server_info
     assert info.persistent is not no_persist
-    assert (tmp_path / "test.db").exists() is not no_persist
+    assert is_there(file) is not no_persist
     assert (await server.sessions.CreateSession(create())).session.name == "n"
     assert await status(server) == SERVING

@@ -28,20 +28,20 @@ import asyncio, sys
 from sheetgrpc.config import Settings, StartError
 from sheetgrpc.server.app import serve
 if __name__ == "__main__":
-    settings = Settings(listen=sys.argv[1], database="sqlite:///" + sys.argv[2], drain_timeout=20.0)
+    settings = Settings(listen=sys.argv[1], database=sys.argv[2], drain_timeout=20.0)
     asyncio.run(serve(settings, lambda address: print("at", address, flush=True)))
 """
 
 
 @asynccontextmanager
-async def serve_apart(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def serve_apart(folder: Path, url: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     script = folder / "serving.py"
     script.write_text(SERVE, encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         script,
         "127.0.0.1:0",
-        folder / "apart.db",
+        url,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -87,9 +87,9 @@ async def test_a_port_that_is_taken_is_told_as_such(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_process_in_order_and_open_streams_do_not_hold_it(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, url: str, number: signal.Signals
 ) -> None:
-    async with serve_apart(tmp_path) as (process, address), grpc.aio.insecure_channel(address) as channel:
+    async with serve_apart(tmp_path, url) as (process, address), grpc.aio.insecure_channel(address) as channel:
         await SessionServiceStub(channel).CreateSession(CreateSessionRequest(name="kept", request_id="r-1"))
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         await watch.read()
@@ -129,8 +129,8 @@ async def test_a_shutdown_that_is_hurried_cuts_off_the_calls_it_waits_for(
     assert error.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_server_that_was_stopped_leaves_its_database_to_the_next(tmp_path: Path) -> None:
-    settings = Settings(database=f"sqlite:///{tmp_path}/x.db", listen="127.0.0.1:0")
+async def test_a_server_that_was_stopped_leaves_its_database_to_the_next(url: str) -> None:
+    settings = Settings(database=url, listen="127.0.0.1:0")
     sessions = []
     for name in ("first", "second"):
         server = Server(await open_engine(settings))

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 import pytest
@@ -154,7 +155,8 @@ async def test_the_server_tells_what_it_is_and_its_limits(server: Running) -> No
     request = control_service_pb2.GetServerInfoRequest()
     info = (await server.control.GetServerInfo(request)).server_info
     assert info == (await server.control.GetServerInfo(request)).server_info
-    assert (info.database, info.schema_version > 0, info.incarnation != "") == ("sqlite", True, True)
+    kind = urlsplit(server.engine.settings.database).scheme
+    assert (info.database, info.schema_version > 0, info.incarnation != "") == (kind, True, True)
     assert info.grpc_version == grpc.__version__
     limits, settings = info.limits, Settings()
     assert (limits.max_received_bytes, limits.max_sent_bytes) == (64 * 1024**2, 4 * 1024**2)

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 from tests.postgres import Server, run
-from tests.store.making import Made, add
+from tests.store.making import Commit, Made, add
 
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.session.events import ScopeCleared
@@ -17,7 +17,7 @@ from sheetgrpc.store.base import Interrupted, Store, StoreRefused
 from sheetgrpc.store.opening import open_store
 from sheetgrpc.store.postgres import migrations
 from sheetgrpc.store.queries import load_migrations, load_queries
-from sheetgrpc.store.records import Changes, ExecutionFilter
+from sheetgrpc.store.records import Changes, ExecutionFilter, Moved
 
 THINGS = "CREATE TABLE things (id text PRIMARY KEY, parent text)"
 
@@ -48,8 +48,12 @@ WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() A
 
 
 def changed(session: Session, **fields: object) -> Changes:
-    after = msgspec.structs.replace(session, version=session.version + 1, **fields)
-    return Changes(session=after, events=(ScopeCleared(at=1),))
+    after, events = _version(session, **fields)
+    return Changes(session=after, events=events)
+
+
+def _version(session: Session, **fields: object) -> tuple[Session, tuple[ScopeCleared]]:
+    return msgspec.structs.replace(session, version=session.version + 1, **fields), (ScopeCleared(at=1),)
 
 
 async def test_servers_that_start_at_once_migrate_once(postgres_server: Server) -> None:
@@ -108,6 +112,31 @@ async def test_command_waits_for_a_session_that_another_holds_and_no_longer(stor
             assert (await second.open(other.id, None)).row is not None  # it may begin again, and others are free
         assert (await store.session(session.id)).session == session  # readers never wait
         await first.commit(changed(session))
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_who_wants_a_label_waits_for_whoever_is_about_to_have_it(
+    store: Store, made: Made, commit: Commit, beside: "asyncpg.Connection[asyncpg.Record]", held: bool
+) -> None:
+    """Whether anybody had it before or not: the one who waited then knows whom it is taken from (D-4)."""
+    first, second, third = made.session(), made.session(), made.session(labels=("wanted",) if held else ())
+    for session in (first, second, third):
+        await commit(made.created(session))
+    async with store.begin() as one, store.begin() as other:
+        opened = await one.open(first.id, None, "wanted")
+        assert opened.holder is not None
+        assert opened.holder.session.id == (third.id if held else first.id)
+        waiting = asyncio.create_task(other.open(second.id, None, "wanted"))
+        await until(beside, WAITING)
+        changes = changed(first, labels=("wanted",))
+        if held:
+            changes.loser = Moved(*_version(third, labels=()))
+        await one.commit(changes)
+        found = await waiting
+        assert found.holder is not None
+        assert found.holder.session.labels == ("wanted",)
+        assert found.holder.session.id == first.id
+    assert (await store.session("wanted")).session.id == first.id
 
 
 async def test_waiting_too_long_for_a_connection_is_busy(url: str) -> None:

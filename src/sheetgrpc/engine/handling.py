@@ -117,11 +117,19 @@ class Handler:
         try:
             return await self._try(envelope, key, make, encode)
         except SheetError:
-            # Another sending of this very request may have been accepted meanwhile, and be what stands in the way.
-            stored = await self._store.reply(key) if key is not None else None
+            # Another sending of this very request may have been accepted meanwhile, and be what stands in the way; or
+            # this one was, where nothing is known of its commit.
+            stored = await self._reply_if_possible(key) if key is not None else None
             if stored is None:
                 raise
             return replay(stored, envelope)
+
+    async def _reply_if_possible(self, key: RequestKey) -> StoredReply | None:
+        """The stored reply; a failure to read it says less than the one that it is looked for after."""
+        try:
+            return await self._store.reply(key)
+        except SheetError:
+            return None
 
     async def _try(
         self,

@@ -6,6 +6,7 @@ hold a password: it is shown with `redact` and never otherwise. Knows nothing of
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
@@ -24,9 +25,22 @@ if TYPE_CHECKING:
     Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
 MINIMUM = 140_000  # server_version_num; the first version that is still tested
-_CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 30.0  # for one read, or one step of a command; runs have the setting query_timeout
+_CONNECT_SECONDS = 10.0  # at most; less where whoever waits has less patience
+_LEAVE_SECONDS = 5.0  # for the end of what was broken off on a connection; one that takes longer is thrown away
+_IDLE_SECONDS = 60  # that a transaction may do nothing: one whose program stands still must not hold rows for ever
+# A peer that is gone without a word is missed after some 20 seconds, at both ends, busy or idle.
+_KEEPALIVE = {"idle": 10, "interval": 5, "count": 2}
+_UNHEARD_SECONDS = 20
 _STATEMENTS = 1024  # prepared on each connection
 _WRONG = ("28", "3D", "42", "22", "08P", "0A")  # the address itself is at fault, and waiting will not mend it
+
+
+_ALIVE = {
+    **{f"tcp_keepalives_{name}": str(value) for name, value in _KEEPALIVE.items()},
+    "tcp_user_timeout": str(_UNHEARD_SECONDS * 1000),
+    "idle_in_transaction_session_timeout": str(_IDLE_SECONDS * 1000),
+}
 
 
 class Pool:
@@ -34,11 +48,11 @@ class Pool:
 
     def __init__(self, url: str, size: int, timeout: float, **settings: str) -> None:
         """At most `size` connections, waited for `timeout` seconds; `settings` are the server's, for each of them."""
+        self.timeout = timeout
         self._size = size
-        self._timeout = timeout
         self._free = asyncio.Semaphore(size)
         self._url, more = _split(url)
-        self._settings = {"application_name": "sheetgrpc", **more, **settings}
+        self._settings = {**_ALIVE, "application_name": "sheetgrpc", **more, **settings}
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self.closed = False
 
@@ -50,9 +64,10 @@ class Pool:
                 self._url,
                 min_size=0,  # a pool with a floor calls again and again for a server that is away
                 max_size=self._size,
-                timeout=_CONNECT_SECONDS,
+                timeout=min(_CONNECT_SECONDS, max(1.0, self.timeout)),
                 statement_cache_size=_STATEMENTS,
                 max_inactive_connection_lifetime=0,
+                init=_keep_alive,
                 reset=_leave,
                 server_settings=self._settings,
             )
@@ -80,7 +95,7 @@ class Pool:
         if self._pool is None or self.closed:
             raise closed()
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self.timeout):
                 await self._free.acquire()
         except TimeoutError as error:
             raise busy() from error
@@ -93,16 +108,36 @@ class Pool:
             raise
 
     async def give(self, connection: "Connection") -> None:
-        """Back into the pool; one that is broken is thrown away there."""
-        self._free.release()
-        if self._pool is not None:
-            await self._pool.release(connection)  # type: ignore[arg-type]  # only what `take` gave comes here
+        """Back into the pool; one that is broken, or does not come to rest, is thrown away there."""
+        try:
+            if self._pool is not None:
+                await self._pool.release(connection, timeout=_LEAVE_SECONDS)  # type: ignore[arg-type]  # `take` gave it
+        except DATABASE_ERRORS:
+            connection.terminate()
+        finally:
+            self._free.release()
 
     async def close(self) -> None:
-        """Closes every connection; those in use are waited for."""
+        """Closes every connection; those in use are waited for, but not for ever."""
         self.closed = True
-        if self._pool is not None:
-            await self._pool.close()
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+@asynccontextmanager
+async def answering(connection: "Connection", seconds: float) -> AsyncIterator[None]:
+    """Gives up on a connection that is silent for so long, and on all that was asked of it: raises TimeoutError."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        connection.terminate()
+        raise
 
 
 def _split(url: str) -> tuple[str, dict[str, str]]:
@@ -116,6 +151,19 @@ def _split(url: str) -> tuple[str, dict[str, str]]:
         elif name not in ("connect_timeout", "keepalives", "gssencmode", "channel_binding"):
             kept.append((name, value))
     return urlunsplit(parts._replace(query=urlencode(kept))), settings
+
+
+async def _keep_alive(connection: "Connection") -> None:
+    """Has the system ask whether the server is still there; a socket that is a file needs none of it."""
+    found = connection._transport.get_extra_info("socket")  # type: ignore[union-attr]  # noqa: SLF001  # no option says this
+    if found.family == getattr(socket, "AF_UNIX", None):
+        return
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    wanted = {"TCP_KEEPIDLE": _KEEPALIVE["idle"], "TCP_KEEPINTVL": _KEEPALIVE["interval"]}
+    wanted |= {"TCP_KEEPCNT": _KEEPALIVE["count"], "TCP_USER_TIMEOUT": _UNHEARD_SECONDS * 1000}
+    for name, value in wanted.items():
+        if hasattr(socket, name):  # not all systems have all of them
+            found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _leave(_: object) -> None:

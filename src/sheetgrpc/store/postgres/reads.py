@@ -250,9 +250,9 @@ async def lock_sessions(connection: "Connection", ids: Sequence[str]) -> Mapping
     return {session_id: session_row(*columns) for session_id, *columns in rows}
 
 
-async def read_holder(connection: "Connection", label: str) -> str | None:
-    """The id of the session that a label means."""
-    found = await connection.fetchval(_SQL["labelled"], storable(label))
+async def hold_label(connection: "Connection", label: str, session_id: str) -> str | None:
+    """Who has the label, which is held until the transaction ends; the session itself if nobody had it."""
+    found = await connection.fetchval(_SQL["hold_label"], storable(label), session_id)
     return str(found) if found is not None else None
 
 

@@ -3,8 +3,6 @@
 Knows no statement's business; what a failing statement of a sheet is told stands in verbs.py.
 """
 
-import asyncio
-
 import asyncpg
 
 from sheetgrpc.errors import Conflict, Reason
@@ -44,7 +42,7 @@ def refusal_of(error: BaseException) -> Exception | None:
         return Interrupted("the statement was stopped")
     if code in _REPEATABLE:
         return Repeat("the transaction made way for another")
-    if code in _BUSY or isinstance(error, asyncio.TimeoutError):
+    if code in _BUSY:
         return busy()
     if not code or code.startswith(_AWAY):
         return away()

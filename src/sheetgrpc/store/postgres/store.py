@@ -17,7 +17,7 @@ from sheetgrpc.planning.model import Key
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.base import About, Interrupted
 from sheetgrpc.store.postgres import lookups, queue, reads
-from sheetgrpc.store.postgres.connection import Pool
+from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, Pool, answering
 from sheetgrpc.store.postgres.leases import CONNECTIONS, PostgresLeases, application_name
 from sheetgrpc.store.postgres.migrations import check_version, migrate
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
@@ -66,6 +66,7 @@ class PostgresStore:
         writers: Pool,
         readers: Pool,
         side: Pool,
+        query_timeout: float,
         now: Callable[[], int],
         *,
         leases: PostgresLeases | None,
@@ -77,6 +78,7 @@ class PostgresStore:
         self._writers = writers
         self._readers = readers
         self._side = side
+        self._query_timeout = query_timeout
         self._now = now
         self._compiled: Compiled | None = None
         self._columns: dict[str, dict[str, LiveColumn]] = {}
@@ -98,7 +100,7 @@ class PostgresStore:
     async def begin(self) -> AsyncIterator[PostgresTransaction]:
         """A transaction of its own; a connection for it is waited for at most the writer timeout."""
         connection = await self._writers.take()
-        transaction = PostgresTransaction(connection, self._compiled, self._now, self._lease)
+        transaction = PostgresTransaction(connection, self._compiled, self._now, self._query_timeout, self._lease)
         self._open[transaction] = connection
         try:
             yield transaction
@@ -227,7 +229,7 @@ class PostgresStore:
     async def check(self) -> None:
         """Reads; and finds out whether another database has taken the place of this one, or one that only reads."""
         try:
-            found = await self._read(reads.read_incarnation)
+            found = await self._read_within(self._readers.timeout, reads.read_incarnation)
         except (*DATABASE_ERRORS, Interrupted) as error:
             raise away() from error
         if found != self.about.incarnation:
@@ -286,11 +288,22 @@ class PostgresStore:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
+        return await self._read_within(ANSWER_SECONDS, function, *args, **kwargs)
+
+    async def _read_within(
+        self,
+        seconds: float,
+        function: "Callable[Concatenate[Connection, P], Awaitable[T]]",
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         """What `function` reads; once more where the connection turned out to be gone, or the database wants it."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self._readers.connection() as connection:
+                async with self._readers.connection() as connection, answering(connection, seconds):
                     return await function(connection, *args, **kwargs)
+            except TimeoutError as error:
+                raise away() from error
             except DATABASE_ERRORS as error:
                 refusal = refusal_of(error)
                 if refusal is None:
@@ -333,7 +346,7 @@ async def open_postgres(
     readers = Pool(url, pool_size, writer_timeout, default_transaction_read_only="on", **common)
     side = Pool(url, CONNECTIONS, writer_timeout, **common)
     leases = PostgresLeases(side, replica, lease) if replica else None
-    store = PostgresStore(writers, readers, side, now, leases=leases, lease=lease)
+    store = PostgresStore(writers, readers, side, query_timeout, now, leases=leases, lease=lease)
     try:
         await store.start()
     except BaseException:

@@ -17,6 +17,7 @@ from sheetgrpc.planning.model import Plan, Results
 from sheetgrpc.store.base import ConstraintViolated, Interrupted
 from sheetgrpc.store.postgres import reads, writes
 from sheetgrpc.store.postgres.changes import write_changes, write_reply
+from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, answering
 from sheetgrpc.store.postgres.queue import row_count, write_queue
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
 from sheetgrpc.store.postgres.texts import storable
@@ -32,28 +33,37 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SQL = load_queries("postgres")
 _ATTEMPTS = 5
+_ROLL_BACK_SECONDS = 10.0
 
 
 class PostgresTransaction:
     """`store.base.Transaction` on PostgreSQL."""
 
     def __init__(
-        self, connection: "Connection", compiled: "Compiled | None", now: Callable[[], int], lease: float = 0.0
+        self,
+        connection: "Connection",
+        compiled: "Compiled | None",
+        now: Callable[[], int],
+        query_timeout: float,
+        lease: float = 0.0,
     ) -> None:
         """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC.
 
-        `lease` is how many seconds a claim holds before it is renewed.
+        `query_timeout` is how long, in seconds, the commit of a run may take; `lease` how long a claim holds before it
+        is renewed.
         """
         self._connection = connection
         self._compiled = compiled
         self._now = now
         self._lease = lease
+        self._query_timeout = query_timeout
         self._begun = False
         self._over = False
         self._closed = False
         self._committing = False
         self._touched = False  # something was done that cannot simply be done again
         self._locked: tuple[str | None, str] = None, ""  # what `open` was asked for: a second try locks the same
+        self._holder: str | None = None  # who had the label then
         self._task: asyncio.Task[Any] | None = None  # whatever the call under way answers
 
     async def open(self, session_id: str | None, key: RequestKey | None, label: str = "") -> Opened:
@@ -62,23 +72,24 @@ class PostgresTransaction:
 
         async def read(connection: "Connection") -> Opened:
             row, holder = await _lock(connection, session_id, label)
+            self._holder = holder.session.id if holder is not None else None
             reply = await reads.read_reply(connection, key, self._now()) if key is not None else None
             return Opened(row=row, reply=reply, holder=holder)
 
-        return await self._run(read)
+        return await self._run(self._brief(read))
 
     async def claim(self, execution: ExecutionRow) -> bool:
         """True if the stored execution still has this state and epoch."""
-        return await self._run(lambda connection: reads.is_as_read(connection, execution))
+        return await self._run(self._brief(lambda connection: reads.is_as_read(connection, execution)))
 
     async def hold(self, execution: ExecutionRow, *, lapsed: bool = False) -> Held | None:
         """As `claim`, with the row locked."""
-        return await self._run(lambda connection: reads.hold(connection, execution, lapsed=lapsed))
+        return await self._run(self._brief(lambda connection: reads.hold(connection, execution, lapsed=lapsed)))
 
     async def ask(self, execution: ExecutionRow, by: str, at: int) -> bool:
         """Asks whoever runs it to stop."""
         values = execution.id, execution.epoch, storable(by), at
-        done = await self._touch(lambda connection: connection.execute(_SQL["ask"], *values))
+        done = await self._touch(self._brief(lambda connection: connection.execute(_SQL["ask"], *values)))
         return row_count(done) > 0
 
     async def recheck(self, plan: Plan, results: Results) -> None:
@@ -151,6 +162,15 @@ class PostgresTransaction:
         assert self._compiled is not None, "prepare() comes before the first run"
         return self._compiled
 
+    def _brief(self, work: "Callable[[Connection], Awaitable[T]]") -> "Callable[[Connection], Awaitable[T]]":
+        """`work` with a limit. A run's has none: it takes as long as it takes, and whoever runs it interrupts it."""
+
+        async def limited(connection: "Connection") -> T:
+            async with answering(connection, ANSWER_SECONDS):
+                return await work(connection)
+
+        return work if self._touched else limited
+
     async def _touch(self, work: "Callable[[Connection], Awaitable[T]]") -> T:
         self._touched = True
         return await self._run(work)
@@ -213,13 +233,15 @@ class PostgresTransaction:
             raise refusal from error
 
     async def _lock_again(self, connection: "Connection") -> None:
-        """What changed meanwhile, the changes' own guards see: versions, labels, replies, the execution's epoch."""
+        """What changed meanwhile, the changes' own guards see: versions, replies, the execution's epoch."""
         session_id, label = self._locked
-        await _lock(connection, session_id, label)
+        _, holder = await _lock(connection, session_id, label)
+        if label and (holder.session.id if holder is not None else None) != self._holder:
+            raise conflict()
 
     async def _finish(self, connection: "Connection", work: "Callable[[Connection], Awaitable[T]]") -> T:
         try:
-            done = await work(connection)
+            done = await self._brief(work)(connection)
             await self._commit(connection)
         except BaseException:
             await self._roll_back()  # here and now: nothing half written may be committed by a second try
@@ -229,7 +251,8 @@ class PostgresTransaction:
     async def _commit(self, connection: "Connection") -> None:
         self._committing = True
         try:
-            done = await connection.execute("COMMIT")
+            async with answering(connection, max(ANSWER_SECONDS, self._query_timeout if self._touched else 0)):
+                done = await connection.execute("COMMIT")
         except DATABASE_ERRORS as error:
             self._begun = not is_lost(error)
             raise _commit_failure(error) from error
@@ -244,7 +267,8 @@ class PostgresTransaction:
             return
         self._begun = False
         try:
-            await self._connection.execute("ROLLBACK")
+            async with asyncio.timeout(_ROLL_BACK_SECONDS):
+                await self._connection.execute("ROLLBACK")
         except DATABASE_ERRORS:
             with suppress(asyncpg.InterfaceError):  # it is gone already
                 self._connection.terminate()  # the server rolls back what has no connection
@@ -253,14 +277,12 @@ class PostgresTransaction:
 async def _lock(
     connection: "Connection", session_id: str | None, label: str
 ) -> tuple[SessionRow | None, SessionRow | None]:
-    """The session and who has the label, both held until the transaction ends."""
-    holder = await reads.read_holder(connection, label) if label else None
+    """The session and who has the label, both held until the transaction ends; the label before them."""
+    holder = await reads.hold_label(connection, label, session_id) if label and session_id is not None else None
     ids = [one for one in dict.fromkeys((session_id, holder)) if one is not None]
     if not ids:
         return None, None
     found = await reads.lock_sessions(connection, ids)
-    if label and await reads.read_holder(connection, label) != holder:
-        raise Repeat("the label moved while its holder was waited for")
     return found.get(session_id or ""), found.get(holder or "")
 
 

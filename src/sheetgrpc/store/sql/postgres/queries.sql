@@ -48,19 +48,24 @@ SELECT body, symbol_count, symbols, active_at, oldest_sequence FROM sheetgrpc.se
 
 -- name: lock_sessions
 -- These sessions, held against every other command until the transaction ends; in one order, so that none wait in turn.
+-- Rows that refer to them, such as labels, may be added meanwhile.
 SELECT id, body, symbol_count, symbols, active_at, oldest_sequence
 FROM sheetgrpc.sessions
 WHERE id = ANY($1::text[]) AND NOT purged
 ORDER BY id
-FOR UPDATE;
+FOR NO KEY UPDATE;
 
 -- name: session_ids
 -- Ids with a prefix, as an index range; one more than is ever listed, so that the reader knows of more.
 SELECT id FROM sheetgrpc.sessions WHERE id >= $1 AND id < $2 AND NOT purged ORDER BY id LIMIT 11;
 
--- name: labelled
--- The id of the session that a label means.
-SELECT session_id FROM sheetgrpc.labels WHERE label = $1;
+-- name: hold_label
+-- Who has a label, held against all who want it until the transaction ends. A label that nobody has goes to this session
+-- here already: there is no other way to hold what is not there.
+INSERT INTO sheetgrpc.labels (label, session_id)
+SELECT $1, id FROM sheetgrpc.sessions WHERE id = $2 AND NOT purged
+ON CONFLICT (label) DO UPDATE SET session_id = labels.session_id
+RETURNING session_id;
 
 -- name: labelled_session
 -- The session that a label means.

@@ -363,7 +363,7 @@ async def test_a_queued_execution_behind_a_run_is_refused_as_busy_and_stays(file
 
 async def test_on_postgresql_a_queued_execution_behind_a_run_is_cancelled_at_once(fleet_url: str) -> None:
     """Writers of different sessions do not wait for each other there."""
-    async with gated(fleet_url, writer_timeout=5) as (fleet, gate):
+    async with gated(fleet_url, writer_timeout=5, max_running=1) as (fleet, gate):
         first = await fleet.submit(await fleet.ready(SHEET))
         second = await fleet.submit(await fleet.ready('(port.ensure :code "P")'))
         gate.set("apply")

@@ -192,6 +192,18 @@ class Settings:
     query_timeout: float = _setting(
         600.0, _some_seconds, "how long PostgreSQL may take for one query before it is stopped", text="10m"
     )
+    replica_lease: float = _setting(
+        10.0,
+        _some_seconds,
+        "how long an execution stays with a server that shares a PostgreSQL and shows no sign of life",
+        text="10s",
+    )
+    poll_interval: float = _setting(
+        1.0,
+        _some_seconds,
+        "how often a server that shares a PostgreSQL looks for what others did and its hints missed",
+        text="1s",
+    )
     request_id_ttl: float = _setting(
         86400.0, _some_seconds, "how long a request id is remembered", text="24h", fallback="IDEMPOTENCY_TTL_SECONDS"
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # before grpc: streams cut at the end are no news
 
 import grpc
-from tests.bench import postgres
+from tests.bench import postgres, replicas
 from tests.bench.cancels import time_cancels
 from tests.bench.commands import measure_commands
 from tests.bench.measuring import CHANNEL, Bench, Client, Process, in_turn
@@ -280,6 +280,7 @@ async def run(quick: bool, only: str) -> Bench:
                 "o": lambda: bench_plans(bench, client),
                 "p": lambda: bench_postgres(bench, folder),
                 "q": lambda: measure_commands(bench, folder),
+                "r": lambda: replicas.measure(bench),
             }
             for letters, work in parts.items():
                 if not only or set(letters) & set(only):

@@ -16,9 +16,9 @@ from sheetgrpc.engine import intents
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.engine.opening import open_engine
-from sheetgrpc.engine.runs import Watcher
 from sheetgrpc.engine.updates import Finished, Update
 from sheetgrpc.engine.views import Outcome, Reply, ResultView
+from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.planning.effects import RowEffect
 from sheetgrpc.planning.model import Effect, Status
 from sheetgrpc.session.model import Mode, State, TaskState
@@ -227,6 +227,7 @@ async def drive(
     try:
         if start:
             await engine._executor.recover()
+            await engine._replica.start()
             engine._executor.start()
         yield Driver(engine, path)
     finally:

@@ -311,7 +311,7 @@ async def test_a_wait_that_is_over_answers_what_is_there(path: Path) -> None:
 
 async def test_a_process_that_dies_while_cancelling_leaves_no_retry(path: Path) -> None:
     """S-R43: RUNNING on disk, CANCELLING in memory alone; the next start finds it INTERRUPTED."""
-    async with gated(path) as (fleet, gate):
+    async with gated(path, replica_lease=0.5) as (fleet, gate):
         session = await fleet.ready(SHEET)
         execution = await fleet.submit(session)
         gate.set("apply")
@@ -324,7 +324,7 @@ async def test_a_process_that_dies_while_cancelling_leaves_no_retry(path: Path) 
         await fleet.engine.store.close()  # as the process goes
         gate.opened.set()
     async with drive(path) as fleet:
-        row = await fleet.engine.get_execution(execution)
+        row = await fleet.finish(execution)  # where servers share the database: once the lease is over
         assert (row.state, row.epoch) == (ExecutionState.INTERRUPTED, 1)
         assert fleet.rows("SELECT count(*) FROM ships") == [0]
         again = await cancel(fleet, execution, request_id="c")
@@ -363,7 +363,7 @@ async def test_a_queued_execution_behind_a_run_is_refused_as_busy_and_stays(file
 
 async def test_on_postgresql_a_queued_execution_behind_a_run_is_cancelled_at_once(fleet_url: str) -> None:
     """Writers of different sessions do not wait for each other there."""
-    async with gated(fleet_url, writer_timeout=5) as (fleet, gate):
+    async with gated(fleet_url, writer_timeout=5, max_running=1) as (fleet, gate):
         first = await fleet.submit(await fleet.ready(SHEET))
         second = await fleet.submit(await fleet.ready('(port.ensure :code "P")'))
         gate.set("apply")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.engine.driving import Driver, drive, read
 
-from sheetgrpc.engine.runs import Run, Watcher, make_token
+from sheetgrpc.engine.runs import Run
+from sheetgrpc.engine.tokens import make_token
 from sheetgrpc.engine.updates import (
     Finished,
     Heartbeat,
@@ -20,6 +21,7 @@ from sheetgrpc.engine.updates import (
     StatementResults,
     Update,
 )
+from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.errors import NotFound, Reason
 from sheetgrpc.session.model import ExecutionState, Mode
 from sheetgrpc.store.records import ExecutionRow

@@ -194,6 +194,8 @@ class Contestant:
                 if error.code() not in (grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE):
                     raise
                 lost = True
+                if error.code() is grpc.StatusCode.UNAVAILABLE:
+                    await self._disconnect()  # another server may be there
             except asyncio.CancelledError:
                 if (task := asyncio.current_task()) is not None and task.cancelling():
                     raise
@@ -256,10 +258,22 @@ class Contestant:
 
 
 async def play(
-    addresses: Sequence[str], *, seed: int, worlds: int = 3, contestants: int = 8, commands: int, cuts: float = 0.1
+    addresses: Sequence[str],
+    *,
+    seed: int,
+    worlds: int = 3,
+    contestants: int = 8,
+    commands: int,
+    cuts: float = 0.1,
+    begun: asyncio.Event | None = None,
 ) -> tuple[list[World], Counter[str]]:
-    """`commands` commands of `contestants` clients at once, then a last look at all; what happened, and how often."""
+    """`commands` commands of `contestants` clients at once, then a last look at all; what happened, and how often.
+
+    `begun` is set when they begin: from then on servers may go.
+    """
     made = [await make_world(f"world-{seed}-{number}", addresses[0]) for number in range(worlds)]
+    if begun is not None:
+        begun.set()
     players = [
         Contestant(f"{seed}-{number}", addresses, made, f"{seed}/{number}", cuts) for number in range(contestants)
     ]

@@ -122,7 +122,7 @@ FIELDS = {
     "TrustedModule": "module version sha256 signer",
     "GetServerInfoResponse": "server_info:ServerInfo",
     "ServerInfo": (
-        "version catalog_digest incarnation limits:Limits persistent:bool queue_paused:bool"
+        "version catalog_digest incarnation limits:Limits persistent:bool queue_paused:bool replica"
         " trusted_modules:TrustedModule* authentication"
     ),
     **APPROVAL_FIELDS,

@@ -1,6 +1,10 @@
-"""How a client comes to its server: one channel, its options, and the services on it."""
+"""How a client comes to its server, or to several that share a database: a channel, its options, the services on it."""
 
+import ipaddress
+import json
+import socket
 import warnings
+from collections.abc import Sequence
 from typing import Self, cast
 
 import grpc
@@ -64,8 +68,12 @@ class Client:
         await self._channel.close()
 
 
+# Each call goes to the next of several servers that says it is serving; one that drains gets no more.
+_ROUND_ROBIN = json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}})
+
+
 def connect(
-    address: str,
+    address: str | Sequence[str],
     *,
     credentials: grpc.ChannelCredentials | None = None,
     token: str = "",
@@ -76,8 +84,12 @@ def connect(
 ) -> Client:
     """A client of the server at `address` ("HOST:PORT"); without credentials in plain text.
 
+    With several addresses, of servers that share a database, calls go round all that serve, and a call or stream that
+    one of them breaks off is tried at the next.
+
     Args:
-        address: where the server listens, or any target that gRPC can resolve.
+        address: where the server listens, or any target that gRPC can resolve, such as "dns:///sheetgrpc:50051" for
+            a name that stands for several servers; or a list of addresses. Names in a list are resolved once.
         credentials: for TLS.
         token: a bearer token, sent with every call and shown nowhere. Over plain text to another machine it can be read
             on the way: then this warns with InsecureTokenWarning.
@@ -87,12 +99,42 @@ def connect(
         options: channel options, which win over the SDK's own.
     """
     check_token(token)
-    merged = [*CHANNEL_OPTIONS, *options]
+    target = address if isinstance(address, str) else _join(address)
+    several = "//" in target or "," in target
+    merged = [*CHANNEL_OPTIONS, *([("grpc.service_config", _ROUND_ROBIN)] if several else []), *options]
     if credentials is None:
-        if token and not is_local(address):
-            text = f"the token is sent to {address} in plain text, where others may read it; use TLS, or a tunnel"
+        addresses = [address] if isinstance(address, str) else address
+        if token and not all(map(is_local, addresses)):
+            text = f"the token is sent to {target} in plain text, where others may read it; use TLS, or a tunnel"
             warnings.warn(text, InsecureTokenWarning, stacklevel=2)
-        channel = grpc.aio.insecure_channel(address, options=merged)
+        channel = grpc.aio.insecure_channel(target, options=merged)
     else:
-        channel = grpc.aio.secure_channel(address, credentials, options=merged)
+        channel = grpc.aio.secure_channel(target, credentials, options=merged)
     return Client(channel, retry=retry or Retry(), deadline=deadline, silence=silence, token=token)
+
+
+def _join(addresses: Sequence[str]) -> str:
+    """One target for several addresses. Raises ValueError where there are none, OSError for a name that is unknown."""
+    if not addresses:
+        raise ValueError("give at least one address")
+    if len(addresses) == 1:
+        return addresses[0]
+    found = [_resolve(address) for address in addresses]
+    versions = {version for version, _ in found}
+    if len(versions) > 1:
+        raise ValueError("give IPv4 addresses or IPv6 addresses, not both")
+    return f"ipv{versions.pop()}:" + ",".join(shown for _, shown in found)
+
+
+def _resolve(address: str) -> tuple[int, str]:
+    """The IP version of "HOST:PORT", and the address with numbers alone."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise ValueError(f'"{address}" is not HOST:PORT')
+    host = host.strip("[]")
+    try:
+        known = ipaddress.ip_address(host)
+    except ValueError:
+        *_, place = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        known = ipaddress.ip_address(place[0])
+    return known.version, f"[{known}]:{port}" if known.version == 6 else f"{known}:{port}"

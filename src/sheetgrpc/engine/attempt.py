@@ -137,7 +137,8 @@ class Attempt:
         return msgspec.structs.replace(ended, cancelled_by=cancel.by, cancelled_at=cancel.at)
 
     def _is_told_to_stop(self) -> bool:
-        return self._timed_out or self._too_slow is not None or self._halted or self._run.cancel is not None
+        stopped = self._halted or self._run.lost or self._run.cancel is not None
+        return stopped or self._timed_out or self._too_slow is not None
 
     def _draw_keys(self, plan: Plan) -> list[Key | None]:
         """UUIDv7s (RFC 9562) for every row that may be created: this run's time and node bits, a counter between.
@@ -252,6 +253,12 @@ class Attempt:
         opened = await transaction.open(self._execution.session_id, None)
         if opened.row is None:
             raise RuntimeError("an executing session cannot be gone")
+        held = await transaction.hold(self._execution)
+        if held is None:  # another server has ended it, as this one did not renew its lease
+            return await self._context.store.execution(self._execution.id)
+        if held.cancelled_at is not None:
+            self._run.cancel = Cancel(held.cancelled_by, held.cancelled_at)
+            return self.cancelled(self._run.cancel)
         try:
             approval = await consent.check_run(self._context, self._execution, opened.row.session, ended.tables)
         except consent.Refused as refused:
@@ -303,7 +310,7 @@ class Attempt:
             return self._undo(
                 ExecutionState.TIMED_OUT, ExecutionError(ErrorCode.TIMEOUT, message, index, await self._span(index))
             )
-        if self._halted:
+        if self._halted or self._run.lost:
             message = "the server stopped while the sheet ran; everything was rolled back"
             return self._undo(ExecutionState.INTERRUPTED, ExecutionError(ErrorCode.CANCELLED, message))
         message = "a rule of the tables ended the transaction; everything was rolled back"

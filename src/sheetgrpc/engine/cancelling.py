@@ -9,17 +9,19 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from sheetgrpc.engine import endings
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.expiring import Expiry
 from sheetgrpc.engine.handling import replay, request_key, row_after
 from sheetgrpc.engine.intents import CancelExecution, Envelope
-from sheetgrpc.engine.runs import Cancel, Run
+from sheetgrpc.engine.runs import Cancel, Run, asked
 from sheetgrpc.engine.views import CancelView, Reply
 from sheetgrpc.errors import Conflict, Reason
 from sheetgrpc.session.cancelling import CancelOutcome, judge
 from sheetgrpc.session.model import ExecutionState
-from sheetgrpc.store.records import ExecutionRow, RequestKey, SessionRow, StoredReply
+from sheetgrpc.store.records import Changes, ExecutionRow, RequestKey, SessionRow, StoredReply
 
 _ATTEMPTS = 4  # queued, claimed, left behind, over: an execution moves no more often
 _MICROS = 1_000_000
@@ -75,24 +77,65 @@ class Canceller:
             row = await store.execution(intent.execution, envelope.caller)
             session = await self._expiry.settle_if_possible(await store.session(row.session_id))
             # No await from here until the run is asked: what is judged is what is asked.
-            run = runs.get(row.id)
+            run = runs.here(row.id)
             if run is not None and run.moving:
                 await run.moved()
                 continue
             if run is not None and _is_stale(row, run):
                 continue
             outcome = _judge(row, run)
+            if outcome is CancelOutcome.CANCEL_REQUESTED and run is None and self._is_elsewhere(row):
+                reply = await self._ask(envelope, key, intent, row, encode)
+                if reply is not None:
+                    return reply
+                continue
             if not _ends_here(outcome, run):
                 if outcome is CancelOutcome.CANCEL_REQUESTED and run is not None:
                     run.ask(self._now(envelope))
-                if run is not None and intent.wait and not run.over:
-                    await run.ended(intent.wait / _MICROS)
+                if intent.wait and (run is not None or (runs.shared and not row.state.terminal)):
+                    await self._wait(runs.adopt(row), intent.wait)
                     row, session = await store.execution(row.id), await store.session(row.session_id)
                 return self._answer(envelope, key, outcome, row, session, encode)
             reply = await self._end(envelope, key, outcome, row, encode)
             if reply is not None:
                 return reply
         raise Conflict(Reason.CONFLICT, "the execution keeps moving under this cancel; send it again")
+
+    async def _ask(
+        self, envelope: Envelope, key: RequestKey | None, intent: CancelExecution, row: ExecutionRow, encode: Encode
+    ) -> Reply | None:
+        """Asks the server that runs it, by way of the database; None where it moved on or another was first."""
+        context, cancel, outcome = self._context, self._now(envelope), CancelOutcome.CANCEL_REQUESTED
+        row = msgspec.structs.replace(row, cancelled_by=cancel.by, cancelled_at=cancel.at)
+        run = context.runs.adopt(row) if intent.wait else None
+        async with context.store.begin() as transaction:
+            opened = await transaction.open(row.session_id, key)
+            if opened.reply is not None:
+                return replay(opened.reply, envelope)
+            if opened.row is None or not await transaction.ask(row, cancel.by, cancel.at):
+                return None
+            changes = Changes(session=opened.row.session, events=())
+            body = encode(CancelView(outcome, context.runs.overlay(row), context.view(opened.row)))
+            changes.reply = self._stored(envelope, key, body, row) if run is None else None
+            await transaction.commit(changes)
+        if context.store.leases is not None:
+            context.store.leases.hint(f"c:{row.id}")
+        if run is None:
+            return Reply(body, changes.reply, replayed=False)
+        await self._wait(run, intent.wait)
+        session = await context.store.session(row.session_id)
+        return self._answer(envelope, key, outcome, await context.store.execution(row.id), session, encode)
+
+    def _is_elsewhere(self, row: ExecutionRow) -> bool:
+        """True where another server has claimed it. One of this server's that nobody runs is ended here."""
+        leases = self._context.store.leases
+        return leases is not None and row.replica != leases.replica
+
+    async def _wait(self, run: Run, micros: int) -> None:
+        """Waits for its end at most so long."""
+        if not run.over:
+            with run.watched():
+                await run.ended(micros / _MICROS)
 
     def _answer(
         self,
@@ -109,7 +152,7 @@ class Canceller:
         stored = self._stored(envelope, key, body, row)
         if stored is not None:
             context.replies.keep(stored)
-            if context.runs.get(row.id) is None:
+            if context.runs.here(row.id) is None:
                 context.replies.settle(row.id)
         return Reply(body, stored, replayed=False)
 
@@ -166,7 +209,7 @@ def _is_stale(row: ExecutionRow, run: Run) -> bool:
 def _judge(row: ExecutionRow, run: Run | None) -> CancelOutcome:
     """By the stored row, or what this process knows better of it."""
     if run is None or row.state.terminal:
-        return judge(row.state, decided=False)
+        return judge(asked(row).state, decided=False)
     state = run.live.state
     if state is ExecutionState.QUEUED:  # the claim is through, and the run hears of it in a moment
         state = row.state

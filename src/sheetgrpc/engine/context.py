@@ -51,7 +51,7 @@ class Context(msgspec.Struct, frozen=True):
     async def analyse(self, sheet: SheetRow, session: Session) -> Analysis:
         """The analysis of a sheet with what was resolved so far: the kept one, or a fresh one."""
         kept = self.analyst.recall(sheet.id)
-        if kept is not None:
+        if kept is not None and await self._is_current(sheet, kept):
             return kept
         mark = self.analyst.mark(sheet.id)
         try:
@@ -68,6 +68,13 @@ class Context(msgspec.Struct, frozen=True):
         if kept is None or kept.plan is None:
             return self.handlers.trusted
         return self.handlers.of(group.verb for group in kept.plan.groups)
+
+    async def _is_current(self, sheet: SheetRow, kept: Analysis) -> bool:
+        """False where another server has resolved references since, or has undone that."""
+        if not self.runs.shared:
+            return True
+        chosen = {ref_id: key for ref_id, (_, key) in (await self.store.resolutions(sheet.id)).items()}
+        return chosen == {one.ref_id: one.entity_id for one in kept.references if one.entity_id is not None}
 
     async def resolutions(self, sheet_id: str) -> Mapping[str, Key]:
         """ref_id -> key of earlier resolutions whose row still exists."""

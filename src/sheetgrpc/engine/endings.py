@@ -50,6 +50,30 @@ def cancelled_before_start(execution: ExecutionRow, cancel: Cancel, now: int) ->
     )
 
 
+def interrupted(execution: ExecutionRow, now: int) -> ExecutionRow:
+    """An execution whose server died while it ran; its transaction died with it."""
+    message = "the server stopped while the sheet ran; nothing of it was applied"
+    ended = msgspec.structs.replace(
+        execution,
+        error=ExecutionError(ErrorCode.CANCELLED, message),
+        status_counts={Status.NOT_RUN.name: execution.statements_total},
+    )
+    return finish(ended, ExecutionState.INTERRUPTED, now)
+
+
+def cancelled(ended: ExecutionRow, cancel: Cancel) -> ExecutionRow:
+    """An execution of which nothing is applied, cancelled by somebody who was told so, whatever else ended it."""
+    message = "the execution was cancelled; everything was rolled back"
+    return msgspec.structs.replace(
+        ended,
+        state=ExecutionState.CANCELLED,
+        cancelled_by=cancel.by,
+        cancelled_at=cancel.at,
+        tables=(),
+        error=ExecutionError(ErrorCode.CANCELLED, message),
+    )
+
+
 def settle(catalog: Catalog, plan: Plan, results: Results, first: int, *, undone: bool) -> None:
     """What statements read once nothing more runs; batches from `first` on did not.
 

@@ -23,10 +23,13 @@ from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.engine.names import Names
 from sheetgrpc.engine.pace import Pace
 from sheetgrpc.engine.reading import SheetReader
-from sheetgrpc.engine.runs import Run, Watcher, read_token
+from sheetgrpc.engine.replica import Replica
+from sheetgrpc.engine.runs import Run
 from sheetgrpc.engine.sweeping import Sweeper
 from sheetgrpc.engine.tasks import Tasks
+from sheetgrpc.engine.tokens import read_token
 from sheetgrpc.engine.views import CancelView, Outcome, Reply, ResultView, SessionView
+from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.engine.watching import SessionWatcher
 from sheetgrpc.errors import NotAllowed, Reason, invalid_field
 from sheetgrpc.planning.effects import RowEffect
@@ -71,7 +74,8 @@ class Engine:
             context.topics.publish,
             self._expiry,
         )
-        self._executor = Executor(context)
+        self._replica = Replica(context)
+        self._executor = Executor(context, self._replica.ownership)
         self._canceller = Canceller(context, self._expiry)
         self.queue = QueueKeeper(context)
         self.sheets = SheetReader(context)
@@ -94,6 +98,11 @@ class Engine:
         return self._context.handlers.trusted
 
     @property
+    def replica(self) -> str:
+        """This server's name among those that share the database; "" where there are no others."""
+        return self._replica.ownership.replica
+
+    @property
     def settings(self) -> Settings:
         """The settings in force."""
         return self._context.settings
@@ -108,6 +117,7 @@ class Engine:
         await self._executor.recover()
         if self.settings.start_paused:
             await self.queue.hold()
+        await self._replica.start()
         self._executor.start()
         self.sweeper.start()
         await self._context.analyst.warm()
@@ -120,6 +130,7 @@ class Engine:
         await asyncio.gather(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
         await asyncio.gather(self._canceller.settle(), self.queue.settle())
         await self._context.replies.close()
+        await self._replica.stop()
         await self._context.analyst.close()
         await self._context.store.close()
 
@@ -281,7 +292,8 @@ class Engine:
         run = runs.adopt(execution)
         execution = await store.execution(execution.id)
         if execution.state.terminal:  # it ended before it was adopted: nobody would tell this run
-            runs.remove(execution.id)
+            if not runs.shared:
+                runs.remove(execution.id)
             return execution, None
         return execution, run
 

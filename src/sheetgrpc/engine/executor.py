@@ -13,13 +13,13 @@ import structlog
 from sheetgrpc.engine import endings, retrying
 from sheetgrpc.engine.attempt import Attempt
 from sheetgrpc.engine.context import Context
+from sheetgrpc.engine.ownership import Ownership
 from sheetgrpc.engine.queueing import Queue
 from sheetgrpc.engine.running import Runner
 from sheetgrpc.engine.runs import Run
 from sheetgrpc.errors import Reason, SheetError, Unavailable
-from sheetgrpc.planning.model import ErrorCode, Status
 from sheetgrpc.session.model import ExecutionState
-from sheetgrpc.store.records import ExecutionError, ExecutionFilter, ExecutionRow
+from sheetgrpc.store.records import ExecutionFilter, ExecutionRow
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +30,9 @@ _SPARE = 2  # connections that commands find while every slot is taken
 class Executor:
     """The one who runs."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, ownership: Ownership) -> None:
         self._context = context
+        self._ownership = ownership
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._queue = Queue(context)
@@ -41,13 +42,12 @@ class Executor:
         self.slots = _slots(context)
 
     async def recover(self) -> None:
-        """At start, before anybody is served: what ran is INTERRUPTED, what waited waits again."""
-        for row in await self._unfinished(ExecutionState.RUNNING):
-            message = "the server stopped while the sheet ran; nothing of it was applied"
-            error = ExecutionError(ErrorCode.CANCELLED, message)
-            counts = {Status.NOT_RUN.name: row.statements_total}
-            ended = msgspec.structs.replace(row, error=error, status_counts=counts)
-            await self._runner.end(row, endings.finish(ended, ExecutionState.INTERRUPTED, self._context.draws.now()))
+        """At start, before anybody is served: what ran is INTERRUPTED, what waited waits again.
+
+        Where servers share a database, what ran may run elsewhere: see takeover.py.
+        """
+        for row in [] if self._context.runs.shared else await self._unfinished(ExecutionState.RUNNING):
+            await self._runner.end(row, endings.interrupted(row, self._context.draws.now()))
             log.warning("execution.interrupted", execution=row.id)
         for row in await self._unfinished(ExecutionState.QUEUED):
             if row.next_attempt_at is not None:
@@ -96,7 +96,7 @@ class Executor:
 
     async def _begin(self, row: ExecutionRow) -> None:
         """Claims an execution and runs it beside the others; or puts it off, where the database has no room for it."""
-        run = self._context.runs.adopt(row)
+        run = self._ownership.reach(row)
         known = msgspec.structs.replace(row, deferral_count=max(row.deferral_count, run.execution.deferral_count))
         try:
             claimed = await self._runner.claim(known)
@@ -111,7 +111,7 @@ class Executor:
         if claimed is None:
             await self._let_go(row.id)
             return
-        run.execution = claimed
+        self._ownership.own(run, claimed)
         attempt = self._attempts[row.id] = Attempt(self._context, run, claimed)
         self._running.add(asyncio.create_task(self._run(attempt, run, claimed), name=f"run {row.id}"))
 
@@ -122,6 +122,7 @@ class Executor:
         count = later.deferral_count if counts else row.deferral_count
         run.execution = msgspec.structs.replace(later, deferral_count=count)
         self._queue.put_off(run.execution)
+        self._ownership.disown(run)
 
     async def _let_go(self, execution_id: str) -> None:
         """Forgets an execution that is not to be had, unless it only waits for the queue to be resumed."""
@@ -129,7 +130,10 @@ class Executor:
             row = await self._context.store.execution(execution_id)
         except SheetError:
             return
-        if row.state is not ExecutionState.QUEUED:
+        run = self._context.runs.get(execution_id)
+        if run is not None and self._context.runs.shared:
+            self._ownership.disown(run)
+        elif row.state is not ExecutionState.QUEUED:
             self._context.runs.remove(execution_id)
 
     async def _run(self, attempt: Attempt, run: Run, claimed: ExecutionRow) -> None:
@@ -148,22 +152,26 @@ class Executor:
         """Tells how the attempt ended."""
         if ended.state.terminal:
             run.finish(ended)
+            self._ownership.disown(run)
             self._context.runs.remove(ended.id)
             self._context.replies.settle(ended.id)
             log.info("execution.finished", execution=ended.id, state=ended.state.value, epoch=claimed.epoch)
         elif ended.state is ExecutionState.QUEUED and ended.epoch == claimed.epoch:
             run.requeue(ended)
             self._queue.put_off(ended)
+            self._ownership.disown(run)
         else:  # somebody has claimed it since: what this attempt came to is of no account
             log.warning("execution.overtaken", execution=ended.id, epoch=claimed.epoch, current=ended.epoch)
-            self._leave(ended.id)
+            self._leave(ended.id, elsewhere=self._context.runs.shared)
 
-    def _leave(self, execution_id: str) -> None:
-        """Forgets a run whose end could not be stored."""
+    def _leave(self, execution_id: str, *, elsewhere: bool = False) -> None:
+        """Forgets a run whose end could not be stored; or follows it, where another server has it by now."""
         run = self._context.runs.get(execution_id)
         if run is not None:
-            run.leave()
-        self._context.runs.remove(execution_id)
+            self._ownership.disown(run)
+            if not elsewhere:
+                run.leave()
+                self._context.runs.remove(execution_id)
         self._context.replies.settle(execution_id)
 
     async def _unfinished(self, state: ExecutionState) -> list[ExecutionRow]:

@@ -54,12 +54,14 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
         await store.close()
         raise
     limits = Limits(nesting=settings.max_nesting, arguments=settings.max_arguments, statements=settings.max_statements)
-    presence = Presence(draws.now)
+    presence = Presence(draws.now, shared=store.leases is not None)
     lifetimes = Lifetimes(draws, presence, settings.retention_us)
     analyst = Analyst(catalog, store, limits)
-    topics, replies = Topics(presence), Replies(store)
+    leases = store.leases
+    runs = Runs(shared=leases is not None)
+    topics, replies = Topics(presence, leases.hint if leases is not None else None), Replies(store)
     return Engine(
-        Context(store, catalog, settings, draws, analyst, Runs(), topics, presence, lifetimes, replies, handlers)
+        Context(store, catalog, settings, draws, analyst, runs, topics, presence, lifetimes, replies, handlers)
     )
 
 
@@ -74,6 +76,8 @@ async def _open_store(settings: Settings, draws: Draws) -> Store:
             pool_size=settings.pool_size,
             query_timeout=settings.query_timeout,
             now=draws.now,
+            replica=draws.draw().id,
+            lease=settings.replica_lease,
         )
 
     found, problem = (None, "") if settings.no_persist else await _try(opened(settings.database), settings)

@@ -18,7 +18,7 @@ from sheetgrpc.engine import dry_runs, endings, retrying
 from sheetgrpc.engine.attempt import Attempt
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.retrying import Verdict
-from sheetgrpc.engine.runs import Run
+from sheetgrpc.engine.runs import Cancel, Run
 from sheetgrpc.errors import Conflict, Reason, SheetError, Unavailable
 from sheetgrpc.planning.model import ErrorCode
 from sheetgrpc.session.model import ExecutionState
@@ -39,6 +39,7 @@ class Runner:
         """Once `stopping` is set, nothing waits for a database that is away."""
         self._context = context
         self._stopping = stopping
+        self._replica = context.store.leases.replica if context.store.leases is not None else ""
 
     async def claim(self, row: ExecutionRow) -> ExecutionRow | None:
         """The execution, RUNNING under another epoch; None where it is not to be had any more, or not now.
@@ -51,6 +52,7 @@ class Runner:
             epoch=row.epoch + 1,
             started_at=self._now(),
             trusted_modules=self._context.trusted_modules(row.sheet_id),
+            replica=self._replica,
             next_attempt_at=None,
             error=None,
         )
@@ -158,8 +160,11 @@ class Runner:
 
         async def put_back(transaction: Transaction) -> ExecutionRow:
             opened = await transaction.open(claimed.session_id, None)
-            if opened.row is None or not await transaction.claim(claimed):
+            held = await transaction.hold(claimed) if opened.row is not None else None
+            if opened.row is None or held is None:
                 return await self._context.store.execution(claimed.id)
+            if held.cancelled_at is not None and run.cancel is None:
+                run.cancel = Cancel(held.cancelled_by, held.cancelled_at)
             if run.cancel is not None:
                 return attempt.cancelled(run.cancel)
             changes = Changes(session=opened.row.session, events=(), execution=again, moved_from=claimed)
@@ -179,8 +184,11 @@ class Runner:
     ) -> ExecutionRow:
         context = self._context
         opened = await transaction.open(claimed.session_id, None)
-        if opened.row is None or not await transaction.claim(claimed):
+        held = await transaction.hold(claimed) if opened.row is not None else None
+        if opened.row is None or held is None:
             return await context.store.execution(claimed.id)
+        if held.cancelled_at is not None and ended.state is not ExecutionState.CANCELLED:
+            ended = endings.cancelled(ended, Cancel(held.cancelled_by, held.cancelled_at))
         if attempt is not None and attempt.plan is not None and attempt.results is not None:
             await transaction.record(ended, attempt.plan, attempt.results)
             if attempt.recorded is not None and ended.state.committed:

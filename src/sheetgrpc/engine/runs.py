@@ -1,17 +1,17 @@
 """Executions that this process knows live: their updates, and those who watch.
 
-A run's updates are in one list with a sequence; a watcher is a position in it, never a queue. A slow one reads later
-and holds nothing. Updates are coalesced where they are made, so that no stream gets more than about 20 a second.
+A run's updates are in one list with a sequence; a watcher (watcher.py) is a position in it, never a queue. Updates are
+coalesced where they are made, so that no stream gets more than about 20 a second.
 """
 
 import asyncio
-import base64
-import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
 from sheetgrpc.clock import monotonic, wall_clock
+from sheetgrpc.engine.tokens import make_token
 from sheetgrpc.engine.updates import (
     Body,
     Finished,
@@ -33,7 +33,6 @@ _UPDATE_SECONDS = 0.05  # a flush of more updates is followed by a longer pause:
 _LONGEST_PAUSE = 0.5
 _KEPT_UPDATES = 2048
 _RESULTS_AN_UPDATE = 5000
-_QUEUED = 0  # the epoch before the first: what is told in it stands before all that follows
 
 
 class Cancel(msgspec.Struct, frozen=True):
@@ -55,6 +54,11 @@ class Run:
         self.asked = asyncio.Event()  # set with it
         self.decided = False  # how it ends is known and being written: a cancel comes too late
         self.moving = False  # it is on its way back into the queue: a cancel waits for that
+        self.lost = False  # another server has taken it over, or will: nothing of it may be committed
+        self.here = False  # this process runs it, or will; else it only tells what another one's tells
+        self.watchers = 0
+        self.idle_since = clock()  # without a watcher
+        self.generation = 0  # of its updates: those before a gap are not of it
         self.left = False  # its end could not be stored, and nobody will tell of one
         self.break_off: Callable[[], None] | None = None  # ends what is being written; there while something is
         self._clock = clock
@@ -71,6 +75,11 @@ class Run:
         self._results: Results | None = None
 
     @property
+    def first(self) -> int:
+        """The sequence of the oldest update that is kept."""
+        return self._first
+
+    @property
     def head(self) -> int:
         """The sequence of the last update."""
         return self._first + len(self._updates) - 1
@@ -85,7 +94,7 @@ class Run:
         """The execution with its progress, of which the stored row knows nothing before the end."""
         row, cancel = self.execution, self.cancel
         if row.state.terminal or not (self.phases or cancel):
-            return row
+            return asked(row)
         row = msgspec.structs.replace(row, phases_completed=self.phases)
         if cancel is None:
             return row
@@ -106,7 +115,7 @@ class Run:
         self.decided = self.moving = False
         self._started = self._ended = None
         self._done = []
-        self._publish(Snapshot(execution))
+        self.publish(Snapshot(execution))
 
     async def moved(self) -> None:
         """Waits until it is back in the queue, or is not after all."""
@@ -139,11 +148,36 @@ class Run:
         self.completed += len(indexes)
         self._flush_soon()
 
+    def begin_anew(self, execution: ExecutionRow, sequence: int = 0, phases: int = 0, completed: int = 0) -> None:
+        """It goes on as this, after a gap: whoever watches gets a snapshot, and updates beyond the sequence."""
+        self.execution = execution
+        self.generation += 1
+        self._updates, self._first = [], sequence + 1
+        self._snapshot = None
+        self.phases, self.completed = phases, completed
+        for waiter in self._waiting:
+            _wake(waiter, True)  # what the future answers
+
+    def relay(self, update: Update) -> None:
+        """What the run has told elsewhere, next in sequence."""
+        body = update.body
+        if isinstance(body, PhaseCompleted):
+            self.phases = body.last_depth + 1
+        elif isinstance(body, Progress):
+            self.completed = body.completed
+        self._append(update)
+
+    def lose(self) -> None:
+        """It is no longer this server's: it ends as soon as it can, and nobody hears of that from here."""
+        self.lost = True
+        if self.break_off is not None:
+            self.break_off()
+
     def ask(self, cancel: Cancel) -> None:
         """Asks it to stop, which it does as soon as it can; every watcher gets a snapshot that says so."""
         self.cancel = cancel
         self._flush()
-        self._publish(Snapshot(self.live))
+        self.publish(Snapshot(self.live))
         self.asked.set()
         if self.break_off is not None:
             self.break_off()
@@ -167,7 +201,7 @@ class Run:
         self.moving = False
         self._started = None
         self._flush()
-        self._publish(Finished(execution))
+        self.publish(Finished(execution))
 
     def snapshot(self) -> Update:
         """The execution as it stands, placed after the last update; before Finished, which every stream gets."""
@@ -202,6 +236,24 @@ class Run:
             timer.cancel()
             self._waiting.discard(waiter)
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """What runs within counts as a watcher."""
+        self.watchers += 1
+        try:
+            yield
+        finally:
+            self.leave_watching()
+
+    def leave_watching(self) -> None:
+        """One watcher less."""
+        self.watchers -= 1
+        self.idle_since = self._clock()
+
+    def idle(self, seconds: float) -> bool:
+        """True if nobody has watched it for so long."""
+        return not self.watchers and self._clock() - self.idle_since >= seconds
+
     def heartbeat(self) -> Update:
         """A sign of life at the present position."""
         return self._update(Heartbeat(), self.head)
@@ -222,13 +274,13 @@ class Run:
             return
         head = self.head
         if self._ended is not None:
-            self._publish(self._ended)
+            self.publish(self._ended)
         if self._started is not None:
-            self._publish(self._started)
+            self.publish(self._started)
         for start in range(0, len(self._done), _RESULTS_AN_UPDATE):
-            self._publish(self._statement_results(self._done[start : start + _RESULTS_AN_UPDATE]))
+            self.publish(self._statement_results(self._done[start : start + _RESULTS_AN_UPDATE]))
         if self._done:
-            self._publish(Progress(self.completed, self.total))
+            self.publish(Progress(self.completed, self.total))
         pause = min(max(_FLUSH_SECONDS, _UPDATE_SECONDS * (self.head - head)), _LONGEST_PAUSE)
         self._next_flush = self._clock() + pause
         self._ended, self._started, self._done = None, None, []
@@ -239,8 +291,12 @@ class Run:
             return StatementResults(list)
         return StatementResults(lambda: [ResultView(result_row(plan, results, index)) for index in indexes])
 
-    def _publish(self, body: Body) -> None:
-        self._updates.append(self._update(body, self.head + 1))
+    def publish(self, body: Body) -> None:
+        """Tells this next."""
+        self._append(self._update(body, self.head + 1))
+
+    def _append(self, update: Update) -> None:
+        self._updates.append(update)
         if len(self._updates) > _KEPT_UPDATES:
             cut = len(self._updates) - _KEPT_UPDATES
             del self._updates[:cut]
@@ -273,14 +329,17 @@ def _wake(waiter: "asyncio.Future[bool]", changed: bool) -> None:  # what the fu
 
 
 class Runs:
-    """The runs of this process, by execution id; finished ones go when they are stored."""
+    """The runs of this process, by execution id, and those elsewhere that are watched here; each goes with its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
+        """`shared`: other servers run from the same queue."""
+        self.shared = shared
+        self.adopted: Callable[[], None] = lambda: None  # called when there is one more to follow
         self._runs: dict[str, Run] = {}
         self.woken = asyncio.Event()  # there may be something to run, or room for it
 
     def get(self, execution_id: str) -> Run | None:
-        """The live run of an execution."""
+        """The live run of an execution, here or as it is told of elsewhere."""
         return self._runs.get(execution_id)
 
     def dry_runs(self, session_id: str) -> list[Run]:
@@ -296,9 +355,24 @@ class Runs:
         """Every live run."""
         return list(self._runs.values())
 
+    def here(self, execution_id: str) -> Run | None:
+        """The run of an execution that this process runs, or will."""
+        run = self._runs.get(execution_id)
+        return run if run is not None and run.here else None
+
+    def elsewhere(self) -> list[Run]:
+        """Those that are watched here and run elsewhere, or nowhere yet."""
+        return [run for run in self._runs.values() if not run.here]
+
     def adopt(self, execution: ExecutionRow) -> Run:
         """The run of an execution that is queued, or will be in a moment."""
-        return self._runs.setdefault(execution.id, Run(execution))
+        run = self._runs.get(execution.id)
+        if run is None:
+            run = self._runs[execution.id] = Run(execution)
+            run.here = not self.shared
+            if self.shared:
+                self.adopted()
+        return run
 
     def remove(self, execution_id: str) -> None:
         """The execution is over and stored. Watchers keep their run until they have read it."""
@@ -308,90 +382,17 @@ class Runs:
         """The stored row, or what this process knows better of it."""
         run = self._runs.get(execution.id)
         # What is stored as ended has ended, although the run is told a moment later.
-        return run.live if run is not None and not execution.state.terminal else execution
+        if run is None or execution.state.terminal:
+            return asked(execution)
+        if run.here:
+            return run.live
+        if run.execution.epoch != execution.epoch or not run.phases:
+            return asked(execution)
+        return asked(msgspec.structs.replace(execution, phases_completed=run.phases))
 
 
-class Watcher:
-    """One stream's place in a run."""
-
-    def __init__(
-        self,
-        run: Run | None,
-        ended: ExecutionRow | None,
-        position: int | None,
-        *,
-        results: bool,
-        heartbeat: float,
-        from_start: bool = False,
-    ) -> None:
-        """`position` None: begin with a snapshot. Without a run, `ended` is told and that is all.
-
-        `from_start`: after the snapshot come all updates that are kept, not only later ones.
-        """
-        self._from_start = from_start
-        self._run = run
-        self._ended = ended
-        self._position = position
-        self._results = results
-        self._heartbeat = heartbeat
-        self._over = False
-
-    async def next(self) -> Update | None:
-        """The next update; None when the stream is over."""
-        if self._run is None:
-            return self._next_of_ended()
-        if self._position is None:
-            from_start, self._from_start = self._from_start, False
-            update = self._run.opening() if from_start and self._run.holds(0) else self._run.snapshot()
-            self._position = update.sequence
-            return update
-        while not self._over:
-            update_or_none = self._run.after(self._position)
-            if update_or_none is None:
-                if not self._run.holds(self._position):
-                    self._position = None  # it fell behind what is kept: a snapshot again
-                    return await self.next()
-                if not await self._run.changed(self._heartbeat):
-                    return self._run.heartbeat()
-                continue
-            self._position = update_or_none.sequence
-            self._over = isinstance(update_or_none.body, Finished)
-            if self._results or not isinstance(update_or_none.body, StatementResults):
-                return update_or_none
-        return None
-
-    def close(self) -> None:
-        """The stream is gone."""
-        self._run = None
-        self._over = True
-        self._ended = None
-
-    def _next_of_ended(self) -> Update | None:
-        if self._ended is None:
-            return None
-        if self._position is None:
-            self._position = 0
-            return self._place(Snapshot(self._ended), 1)
-        ended, self._ended = self._ended, None
-        return self._place(Finished(ended), 2)
-
-    def _place(self, body: Body, sequence: int) -> Update:
-        execution = body.execution if isinstance(body, (Snapshot, Finished)) else None
-        name, epoch = (execution.id, execution.epoch) if execution is not None else ("", 0)
-        return Update(epoch, sequence, make_token(name, epoch, sequence), wall_clock(), body)
-
-
-def make_token(execution_id: str, epoch: int, sequence: int) -> str:
-    """An opaque place in a run."""
-    return base64.urlsafe_b64encode(f"1 {execution_id} {epoch} {sequence}".encode()).decode()
-
-
-def read_token(token: str, execution_id: str, epoch: int) -> int | None:
-    """The sequence that a token stands for, if it is of this run of this execution; else None, never an error."""
-    try:
-        version, name, of_epoch, sequence = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
-        if (version, name) == ("1", execution_id) and int(of_epoch) in (_QUEUED, epoch):
-            return int(sequence)
-    except (ValueError, binascii.Error):
-        return None
-    return None
+def asked(execution: ExecutionRow) -> ExecutionRow:
+    """The stored row as it is shown: one that runs and is to be stopped is CANCELLING."""
+    if execution.state is ExecutionState.RUNNING and execution.cancelled_at is not None:
+        return msgspec.structs.replace(execution, state=ExecutionState.CANCELLING)
+    return execution

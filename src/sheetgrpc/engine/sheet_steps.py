@@ -305,6 +305,8 @@ class SubmitSheet(Simple):
     def woken(self, changes: Changes) -> None:  # noqa: ARG002  # the step's form
         """The run may begin."""
         self.context.runs.wake()
+        if self.context.store.leases is not None:
+            self.context.store.leases.hint("q")
 
 
 async def check_queue(context: Context) -> None:

@@ -63,6 +63,13 @@ class Topic:
         waiting, self._waiting = self._waiting, {}
         self._pace.give(waiting)
 
+    def hint(self, head: int) -> None:
+        """Somebody says that the log is as long as this."""
+        if head > self.head:
+            self.head = head
+            waiting, self._waiting = self._waiting, {}
+            self._pace.give(waiting)
+
     async def changed(self, seconds: float) -> bool:
         """Waits for a turn after the next commit; False if there was none for so long."""
         loop = asyncio.get_running_loop()
@@ -96,9 +103,10 @@ class Topic:
 class Topics:
     """The sessions that are watched."""
 
-    def __init__(self, presence: Presence) -> None:
-        """`presence` is told who is watched."""
+    def __init__(self, presence: Presence, tell: Callable[[str], None] | None = None) -> None:
+        """`presence` is told who is watched, and with `tell` other servers which log has grown."""
         self.pace = Pace()
+        self._tell = tell
         self._presence = presence
         self._topics: dict[str, Topic] = {}
 
@@ -109,12 +117,22 @@ class Topics:
         if changes.loser is not None:
             self._wake(changes.loser.session, changes.loser.events)
 
-    def join(self, session_id: str) -> Topic:
-        """The session's topic, with one watcher more."""
+    def hint(self, session_id: str, head: int) -> None:
+        """Another server says that a log is as long as this."""
+        topic = self._topics.get(session_id)
+        if topic is not None:
+            topic.hint(head)
+
+    def heads(self) -> dict[str, int]:
+        """The sessions that are watched, and how far their logs are for all that is known here."""
+        return {session_id: topic.head for session_id, topic in self._topics.items()}
+
+    def join(self, session_id: str, lease: int | None = None) -> Topic:
+        """The session's topic, with one watcher more; `lease` is the session's."""
         topic = self._topics.get(session_id)
         if topic is None:
             topic = self._topics[session_id] = Topic(self.pace)
-            self._presence.enter(session_id)
+            self._presence.enter(session_id, lease)
         topic.watchers += 1
         return topic
 
@@ -130,6 +148,8 @@ class Topics:
         topic = self._topics.get(session.id)
         if topic is not None:
             topic.wake(session, events)
+        if self._tell is not None:
+            self._tell(f"s:{session.id}:{session.version}")
 
 
 class SessionWatcher:
@@ -153,7 +173,7 @@ class SessionWatcher:
         session = row.session
         self._store = store
         self._topics = topics
-        self._topic = topics.join(session.id)
+        self._topic = topics.join(session.id, session.lease)
         self._session_id = session.id
         self._position = after
         self._heartbeat = heartbeat

@@ -40,6 +40,7 @@ class ControlService:
             start_time=write_time(wall_clock()),
             limits=_write_limits(engine.settings),
             persistent=about.persistent,
+            replica=engine.replica,
             trusted_modules=map(write_trusted_module, engine.trusted_modules),
             authentication=authentication,
         )

@@ -3,8 +3,8 @@
 import msgspec
 
 from sheetgrpc.engine.engine import Engine
-from sheetgrpc.engine.runs import Watcher
 from sheetgrpc.engine.views import Outcome
+from sheetgrpc.engine.watcher import Watcher
 from sheetgrpc.server.calls import Call
 from sheetgrpc.server.commands import read_envelope, run_command, tell_reply
 from sheetgrpc.server.convert import plans, requests

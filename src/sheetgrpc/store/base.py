@@ -21,6 +21,7 @@ from sheetgrpc.planning.model import Key, Plan, Results
 from sheetgrpc.session.approvals import Approval
 from sheetgrpc.session.model import Session
 from sheetgrpc.session.tasks import Task
+from sheetgrpc.store.leases import Leases
 from sheetgrpc.store.packing import EffectFilter, Piece
 from sheetgrpc.store.queue import QueueChange, QueueCounts, QueueRow, ReceiptRow
 from sheetgrpc.store.records import (
@@ -31,6 +32,7 @@ from sheetgrpc.store.records import (
     EventRow,
     ExecutionFilter,
     ExecutionRow,
+    Held,
     Opened,
     ReferenceRow,
     RequestKey,
@@ -79,6 +81,20 @@ class Transaction(Protocol):
 
     async def claim(self, execution: ExecutionRow) -> bool:
         """Begins if need be; True if the stored execution still has this state and epoch (DESIGN section 7)."""
+        ...
+
+    async def hold(self, execution: ExecutionRow, *, lapsed: bool = False) -> Held | None:
+        """As `claim`, and nobody else changes the execution from now on till commit; None where `claim` is False.
+
+        `lapsed`: None too while its owner keeps its lease.
+        """
+        ...
+
+    async def ask(self, execution: ExecutionRow, by: str, at: int) -> bool:
+        """Asks whoever runs the execution to stop, from commit on; False if that is too late, or another was first.
+
+        Only where several servers share the database: `Store.leases` is there.
+        """
         ...
 
     async def recheck(self, plan: Plan, results: Results) -> None:
@@ -150,6 +166,11 @@ class Store(Protocol):
     @property
     def tasks(self) -> TaskReads:
         """Tasks, read."""
+        ...
+
+    @property
+    def leases(self) -> Leases | None:
+        """How servers that share the database keep out of each other's way; None: it is this process's alone."""
         ...
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:

@@ -25,6 +25,8 @@ async def open_store(
     pool_size: int = 10,
     query_timeout: float = 600.0,
     now: Callable[[], int] = wall_clock,
+    replica: str = "",
+    lease: float = 10.0,
 ) -> Store:
     """The store at a URL: `sqlite:///PATH`, or `postgresql://...` as libpq has them.
 
@@ -32,12 +34,19 @@ async def open_store(
     Times are seconds: `writer_timeout` is how long a command waits for the writer, or for what another one holds,
     `busy_timeout` how long for other programs that write to a SQLite file, `query_timeout` how long one query
     may take in PostgreSQL. `pool_size` is how many connections to PostgreSQL transactions may have, and reads as many
-    again; `now` the clock that request ids expire by. Raises StoreRefused with what to do, and Unavailable where the
-    database does not answer.
+    again; `now` the clock that request ids expire by. `replica` names the server among those that share a PostgreSQL,
+    and `lease` is how many seconds what it claims is its own unless renewed. Raises StoreRefused with what to do, and
+    Unavailable where the database does not answer.
     """
     if url.startswith(_POSTGRES):
         return await open_postgres(
-            url, writer_timeout=writer_timeout, pool_size=pool_size, query_timeout=query_timeout, now=now
+            url,
+            writer_timeout=writer_timeout,
+            pool_size=pool_size,
+            query_timeout=query_timeout,
+            now=now,
+            replica=replica,
+            lease=lease,
         )
     return await open_sqlite(_path(url), writer_timeout=writer_timeout, busy_timeout=busy_timeout, now=now)
 

@@ -129,6 +129,7 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     deferral_count: int = 0  # times that the database had no room for it when its turn came
     next_attempt_at: int | None = None  # not begun before then, while it is queued
     replay_of: str = ""  # id of the execution that this one does again
+    replica: str = ""  # the one that claimed it last
     submitted_by: str = ""  # the caller; "" of one from before callers were told
     approval_id: str = ""  # what it was submitted with, and uses if it commits
     dry_run: bool = False  # always rolled back; its session stays READY
@@ -146,6 +147,13 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     def committed(self) -> bool:
         """True where something of its sheet is in the database."""
         return self.state.committed and not self.dry_run
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A claim that nobody else changes for now; who asked for its end by way of the database, and when, if anybody."""
+
+    cancelled_by: str = ""
+    cancelled_at: int | None = None
 
 
 class ResultRow(msgspec.Struct, frozen=True, gc=False):

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sheetgrpc.v1 import execution_pb2 as sheetgrpc_dot_v1_dot_execution__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sheetgrpc/v1/control_service.proto\x12\x0csheetgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1csheetgrpc/v1/execution.proto\"\x16\n\x14GetServerInfoRequest\"F\n\x15GetServerInfoResponse\x12-\n\x0bserver_info\x18\x01 \x01(\x0b\x32\x18.sheetgrpc.v1.ServerInfo\"\x8a\x03\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epython_version\x18\x02 \x01(\t\x12\x14\n\x0cgrpc_version\x18\x03 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x04 \x01(\t\x12\x18\n\x10\x64\x61tabase_version\x18\x05 \x01(\t\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x16\n\x0e\x63\x61talog_digest\x18\x07 \x01(\t\x12\x13\n\x0bincarnation\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x06limits\x18\n \x01(\x0b\x32\x14.sheetgrpc.v1.Limits\x12\x12\n\npersistent\x18\x0b \x01(\x08\x12\x14\n\x0cqueue_paused\x18\x0c \x01(\x08\x12\x34\n\x0ftrusted_modules\x18\x0e \x03(\x0b\x32\x1b.sheetgrpc.v1.TrustedModule\x12\x16\n\x0e\x61uthentication\x18\x0f \x01(\t\"\xbc\x02\n\x06Limits\x12\x1a\n\x12max_received_bytes\x18\x01 \x01(\x03\x12\x16\n\x0emax_sent_bytes\x18\x02 \x01(\x03\x12\x18\n\x10max_source_bytes\x18\x03 \x01(\x03\x12\x16\n\x0emax_statements\x18\x04 \x01(\x05\x12\x1a\n\x12max_scope_entities\x18\x05 \x01(\x05\x12\x13\n\x0bmax_nesting\x18\x06 \x01(\x05\x12\x15\n\rmax_arguments\x18\x07 \x01(\x05\x12\x15\n\rmax_page_size\x18\x08 \x01(\x05\x12\x37\n\x14request_id_retention\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11session_retention\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\"\r\n\x0bPingRequest\"8\n\x0cPingResponse\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x16\n\x14GetQueueStatsRequest\"F\n\x15GetQueueStatsResponse\x12-\n\x0bqueue_stats\x18\x01 \x01(\x0b\x32\x18.sheetgrpc.v1.QueueStats\"\xd7\x02\n\nQueueStats\x12\"\n\x05queue\x18\x01 \x01(\x0b\x32\x13.sheetgrpc.v1.Queue\x12\x37\n\x0cstate_counts\x18\x02 \x03(\x0b\x32!.sheetgrpc.v1.ExecutionStateCount\x12\x17\n\x0f\x65xecution_count\x18\x03 \x01(\x03\x12\x13\n\x0bmax_running\x18\x04 \x01(\x05\x12\x0f\n\x07running\x18\x05 \x01(\x05\x12\x12\n\nmax_queued\x18\x06 \x01(\x05\x12\x36\n\x12oldest_queued_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x11oldest_queued_age\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bretry_count\x18\t \x01(\x03\x12\x16\n\x0e\x64\x65\x66\x65rral_count\x18\n \x01(\x03\"Q\n\x13\x45xecutionStateCount\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.sheetgrpc.v1.ExecutionState\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"s\n\x05Queue\x12%\n\x04mode\x18\x01 \x01(\x0e\x32\x17.sheetgrpc.v1.QueueMode\x12\x12\n\nchanged_by\x18\x02 \x01(\t\x12/\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x11PauseQueueRequest\x12%\n\x04mode\x18\x01 \x01(\x0e\x32\x17.sheetgrpc.v1.QueueMode\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"8\n\x12PauseQueueResponse\x12\"\n\x05queue\x18\x01 \x01(\x0b\x32\x13.sheetgrpc.v1.Queue\"(\n\x12ResumeQueueRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"9\n\x13ResumeQueueResponse\x12\"\n\x05queue\x18\x01 \x01(\x0b\x32\x13.sheetgrpc.v1.Queue*\x81\x01\n\tQueueMode\x12\x1a\n\x16QUEUE_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12QUEUE_MODE_RUNNING\x10\x01\x12\x13\n\x0fQUEUE_MODE_HOLD\x10\x02\x12\x15\n\x11QUEUE_MODE_REJECT\x10\x03\x12\x14\n\x10QUEUE_MODE_DRAIN\x10\x04\x32\xb7\x03\n\x0e\x43ontrolService\x12\x42\n\x04Ping\x12\x19.sheetgrpc.v1.PingRequest\x1a\x1a.sheetgrpc.v1.PingResponse\"\x03\x90\x02\x01\x12]\n\rGetQueueStats\x12\".sheetgrpc.v1.GetQueueStatsRequest\x1a#.sheetgrpc.v1.GetQueueStatsResponse\"\x03\x90\x02\x01\x12O\n\nPauseQueue\x12\x1f.sheetgrpc.v1.PauseQueueRequest\x1a .sheetgrpc.v1.PauseQueueResponse\x12R\n\x0bResumeQueue\x12 .sheetgrpc.v1.ResumeQueueRequest\x1a!.sheetgrpc.v1.ResumeQueueResponse\x12]\n\rGetServerInfo\x12\".sheetgrpc.v1.GetServerInfoRequest\x1a#.sheetgrpc.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sheetgrpc/v1/control_service.proto\x12\x0csheetgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1csheetgrpc/v1/execution.proto\"\x16\n\x14GetServerInfoRequest\"F\n\x15GetServerInfoResponse\x12-\n\x0bserver_info\x18\x01 \x01(\x0b\x32\x18.sheetgrpc.v1.ServerInfo\"\x9b\x03\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epython_version\x18\x02 \x01(\t\x12\x14\n\x0cgrpc_version\x18\x03 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x04 \x01(\t\x12\x18\n\x10\x64\x61tabase_version\x18\x05 \x01(\t\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x16\n\x0e\x63\x61talog_digest\x18\x07 \x01(\t\x12\x13\n\x0bincarnation\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x06limits\x18\n \x01(\x0b\x32\x14.sheetgrpc.v1.Limits\x12\x12\n\npersistent\x18\x0b \x01(\x08\x12\x14\n\x0cqueue_paused\x18\x0c \x01(\x08\x12\x0f\n\x07replica\x18\r \x01(\t\x12\x34\n\x0ftrusted_modules\x18\x0e \x03(\x0b\x32\x1b.sheetgrpc.v1.TrustedModule\x12\x16\n\x0e\x61uthentication\x18\x0f \x01(\t\"\xbc\x02\n\x06Limits\x12\x1a\n\x12max_received_bytes\x18\x01 \x01(\x03\x12\x16\n\x0emax_sent_bytes\x18\x02 \x01(\x03\x12\x18\n\x10max_source_bytes\x18\x03 \x01(\x03\x12\x16\n\x0emax_statements\x18\x04 \x01(\x05\x12\x1a\n\x12max_scope_entities\x18\x05 \x01(\x05\x12\x13\n\x0bmax_nesting\x18\x06 \x01(\x05\x12\x15\n\rmax_arguments\x18\x07 \x01(\x05\x12\x15\n\rmax_page_size\x18\x08 \x01(\x05\x12\x37\n\x14request_id_retention\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11session_retention\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\"\r\n\x0bPingRequest\"8\n\x0cPingResponse\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x16\n\x14GetQueueStatsRequest\"F\n\x15GetQueueStatsResponse\x12-\n\x0bqueue_stats\x18\x01 \x01(\x0b\x32\x18.sheetgrpc.v1.QueueStats\"\xd7\x02\n\nQueueStats\x12\"\n\x05queue\x18\x01 \x01(\x0b\x32\x13.sheetgrpc.v1.Queue\x12\x37\n\x0cstate_counts\x18\x02 \x03(\x0b\x32!.sheetgrpc.v1.ExecutionStateCount\x12\x17\n\x0f\x65xecution_count\x18\x03 \x01(\x03\x12\x13\n\x0bmax_running\x18\x04 \x01(\x05\x12\x0f\n\x07running\x18\x05 \x01(\x05\x12\x12\n\nmax_queued\x18\x06 \x01(\x05\x12\x36\n\x12oldest_queued_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x11oldest_queued_age\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bretry_count\x18\t \x01(\x03\x12\x16\n\x0e\x64\x65\x66\x65rral_count\x18\n \x01(\x03\"Q\n\x13\x45xecutionStateCount\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.sheetgrpc.v1.ExecutionState\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"s\n\x05Queue\x12%\n\x04mode\x18\x01 \x01(\x0e\x32\x17.sheetgrpc.v1.QueueMode\x12\x12\n\nchanged_by\x18\x02 \x01(\t\x12/\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x11PauseQueueRequest\x12%\n\x04mode\x18\x01 \x01(\x0e\x32\x17.sheetgrpc.v1.QueueMode\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"8\n\x12PauseQueueResponse\x12\"\n\x05queue\x18\x01 \x01(\x0b\x32\x13.sheetgrpc.v1.Queue\"(\n\x12ResumeQueueRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"9\n\x13ResumeQueueResponse\x12\"\n\x05queue\x18\x01 \x01(\x0b\x32\x13.sheetgrpc.v1.Queue*\x81\x01\n\tQueueMode\x12\x1a\n\x16QUEUE_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12QUEUE_MODE_RUNNING\x10\x01\x12\x13\n\x0fQUEUE_MODE_HOLD\x10\x02\x12\x15\n\x11QUEUE_MODE_REJECT\x10\x03\x12\x14\n\x10QUEUE_MODE_DRAIN\x10\x04\x32\xb7\x03\n\x0e\x43ontrolService\x12\x42\n\x04Ping\x12\x19.sheetgrpc.v1.PingRequest\x1a\x1a.sheetgrpc.v1.PingResponse\"\x03\x90\x02\x01\x12]\n\rGetQueueStats\x12\".sheetgrpc.v1.GetQueueStatsRequest\x1a#.sheetgrpc.v1.GetQueueStatsResponse\"\x03\x90\x02\x01\x12O\n\nPauseQueue\x12\x1f.sheetgrpc.v1.PauseQueueRequest\x1a .sheetgrpc.v1.PauseQueueResponse\x12R\n\x0bResumeQueue\x12 .sheetgrpc.v1.ResumeQueueRequest\x1a!.sheetgrpc.v1.ResumeQueueResponse\x12]\n\rGetServerInfo\x12\".sheetgrpc.v1.GetServerInfoRequest\x1a#.sheetgrpc.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,38 +40,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTROLSERVICE'].methods_by_name['GetQueueStats']._serialized_options = b'\220\002\001'
   _globals['_CONTROLSERVICE'].methods_by_name['GetServerInfo']._loaded_options = None
   _globals['_CONTROLSERVICE'].methods_by_name['GetServerInfo']._serialized_options = b'\220\002\001'
-  _globals['_QUEUEMODE']._serialized_start=1914
-  _globals['_QUEUEMODE']._serialized_end=2043
+  _globals['_QUEUEMODE']._serialized_start=1931
+  _globals['_QUEUEMODE']._serialized_end=2060
   _globals['_GETSERVERINFOREQUEST']._serialized_start=147
   _globals['_GETSERVERINFOREQUEST']._serialized_end=169
   _globals['_GETSERVERINFORESPONSE']._serialized_start=171
   _globals['_GETSERVERINFORESPONSE']._serialized_end=241
   _globals['_SERVERINFO']._serialized_start=244
-  _globals['_SERVERINFO']._serialized_end=638
-  _globals['_LIMITS']._serialized_start=641
-  _globals['_LIMITS']._serialized_end=957
-  _globals['_PINGREQUEST']._serialized_start=959
-  _globals['_PINGREQUEST']._serialized_end=972
-  _globals['_PINGRESPONSE']._serialized_start=974
-  _globals['_PINGRESPONSE']._serialized_end=1030
-  _globals['_GETQUEUESTATSREQUEST']._serialized_start=1032
-  _globals['_GETQUEUESTATSREQUEST']._serialized_end=1054
-  _globals['_GETQUEUESTATSRESPONSE']._serialized_start=1056
-  _globals['_GETQUEUESTATSRESPONSE']._serialized_end=1126
-  _globals['_QUEUESTATS']._serialized_start=1129
-  _globals['_QUEUESTATS']._serialized_end=1472
-  _globals['_EXECUTIONSTATECOUNT']._serialized_start=1474
-  _globals['_EXECUTIONSTATECOUNT']._serialized_end=1555
-  _globals['_QUEUE']._serialized_start=1557
-  _globals['_QUEUE']._serialized_end=1672
-  _globals['_PAUSEQUEUEREQUEST']._serialized_start=1674
-  _globals['_PAUSEQUEUEREQUEST']._serialized_end=1752
-  _globals['_PAUSEQUEUERESPONSE']._serialized_start=1754
-  _globals['_PAUSEQUEUERESPONSE']._serialized_end=1810
-  _globals['_RESUMEQUEUEREQUEST']._serialized_start=1812
-  _globals['_RESUMEQUEUEREQUEST']._serialized_end=1852
-  _globals['_RESUMEQUEUERESPONSE']._serialized_start=1854
-  _globals['_RESUMEQUEUERESPONSE']._serialized_end=1911
-  _globals['_CONTROLSERVICE']._serialized_start=2046
-  _globals['_CONTROLSERVICE']._serialized_end=2485
+  _globals['_SERVERINFO']._serialized_end=655
+  _globals['_LIMITS']._serialized_start=658
+  _globals['_LIMITS']._serialized_end=974
+  _globals['_PINGREQUEST']._serialized_start=976
+  _globals['_PINGREQUEST']._serialized_end=989
+  _globals['_PINGRESPONSE']._serialized_start=991
+  _globals['_PINGRESPONSE']._serialized_end=1047
+  _globals['_GETQUEUESTATSREQUEST']._serialized_start=1049
+  _globals['_GETQUEUESTATSREQUEST']._serialized_end=1071
+  _globals['_GETQUEUESTATSRESPONSE']._serialized_start=1073
+  _globals['_GETQUEUESTATSRESPONSE']._serialized_end=1143
+  _globals['_QUEUESTATS']._serialized_start=1146
+  _globals['_QUEUESTATS']._serialized_end=1489
+  _globals['_EXECUTIONSTATECOUNT']._serialized_start=1491
+  _globals['_EXECUTIONSTATECOUNT']._serialized_end=1572
+  _globals['_QUEUE']._serialized_start=1574
+  _globals['_QUEUE']._serialized_end=1689
+  _globals['_PAUSEQUEUEREQUEST']._serialized_start=1691
+  _globals['_PAUSEQUEUEREQUEST']._serialized_end=1769
+  _globals['_PAUSEQUEUERESPONSE']._serialized_start=1771
+  _globals['_PAUSEQUEUERESPONSE']._serialized_end=1827
+  _globals['_RESUMEQUEUEREQUEST']._serialized_start=1829
+  _globals['_RESUMEQUEUEREQUEST']._serialized_end=1869
+  _globals['_RESUMEQUEUERESPONSE']._serialized_start=1871
+  _globals['_RESUMEQUEUERESPONSE']._serialized_end=1928
+  _globals['_CONTROLSERVICE']._serialized_start=2063
+  _globals['_CONTROLSERVICE']._serialized_end=2502
 # @@protoc_insertion_point(module_scope)

@@ -113,6 +113,7 @@ class ServerInfo(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     PERSISTENT_FIELD_NUMBER: _builtins.int
     QUEUE_PAUSED_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
     TRUSTED_MODULES_FIELD_NUMBER: _builtins.int
     AUTHENTICATION_FIELD_NUMBER: _builtins.int
     version: _builtins.str
@@ -137,6 +138,10 @@ class ServerInfo(_message.Message):
     """False: everything is in memory, and lost when the server ends."""
     queue_paused: _builtins.bool
     """True: the queue is paused, in one mode or another (GetQueueStats tells which)."""
+    replica: _builtins.str
+    """Name of this server among those that share the database: a ULID, another one after every start. Empty where the
+    database is this server's alone.
+    """
     authentication: _builtins.str
     """How callers are identified: "none" or "tokens"."""
     @_builtins.property
@@ -166,12 +171,13 @@ class ServerInfo(_message.Message):
         limits: Global___Limits | None = ...,
         persistent: _builtins.bool = ...,
         queue_paused: _builtins.bool = ...,
+        replica: _builtins.str = ...,
         trusted_modules: _abc.Iterable[_execution_pb2.TrustedModule] | None = ...,
         authentication: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authentication", b"authentication", "catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "persistent", b"persistent", "python_version", b"python_version", "queue_paused", b"queue_paused", "schema_version", b"schema_version", "start_time", b"start_time", "trusted_modules", b"trusted_modules", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authentication", b"authentication", "catalog_digest", b"catalog_digest", "database", b"database", "database_version", b"database_version", "grpc_version", b"grpc_version", "incarnation", b"incarnation", "limits", b"limits", "persistent", b"persistent", "python_version", b"python_version", "queue_paused", b"queue_paused", "replica", b"replica", "schema_version", b"schema_version", "start_time", b"start_time", "trusted_modules", b"trusted_modules", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

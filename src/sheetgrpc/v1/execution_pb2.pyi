@@ -195,6 +195,7 @@ class Execution(_message.Message):
     DEFERRAL_COUNT_FIELD_NUMBER: _builtins.int
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     REPLAY_OF_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
     SUBMITTED_BY_FIELD_NUMBER: _builtins.int
     APPROVAL_ID_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
@@ -234,6 +235,10 @@ class Execution(_message.Message):
     """How often its turn had come and the database had no room for it; counts as no failure."""
     replay_of: _builtins.str
     """Id of the execution that this one does again; empty unless ReplayExecution made it."""
+    replica: _builtins.str
+    """Server that claimed it last, as GetServerInfo names it; empty while it is queued for the first time, and where the
+    database is one server's alone.
+    """
     submitted_by: _builtins.str
     """Name of the caller that submitted it; empty of one from before callers were told apart."""
     approval_id: _builtins.str
@@ -310,6 +315,7 @@ class Execution(_message.Message):
         deferral_count: _builtins.int = ...,
         next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
         replay_of: _builtins.str = ...,
+        replica: _builtins.str = ...,
         submitted_by: _builtins.str = ...,
         approval_id: _builtins.str = ...,
         dry_run: _builtins.bool = ...,
@@ -318,7 +324,7 @@ class Execution(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "end_time", b"end_time", "error", b"error", "next_attempt_time", b"next_attempt_time", "start_time", b"start_time", "submit_time", b"submit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "deferral_count", b"deferral_count", "dry_run", b"dry_run", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "next_attempt_time", b"next_attempt_time", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "plan_digest", b"plan_digest", "priority", b"priority", "replay_of", b"replay_of", "retry_count", b"retry_count", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "submitted_by", b"submitted_by", "tables", b"tables", "trusted_modules", b"trusted_modules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "cancel_time", b"cancel_time", "cancelled_by", b"cancelled_by", "deferral_count", b"deferral_count", "dry_run", b"dry_run", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "id", b"id", "mode", b"mode", "next_attempt_time", b"next_attempt_time", "phases_completed", b"phases_completed", "phases_total", b"phases_total", "plan_digest", b"plan_digest", "priority", b"priority", "replay_of", b"replay_of", "replica", b"replica", "retry_count", b"retry_count", "session_id", b"session_id", "sheet_digest", b"sheet_digest", "sheet_id", b"sheet_id", "start_time", b"start_time", "state", b"state", "statements_total", b"statements_total", "status_counts", b"status_counts", "submit_time", b"submit_time", "submitted_by", b"submitted_by", "tables", b"tables", "trusted_modules", b"trusted_modules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -65,6 +65,7 @@ def write_execution(row: ExecutionRow) -> execution_pb2.Execution:
         deferral_count=row.deferral_count,
         next_attempt_time=write_time(row.next_attempt_at),
         replay_of=row.replay_of,
+        replica=row.replica,
     )
 
 

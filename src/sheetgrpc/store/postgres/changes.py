@@ -28,8 +28,8 @@ T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
-async def write_changes(connection: "Connection", changes: Changes, now: int) -> None:
-    """Everything but the COMMIT. Raises Conflict, AlreadyExists(LABEL_TAKEN)."""
+async def write_changes(connection: "Connection", changes: Changes, now: int, lease: float) -> None:
+    """Everything but the COMMIT; a claim is for `lease` seconds. Raises Conflict, AlreadyExists(LABEL_TAKEN)."""
     session = changes.session
     if changes.loser is not None:  # first: a label has one session at a time
         await write_state(connection, Changes(session=changes.loser.session, events=changes.loser.events))
@@ -39,7 +39,7 @@ async def write_changes(connection: "Connection", changes: Changes, now: int) ->
         kept = _encode(changes.symbols.first)
         await connection.execute(_SQL["change_symbols"], session.id, changes.symbols.count, kept)
     if changes.execution is not None:
-        await write_execution(connection, changes, changes.execution, now)
+        await write_execution(connection, changes, changes.execution, now, lease)
     if changes.approval is not None:
         await write_approval(connection, changes.approval)
     for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):

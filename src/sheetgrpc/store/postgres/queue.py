@@ -19,15 +19,18 @@ _execution = msgspec.json.Decoder(ExecutionRow)
 _receipt = msgspec.json.Decoder(ReceiptRow)
 
 
-def execution_row(body: bytes) -> ExecutionRow:
+def execution_row(body: bytes, cancelled_by: str, cancelled_at: int | None) -> ExecutionRow:
     """An execution as its columns have it."""
     # Results lie by the execution's id here: the number says no more than that the row is written.
-    return msgspec.structs.replace(_execution.decode(body), number=1)
+    row = msgspec.structs.replace(_execution.decode(body), number=1)
+    if cancelled_at is None or row.state.terminal:
+        return row
+    return msgspec.structs.replace(row, cancelled_by=cancelled_by, cancelled_at=cancelled_at)
 
 
 async def read_waiting(connection: "Connection", now: int, limit: int) -> list[ExecutionRow]:
     """Who is next."""
-    return [execution_row(body) for (body,) in await connection.fetch(_SQL["waiting"], now, limit)]
+    return [execution_row(*row) for row in await connection.fetch(_SQL["waiting"], now, limit)]
 
 
 async def read_waiting_count(connection: "Connection", limit: int) -> int:
@@ -57,8 +60,12 @@ async def read_receipts(connection: "Connection", execution_id: str, after: int,
     return [_receipt.decode(body) for (body,) in await connection.fetch(_SQL["receipts"], execution_id, after, limit)]
 
 
-async def write_execution(connection: "Connection", changes: Changes, execution: ExecutionRow, now: int) -> None:
+async def write_execution(
+    connection: "Connection", changes: Changes, execution: ExecutionRow, now: int, lease: float
+) -> None:
     """A new execution, or where one is by now, and the receipt of the attempt that is over with that.
+
+    A claim is for `lease` seconds.
 
     Raises Conflict, and as `check_admission`. Submits that are under way at once do not see one another, so that the
     queue may get longer than it should by as many.
@@ -78,6 +85,8 @@ async def write_execution(connection: "Connection", changes: Changes, execution:
         execution.deferral_count,
         None if seen is None else seen.state,
         None if seen is None else seen.epoch,
+        execution.replica,
+        lease,
     )
     if not row_count(done):
         raise conflict(f'execution "{execution.id}" has moved on; read it again')

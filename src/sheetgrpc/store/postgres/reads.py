@@ -21,6 +21,7 @@ from sheetgrpc.store.records import (
     EventRow,
     ExecutionFilter,
     ExecutionRow,
+    Held,
     ReferenceRow,
     RequestKey,
     ResultRow,
@@ -188,10 +189,10 @@ async def read_symbols(
 
 async def read_execution(connection: "Connection", execution_id: str, owner: str | None = None) -> ExecutionRow:
     """One execution."""
-    body = await connection.fetchval(_SQL["execution"], storable(execution_id.upper()), owner)
-    if body is None:
+    row = await connection.fetchrow(_SQL["execution"], storable(execution_id.upper()), owner)
+    if row is None:
         raise _missing(Reason.EXECUTION_NOT_FOUND, "execution", execution_id)
-    return execution_row(body)
+    return execution_row(*row)
 
 
 async def read_executions(
@@ -210,13 +211,19 @@ async def read_executions(
         "executions_of_owner": [wanted.owner],
     }
     rows = await connection.fetch(_SQL[name], *asked, *more.get(name, [wanted.session_id, wanted.owner]))
-    return [execution_row(body) for (body,) in rows]
+    return [execution_row(*row) for row in rows]
 
 
 async def is_as_read(connection: "Connection", execution: ExecutionRow) -> bool:
     """True if the stored execution still has this state and epoch."""
     found = await connection.fetchval(_SQL["claim"], execution.id, execution.state, execution.epoch)
     return found is not None
+
+
+async def hold(connection: "Connection", execution: ExecutionRow, *, lapsed: bool) -> Held | None:
+    """`Transaction.hold`."""
+    row = await connection.fetchrow(_SQL["hold"], execution.id, execution.state, execution.epoch, lapsed)
+    return Held(*row) if row is not None else None
 
 
 async def read_results(

@@ -22,6 +22,7 @@ from sheetgrpc.store.calling.batch import Calling
 from sheetgrpc.store.packing import EffectFilter
 from sheetgrpc.store.postgres import approvals, effects, lookups, queue, reads
 from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, Pool, answering
+from sheetgrpc.store.postgres.leases import CONNECTIONS, PostgresLeases, application_name
 from sheetgrpc.store.postgres.migrations import check_version, migrate
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
 from sheetgrpc.store.postgres.statements import Compiled, Live
@@ -58,6 +59,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _ATTEMPTS = 3  # of a read
+_SHORTEST_IDLE = 5.0  # seconds that a transaction may wait for its own program, however short leases are
 
 
 class PostgresStore:
@@ -67,9 +69,23 @@ class PostgresStore:
     upkeep: PostgresUpkeep
     tasks: PostgresTasks
 
-    def __init__(self, writers: Pool, readers: Pool, query_timeout: float, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        writers: Pool,
+        readers: Pool,
+        side: Pool,
+        query_timeout: float,
+        now: Callable[[], int],
+        *,
+        leases: PostgresLeases | None,
+        lease: float,
+    ) -> None:
+        """`lease` is how many seconds a claim holds; `side` the connections of `leases`."""
+        self.leases = leases
+        self._lease = lease
         self._writers = writers
         self._readers = readers
+        self._side = side
         self._query_timeout = query_timeout
         self._now = now
         self._compiled: Compiled | None = None
@@ -87,6 +103,7 @@ class PostgresStore:
             incarnation = await migrate(connection, self._now())
         self.about = About("postgresql", version, load_migrations("postgres")[-1].version, incarnation, shared=True)
         await self._readers.open()
+        await self._side.open()
 
     @property
     def commits(self) -> None:
@@ -97,7 +114,7 @@ class PostgresStore:
     async def begin(self) -> AsyncIterator[PostgresTransaction]:
         """A transaction of its own; a connection for it is waited for at most the writer timeout."""
         connection = await self._writers.take()
-        transaction = PostgresTransaction(connection, self._compiled, self._now, self._query_timeout)
+        transaction = PostgresTransaction(connection, self._compiled, self._now, self._query_timeout, self._lease)
         self._open[transaction] = connection
         try:
             yield transaction
@@ -266,11 +283,11 @@ class PostgresStore:
         self._closed = True
         if self._compiled is not None:
             self._compiled.calling.threads.close()
-        self._writers.closed = self._readers.closed = True
+        self._writers.closed = self._readers.closed = self._side.closed = True
         for transaction in list(self._open):
             await transaction.abort()
             await self._release(transaction)
-        await asyncio.gather(self._readers.close(), self._writers.close())
+        await asyncio.gather(self._readers.close(), self._writers.close(), self._side.close())
 
     async def _release(self, transaction: PostgresTransaction) -> None:
         """Gives the transaction's connection back, once."""
@@ -335,23 +352,31 @@ async def open_postgres(
     pool_size: int = 10,
     query_timeout: float = 600.0,
     now: Callable[[], int] = wall_clock,
+    replica: str = "",
+    lease: float = 10.0,
 ) -> PostgresStore:
     """The store at a URL as libpq has them.
 
     `writer_timeout` (seconds) is how long a connection, or a row that another command holds, is waited for;
     `query_timeout` how long one query may take; `pool_size` how many connections transactions may have, and
-    reads as many again.
+    reads as many again, with a few for leases. `replica` is the server's name among those that share the database, ""
+    for a program that runs nothing; `lease` is how many seconds a claimed execution is its owner's unless renewed.
     """
     common = {
+        "application_name": application_name(replica),
         "default_transaction_isolation": "read committed",
         "lock_timeout": _milliseconds(writer_timeout),
         "statement_timeout": _milliseconds(query_timeout),
         "TimeZone": "UTC",
         "DateStyle": "ISO, YMD",
     }
-    writers = Pool(url, pool_size, writer_timeout, **common)
+    # A server that is stopped in the middle of a transaction holds locks: others end it, and so does the database.
+    idle = _milliseconds(max(lease, _SHORTEST_IDLE))
+    writers = Pool(url, pool_size, writer_timeout, idle_in_transaction_session_timeout=idle, **common)
     readers = Pool(url, pool_size, writer_timeout, default_transaction_read_only="on", **common)
-    store = PostgresStore(writers, readers, query_timeout, now)
+    side = Pool(url, CONNECTIONS, writer_timeout, **common)
+    leases = PostgresLeases(side, replica, lease) if replica else None
+    store = PostgresStore(writers, readers, side, query_timeout, now, leases=leases, lease=lease)
     try:
         await store.start()
     except BaseException:

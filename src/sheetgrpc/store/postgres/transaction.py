@@ -20,10 +20,12 @@ from sheetgrpc.store.packing import Piece
 from sheetgrpc.store.postgres import effects, reads, tasks, writes
 from sheetgrpc.store.postgres.changes import write_changes, write_queue
 from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, answering
+from sheetgrpc.store.postgres.queue import row_count
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
+from sheetgrpc.store.postgres.texts import storable
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.queue import QueueChange
-from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen, SessionRow
+from sheetgrpc.store.records import Changes, ExecutionRow, Held, Opened, RequestKey, Seen, SessionRow
 from sheetgrpc.store.tasks import TaskChanges, TaskKey
 from sheetgrpc.store.waiting import RETRY_AFTER, busy, closed, settled
 
@@ -41,15 +43,22 @@ class PostgresTransaction:
     """`store.base.Transaction` on PostgreSQL."""
 
     def __init__(
-        self, connection: "Connection", compiled: "Compiled | None", now: Callable[[], int], query_timeout: float
+        self,
+        connection: "Connection",
+        compiled: "Compiled | None",
+        now: Callable[[], int],
+        query_timeout: float,
+        lease: float = 0.0,
     ) -> None:
         """`compiled` is the catalog's, needed for runs; `now` answers microseconds since 1970 UTC.
 
-        `query_timeout` is how long, in seconds, the commit of a run may take.
+        `query_timeout` is how long, in seconds, the commit of a run may take; `lease` how long a claim holds before it
+        is renewed.
         """
         self._connection = connection
         self._compiled = compiled
         self._now = now
+        self._lease = lease
         self._query_timeout = query_timeout
         self._begun = False
         self._over = False
@@ -82,6 +91,16 @@ class PostgresTransaction:
     async def claim(self, execution: ExecutionRow) -> bool:
         """True if the stored execution still has this state and epoch."""
         return await self._run(self._brief(lambda connection: reads.is_as_read(connection, execution)))
+
+    async def hold(self, execution: ExecutionRow, *, lapsed: bool = False) -> Held | None:
+        """As `claim`, with the row locked."""
+        return await self._run(self._brief(lambda connection: reads.hold(connection, execution, lapsed=lapsed)))
+
+    async def ask(self, execution: ExecutionRow, by: str, at: int) -> bool:
+        """Asks whoever runs it to stop."""
+        values = execution.id, execution.epoch, storable(by), at
+        done = await self._touch(self._brief(lambda connection: connection.execute(_SQL["ask"], *values)))
+        return row_count(done) > 0
 
     async def recheck(self, plan: Plan, results: Results) -> None:
         """Dooms statements whose resolved keys have no row any more."""
@@ -116,7 +135,7 @@ class PostgresTransaction:
         async def write(connection: "Connection") -> None:
             match changes:
                 case Changes():
-                    await write_changes(connection, changes, self._now())
+                    await write_changes(connection, changes, self._now(), self._lease)
                 case TaskChanges():
                     await tasks.write_task(connection, changes, self._now())
                 case QueueChange():

@@ -68,6 +68,7 @@ class SQLiteStore:
     about: About
     upkeep: SQLiteUpkeep
     tasks: SQLiteTasks
+    leases = None
 
     def __init__(
         self, place: Place, released: ExitStack, *, writer_timeout: float, busy_timeout: float, now: Callable[[], int]

@@ -19,7 +19,7 @@ from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.packing import Piece
 from sheetgrpc.store.queries import load_queries, statements
 from sheetgrpc.store.queue import QueueChange
-from sheetgrpc.store.records import Changes, ExecutionRow, Opened, RequestKey, Seen
+from sheetgrpc.store.records import Changes, ExecutionRow, Held, Opened, RequestKey, Seen
 from sheetgrpc.store.sqlite import effects, tasks, writes
 from sheetgrpc.store.sqlite.calls import Desk
 from sheetgrpc.store.sqlite.changes import commit, write_changes, write_queue
@@ -72,6 +72,14 @@ class SQLiteTransaction:
     async def claim(self, execution: ExecutionRow) -> bool:
         """True if the stored execution still has this state and epoch."""
         return await self._run(is_as_read, execution)
+
+    async def hold(self, execution: ExecutionRow, *, lapsed: bool = False) -> Held | None:
+        """As `claim`: nobody else writes meanwhile, and there are no leases."""
+        return Held() if not lapsed and await self.claim(execution) else None
+
+    async def ask(self, execution: ExecutionRow, by: str, at: int) -> bool:  # noqa: ARG002  # the protocol's form
+        """Nobody: whatever runs, runs in this process."""
+        return False
 
     async def apply(self, plan: Plan, first: int, last: int, results: Results, *, collect: bool) -> int:
         """Writes batches of the plan."""

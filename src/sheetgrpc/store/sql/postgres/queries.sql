@@ -420,12 +420,14 @@ FROM unnest($2::text[], $3::text[]) AS chosen (ref_id, entity_id)
 WHERE r.sheet_id = $1 AND r.ref_id = chosen.ref_id;
 
 -- name: execution
--- One execution by its id; of one owner, if that is asked for.
-SELECT body FROM sheetgrpc.executions WHERE id = $1 AND ($2::text IS NULL OR owner = $2);
+-- One execution by its id, and who asked for its end while it runs; of one owner, if that is asked for.
+SELECT body, cancelled_by, cancelled_at
+FROM sheetgrpc.executions
+WHERE id = $1 AND ($2::text IS NULL OR owner = $2);
 
 -- name: executions
 -- A page of executions, newest submitted first.
-SELECT body
+SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE (submitted_at, id) < ($1, $2)
     AND (cardinality($3::text[]) = 0 OR state = ANY($3))
@@ -436,7 +438,7 @@ LIMIT $4;
 
 -- name: executions_of_owner
 -- A page of one owner's executions, newest submitted first.
-SELECT body
+SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE owner = $7
     AND (submitted_at, id) < ($1, $2)
@@ -448,7 +450,7 @@ LIMIT $4;
 
 -- name: executions_of_session
 -- A page of one session's executions, newest submitted first.
-SELECT body
+SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE session_id = $7
     AND (submitted_at, id) < ($1, $2)
@@ -460,7 +462,7 @@ LIMIT $4;
 
 -- name: executions_unfinished
 -- The queue: read from the small index of what has not ended, however long the history is.
-SELECT body
+SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE state IN ('QUEUED', 'RUNNING')
     AND state = ANY($3::text[])
@@ -474,7 +476,7 @@ LIMIT $4;
 
 -- name: executions_dead
 -- A page of dead letters, newest submitted first: what FAILED and nobody has replayed.
-SELECT body
+SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions AS e
 WHERE state = 'FAILED' AND NOT dry_run
     AND NOT EXISTS (SELECT 1 FROM sheetgrpc.executions AS r WHERE r.replay_of = e.id AND r.replay_of <> '')
@@ -489,7 +491,7 @@ LIMIT $4;
 
 -- name: executions_replaying
 -- The replay of an execution, if there is one.
-SELECT body
+SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE replay_of = $6 AND replay_of <> ''
     AND (submitted_at, id) < ($1, $2)
@@ -502,7 +504,7 @@ LIMIT $4;
 
 -- name: waiting
 -- Who is next.
-SELECT body
+SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
 WHERE state = 'QUEUED' AND next_attempt_at <= $1
 ORDER BY priority DESC, submitted_at, id
@@ -536,6 +538,86 @@ INSERT INTO sheetgrpc.execution_receipts (execution_id, epoch, outcome, body) VA
 -- The guard of a run: is this still what was read?
 SELECT 1 FROM sheetgrpc.executions WHERE id = $1 AND state = $2 AND epoch = $3;
 
+-- name: hold
+-- The guard of what ends a run: nobody else changes the execution meanwhile. Its lease may have to have run out.
+SELECT cancelled_by, cancelled_at
+FROM sheetgrpc.executions
+WHERE id = $1 AND state = $2 AND epoch = $3 AND (NOT $4::boolean OR lease_until < clock_timestamp())
+FOR UPDATE;
+
+-- name: ask
+-- Asks whoever runs the execution to stop. Of two who ask the first counts.
+UPDATE sheetgrpc.executions
+SET cancelled_by = $3, cancelled_at = $4
+WHERE id = $1 AND state = 'RUNNING' AND epoch = $2 AND cancelled_at IS NULL;
+
+-- name: renew_leases
+-- Renews these leases of a replica and answers all that it has. One that is just being ended is left alone.
+WITH mine AS (
+    SELECT id
+    FROM sheetgrpc.executions
+    WHERE replica = $1 AND state = 'RUNNING' AND id = ANY($2::text[])
+    FOR UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE sheetgrpc.executions AS e
+    SET lease_until = clock_timestamp() + $3::double precision * interval '1 second'
+    FROM mine
+    WHERE e.id = mine.id
+)
+SELECT id, epoch, cancelled_by, cancelled_at FROM sheetgrpc.executions WHERE replica = $1 AND state = 'RUNNING';
+
+-- name: lapsed_leases
+-- Runs that nobody keeps alive.
+SELECT body, cancelled_by, cancelled_at
+FROM sheetgrpc.executions
+WHERE state = 'RUNNING' AND lease_until < clock_timestamp()
+ORDER BY lease_until
+LIMIT $1;
+
+-- name: evict
+-- Ends the transactions of a server whose lease has run out: it may be stopped in the middle of one, with rows locked.
+SELECT pg_terminate_backend(pid)
+FROM pg_stat_activity
+WHERE application_name = $1 AND datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid();
+
+-- name: notify
+-- A hint to all servers.
+SELECT pg_notify($1, $2);
+
+-- name: add_progress
+-- What a run tells from one sequence to the next.
+INSERT INTO sheetgrpc.progress (execution_id, epoch, last_sequence, body)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING;
+
+-- name: progress
+-- What runs have told, for each beyond a place.
+SELECT p.execution_id, p.epoch, p.last_sequence, p.body
+FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS followed (execution_id, epoch, sequence)
+JOIN sheetgrpc.progress AS p ON p.execution_id = followed.execution_id
+WHERE (p.epoch, p.last_sequence) > (followed.epoch, followed.sequence)
+ORDER BY p.execution_id, p.epoch, p.last_sequence;
+
+-- name: followed_executions
+-- Executions by id.
+SELECT body, cancelled_by, cancelled_at FROM sheetgrpc.executions WHERE id = ANY($1::text[]);
+
+-- name: drop_progress
+-- What was told too long ago for anybody to be still reading it.
+DELETE FROM sheetgrpc.progress
+WHERE (execution_id, epoch, last_sequence) IN (
+    SELECT p.execution_id, p.epoch, p.last_sequence
+    FROM sheetgrpc.progress AS p
+    LEFT JOIN sheetgrpc.executions AS e ON e.id = p.execution_id AND e.state = 'RUNNING' AND e.epoch = p.epoch
+    WHERE p.written_at < clock_timestamp() - $1::double precision * interval '1 second' AND e.id IS NULL
+    LIMIT $2
+    FOR UPDATE OF p SKIP LOCKED
+);
+
+-- name: versions
+-- How far the logs of these sessions are.
+SELECT id, version FROM sheetgrpc.sessions WHERE id = ANY($1::text[]) AND NOT purged;
+
 -- name: add_execution
 -- A new execution; nothing happens if the session has an unfinished one. Dry runs do not count.
 INSERT INTO sheetgrpc.executions (
@@ -546,8 +628,15 @@ ON CONFLICT (session_id) WHERE state IN ('QUEUED', 'RUNNING') AND NOT dry_run DO
 
 -- name: change_execution
 -- How an unfinished execution goes on or ends: compare and set, so that who was overtaken changes nothing. Held: no claim.
+-- A claim is a lease of $11 seconds, and nobody has asked for its end yet.
 UPDATE sheetgrpc.executions
-SET state = $2, epoch = $3, body = $4, next_attempt_at = $5, retry_count = $6, deferral_count = $7
+SET state = $2, epoch = $3, body = $4, next_attempt_at = $5, retry_count = $6, deferral_count = $7, replica = $10,
+    lease_until = CASE
+        WHEN $2 = 'RUNNING' AND $10 <> '' THEN clock_timestamp() + $11::double precision * interval '1 second'
+        ELSE lease_until
+    END,
+    cancelled_by = CASE WHEN epoch < $3 THEN '' ELSE cancelled_by END,
+    cancelled_at = CASE WHEN epoch < $3 THEN NULL ELSE cancelled_at END
 WHERE id = $1
     AND state IN ('QUEUED', 'RUNNING')
     AND ($8::text IS NULL OR (state = $8 AND epoch = $9))

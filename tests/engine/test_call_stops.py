@@ -59,7 +59,7 @@ async def test_a_cancel_ends_the_run_whatever_its_handler_does(calls: Calls, ver
     session, execution = await start(calls, verb, mode)
     answer = await cancel(calls.fleet, execution, wait=PATIENCE)
     row = answer.execution
-    assert (answer.outcome, row.state.value, row.cancelled_by) == ("CANCEL_REQUESTED", "CANCELLED", "olga")
+    assert (answer.outcome, row.state.value, row.cancelled_by) == ("CANCEL_REQUESTED", "CANCELLED", "anna")
     assert set(row.status_counts) <= {"ROLLED_BACK", "NOT_RUN"}
     assert calls.fleet.dump() == before
     assert (await calls.fleet.run('(ship.ensure :name "T") (crew.echo)', session=session)).state == "SUCCEEDED"

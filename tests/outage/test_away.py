@@ -98,11 +98,11 @@ async def test_a_server_starts_once_its_database_is_there(database: Cluster) -> 
 
 
 async def test_who_is_gone_without_a_word_is_missed_at_both_ends(database: Cluster, line: Proxy) -> None:
-    """The server's system asks after the database, and no transaction of a frozen server holds rows for ever."""
+    """The server's system asks after the database, and no transaction of a frozen server holds rows for longer than a lease."""
     async with serving(line.url("postgres")) as server:
         kept: Any = server.engine.store
         async with kept._writers.connection() as connection:
             near = connection._con._transport.get_extra_info("socket")
             assert near.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-            assert await connection.fetchval("SHOW idle_in_transaction_session_timeout") == "1min"
+            assert await connection.fetchval("SHOW idle_in_transaction_session_timeout") == "10s"
             assert await connection.fetchval("SHOW lock_timeout") == f"{PATIENCE:.0f}s"

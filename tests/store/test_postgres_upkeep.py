@@ -30,7 +30,7 @@ INDEXES = {
     "due_tombstones": "sessions_by_end",
     "long_logs": "sessions_with_long_logs",
 }
-LISTED = "'9000000000000000000', '', '{}', '{}', 'x', 'x', 'x', 'x', 50, 0, 'x', 'x'"
+LISTED = "'9000000000000000000', '', '{}', '{}', 'x', 'x', 'x', 'x', 50, 0, 'x', 'x', NULL"
 ASKED = {"due_leases": "1, 0, 9", "due_retentions": "1, 9", "due_tombstones": "1, 9", "long_logs": "100, '', 9"}
 MANY = """
 INSERT INTO sheetgrpc.sessions (

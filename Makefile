@@ -21,7 +21,7 @@ demo: $(STAMP)  ## load real fund data through a server on a temporary database
 	$(BIN)/sheetgrpc demo
 
 test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest -m 'not soak' -q $(ARGS)
+	$(BIN)/python -m pytest -m 'not soak' -q -n logical --dist loadfile $(ARGS)
 
 soak: $(STAMP)  ## run the long fault tests
 	$(BIN)/python -m pytest -m soak -q --timeout 1800 $(ARGS)

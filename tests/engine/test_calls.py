@@ -90,8 +90,8 @@ async def test_what_a_call_changes_is_told_row_by_row(calls: Calls) -> None:
     kept, doomed = calls.fleet.rows("SELECT port_no FROM ports ORDER BY code")
     session = await calls.fleet.ready('(crew.change :code "A" :name "new")')
     execution = await calls.fleet.submit(session)
-    run = calls.fleet.engine._context.runs.get(execution)
-    assert run is not None
+    row = await calls.fleet.engine.get_execution(execution)
+    run = calls.fleet.engine._context.runs.adopt(row)  # the one that it is claimed as, if it is not yet
     await calls.fleet.finish(execution)
     assert run._results is not None
     (emitted,) = run._results.emitted.values()

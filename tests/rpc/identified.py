@@ -54,7 +54,7 @@ async def run_identified(folder: Path, **settings: Any) -> AsyncIterator[Identif
     made = {name: make(name, roles) for name, roles in ROLES.items()}
     file = folder / "tokens"
     file.write_text("# who calls\n\n" + "\n".join(line for _, line in made.values()) + "\n")
-    async with run_server(folder, tokens=str(file), **settings) as running:
+    async with run_server(f"sqlite:///{folder}/test.db", tokens=str(file), **settings) as running:
         yield Identified(running, {name: bearer(token) for name, (token, _) in made.items()}, file)
 
 

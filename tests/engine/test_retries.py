@@ -239,7 +239,7 @@ async def test_a_cancel_during_the_wait_for_a_retry_is_the_end(path: Place) -> N
         fleet.hands.go(100)
         assert not await fleet.step()
         row = await fleet.row(execution)
-        assert (row.state, row.retry_count, row.cancelled_by) == (ExecutionState.CANCELLED, 1, "olga")
+        assert (row.state, row.retry_count, row.cancelled_by) == (ExecutionState.CANCELLED, 1, "anna")
         assert await fleet.outcomes(execution) == ["RETRIED"]
 
 
@@ -277,7 +277,7 @@ async def test_a_cancel_before_the_way_back_ends_it_as_cancelled(path: Place) ->
         gate.opened.set()
         await attempt
         row = await fleet.row(execution)
-        assert (row.state, row.retry_count, row.cancelled_by) == (ExecutionState.CANCELLED, 0, "olga")
+        assert (row.state, row.retry_count, row.cancelled_by) == (ExecutionState.CANCELLED, 0, "anna")
         assert await fleet.outcomes(execution) == ["CANCELLED"]
 
 

@@ -22,6 +22,7 @@ from sheetgrpc.cli.options import (
     AsJson,
     SheetFile,
     read_duration,
+    read_priority,
     read_sheet,
     read_word,
 )
@@ -59,6 +60,14 @@ async def apply(
     max_rows: Annotated[
         int | None, Parameter(help="Rows that may be created, changed and deleted; beyond it nothing is applied.")
     ] = None,
+    priority: Annotated[
+        int,
+        Parameter(
+            converter=read_priority,
+            allow_leading_hyphen=True,
+            help="Runs before what waits with a lower one; -100 to 100.",
+        ),
+    ] = 0,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -87,6 +96,7 @@ async def apply(
             digest=plan_digest,
             approval=approval,
             max_rows=max_rows,
+            priority=priority,
             asking=file != STDIN and somebody_there(),
         )
         try:
@@ -127,6 +137,7 @@ class _Work:
     digest: str
     approval: str
     max_rows: int | None
+    priority: int
     asking: bool
 
     async def run_aloud(self, terminal: Terminal, sheet: Sheet, *, confirmed: bool) -> int:
@@ -171,6 +182,7 @@ class _Work:
             plan_digest=digest,
             approval_id=self.approval,
             max_rows_affected=self.max_rows,
+            priority=self.priority,
         )
         try:
             return await follow(terminal, stream, display, address=self.address, asking=asking)

@@ -20,9 +20,9 @@ from sheetgrpc.cli.options import (
     STDIN,
     Address,
     AsJson,
+    Priority,
     SheetFile,
     read_duration,
-    read_priority,
     read_sheet,
     read_word,
 )
@@ -60,14 +60,7 @@ async def apply(
     max_rows: Annotated[
         int | None, Parameter(help="Rows that may be created, changed and deleted; beyond it nothing is applied.")
     ] = None,
-    priority: Annotated[
-        int,
-        Parameter(
-            converter=read_priority,
-            allow_leading_hyphen=True,
-            help="Runs before what waits with a lower one; -100 to 100.",
-        ),
-    ] = 0,
+    priority: Priority = 0,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -83,9 +76,7 @@ async def apply(
         if approval:
             session, sheet = await _take_up(client, approval, name, text)
         else:
-            session = await client.sessions.create(f"apply {PurePath(name).name}", client=introduce(address))
-            await session.import_sheet(text, deadline=PATIENCE)
-            sheet = await session.parse_sheet(deadline=PATIENCE)
+            session, sheet = await _begin(client, address, name, text)
         work = _Work(
             client=client,
             session=session,
@@ -108,6 +99,13 @@ async def apply(
         if code == DONE or not approval:
             await _close(session, "COMPLETED" if code == DONE else "FAILED")
         return code
+
+
+async def _begin(client: Client, address: str, name: str, text: str) -> tuple[Session, Sheet]:
+    """A new session with the sheet, analysed."""
+    session = await client.sessions.create(f"apply {PurePath(name).name}", client=introduce(address))
+    await session.import_sheet(text, deadline=PATIENCE)
+    return session, await session.parse_sheet(deadline=PATIENCE)
 
 
 async def _take_up(client: Client, approval: str, name: str, text: str) -> tuple[Session, Sheet]:

@@ -69,6 +69,14 @@ def read_word(choices: object, tokens: Sequence[Token]) -> str:
     return word
 
 
+def read_duration(_: object, tokens: Sequence[Token]) -> timedelta:
+    """A time as the server's settings have it: seconds, or a number with its unit."""
+    (setting,) = [setting for setting in Settings.describe() if setting.name == "execution_timeout"]
+    seconds = setting.read(tokens[0].value)
+    assert isinstance(seconds, float), "the setting is one in seconds"
+    return timedelta(seconds=seconds)
+
+
 def read_priority(_: object, tokens: Sequence[Token]) -> int:
     """A priority in the queue, refused here already where the server would."""
     text = tokens[0].value
@@ -77,9 +85,11 @@ def read_priority(_: object, tokens: Sequence[Token]) -> int:
     return int(text)
 
 
-def read_duration(_: object, tokens: Sequence[Token]) -> timedelta:
-    """A time as the server's settings have it: seconds, or a number with its unit."""
-    (setting,) = [setting for setting in Settings.describe() if setting.name == "execution_timeout"]
-    seconds = setting.read(tokens[0].value)
-    assert isinstance(seconds, float), "the setting is one in seconds"
-    return timedelta(seconds=seconds)
+Priority = Annotated[
+    int,
+    Parameter(
+        converter=read_priority,
+        allow_leading_hyphen=True,
+        help=f"Runs before what waits with a lower one; -{MAX_PRIORITY} to {MAX_PRIORITY}.",
+    ),
+]

@@ -102,3 +102,14 @@ def test_apply_changes_no_more_rows_than_allowed(address: str, sheet: Writer) ->
     assert few.code == 1
     assert "error[BUDGET_EXCEEDED]" in few.out
     assert run("apply", path, "--address", address, "--yes", "--max-rows", "3").code == 0
+
+
+def test_apply_takes_a_priority(address: str, sheet: Writer) -> None:
+    """What the execution has is told with it; others than the server takes are refused before anything is sent."""
+    path = sheet(FUND.format("Weide"))
+    for number in ("101", "-101", "many", "1.5"):
+        refused = run("apply", path, "--address", address, "--yes", "--priority", number)
+        assert (refused.code, "no whole number from -100 to 100" in refused.err) == (2, True), refused
+    for number in ("-100", "7"):
+        ended = run("apply", path, "--address", address, "--yes", "--json", "--priority", number)
+        assert (ended.code, json.loads(ended.raw)["execution"]["priority"]) == (0, int(number))

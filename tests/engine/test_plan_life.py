@@ -52,8 +52,11 @@ async def test_a_queued_plan_is_cancelled_before_it_starts(path: Place) -> None:
 
 
 async def test_the_session_goes_on_while_it_is_planned(path: Place) -> None:
-    """Two plans at once, a submit over them, and another sheet: each plan is of the sheet that it was asked for."""
-    async with drive(path, start=False) as fleet:
+    """Two plans, a submit over them: each plan is of the sheet that it was asked for.
+
+    One after the other: side by side they would be three writers of one new row, of whom one is refused.
+    """
+    async with drive(path, start=False, max_running=1) as fleet:
         session = await fleet.ready(SHEET)
         first, second = await queue_plan(fleet, session), await queue_plan(fleet, session)
         execution = await fleet.submit(session)

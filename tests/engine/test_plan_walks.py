@@ -167,5 +167,6 @@ async def test_a_plan_leaves_nothing_behind_and_its_effects_are_those_of_the_run
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1200)
 async def test_a_thousand_plans(path: Place) -> None:
     await walk(path, 1000, 2)

@@ -61,6 +61,23 @@ async def test_a_full_queue_takes_no_more(path: Place) -> None:
         await fleet.submit(third)
 
 
+async def test_a_plan_is_let_in_as_any_execution(path: Place) -> None:
+    """It takes a place like any other; there is none where the queue is full or takes nothing in."""
+    async with stepped(path, max_queued=1) as fleet:
+        await fleet.call(await fleet.ready(port("a")), intents.PlanSheet())
+        session = await fleet.ready(port("b"))
+        with pytest.raises(LimitExceeded) as full:
+            await fleet.call(session, intents.PlanSheet())
+        assert full.value.reason is Reason.QUEUE_FULL
+        assert await fleet.step()
+        await change(fleet, REJECT)
+        with pytest.raises(NotAllowed) as paused:
+            await fleet.call(session, intents.PlanSheet())
+        assert paused.value.reason is Reason.QUEUE_PAUSED
+        await change(fleet, RUNNING)
+        await fleet.call(session, intents.PlanSheet())
+
+
 async def test_what_waits_for_a_retry_takes_its_place(path: Place) -> None:
     async with stepped(path, max_queued=1) as fleet:
         await fleet.queued(port("a"))

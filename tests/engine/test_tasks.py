@@ -56,6 +56,7 @@ async def test_a_watcher_of_the_session_hears_of_its_tasks(fleet: Driver) -> Non
     news = await waiting
     assert getattr(news, "event", None) == TaskCreated(
         at=task.created_at,
+        actor="anna",
         task_id=task.id,
         kind=task.kind,
         from_role="desk",

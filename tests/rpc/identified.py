@@ -19,6 +19,8 @@ from sheetgrpc.v1.approval_service_pb2 import RequestApprovalRequest
 from sheetgrpc.v1.execution_service_pb2 import ExecuteSheetRequest, PlanSheetRequest, WatchExecutionRequest
 from sheetgrpc.v1.session_service_pb2 import CreateSessionRequest
 from sheetgrpc.v1.sheet_service_pb2 import ImportSheetRequest, ParseSheetRequest
+from sheetgrpc.v1.task_pb2 import TASK_KIND_ROUTING
+from sheetgrpc.v1.task_service_pb2 import CreateTaskRequest
 
 Sent = tuple[tuple[str, str], ...]
 LABEL = "quarterly"
@@ -28,12 +30,13 @@ ROLES = {"ana": (), "bob": (), "olga": ("operator",), "pia": ("approver",), "pau
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hers:
-    """What ana has: a session with a label, whose sheet was applied."""
+    """What ana has: a session with a label, whose sheet was applied, and a task."""
 
     session: str
     sheet: str
     execution: str
     approval: str
+    task: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,12 @@ async def give_ana(known: Identified) -> Hers:
     ran = running.executions.ExecuteSheet(ExecuteSheetRequest(session=session, confirm=True), metadata=sent)
     updates = [update async for update in ran]
     approval = await ask(running, sent, (await running.sessions.CreateSession(CreateSessionRequest(), metadata=sent)))
-    return Hers(session=session, sheet=parsed.sheet.id, execution=updates[-1].finished.id, approval=approval.id)
+    wanted = CreateTaskRequest(
+        kind=TASK_KIND_ROUTING, description="d", from_role="desk", to_role="loader", session=session
+    )
+    task = (await running.tasks.CreateTask(wanted, metadata=sent)).task
+    execution = updates[-1].finished
+    return Hers(session=session, sheet=parsed.sheet.id, execution=execution.id, approval=approval.id, task=task.id)
 
 
 async def ask(running: Running, sent: Sent, created: Any, source: str = SOURCE) -> Approval:

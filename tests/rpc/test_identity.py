@@ -20,12 +20,18 @@ from sheetgrpc.v1 import execution_service_pb2 as executions
 from sheetgrpc.v1 import session_service_pb2 as sessions
 from sheetgrpc.v1.approval_pb2 import APPROVAL_STATE_APPROVED, APPROVAL_VERDICT_APPROVE
 from sheetgrpc.v1.approval_service_pb2 import DecideApprovalRequest, GetApprovalRequest, ListApprovalsRequest
-from sheetgrpc.v1.control_service_pb2 import GetServerInfoRequest
+from sheetgrpc.v1.control_service_pb2 import (
+    QUEUE_MODE_RUNNING,
+    GetQueueStatsRequest,
+    GetServerInfoRequest,
+    PauseQueueRequest,
+    ResumeQueueRequest,
+)
 from sheetgrpc.v1.sheet_service_pb2 import GetSheetRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NAMING = {"session": "session", "execution": "execution", "sheet_id": "sheet", "approval": "approval"}
+NAMING = {"session": "session", "execution": "execution", "sheet_id": "sheet", "approval": "approval", "task": "task"}
 """Field of a request -> what of ana's it names."""
 FURTHER: dict[str, dict[str, Any]] = {
     "CloseSession": {"outcome": 3},
@@ -39,6 +45,9 @@ FURTHER: dict[str, dict[str, Any]] = {
     "ResolveReference": {"ref_id": "0:a", "entity_id": "k"},
     "RequestApproval": {"plan_digest": "d" * 64},
     "DecideApproval": {"verdict": 1},
+    "CreateTask": {"kind": 1, "description": "d", "from_role": "a", "to_role": "b"},
+    "UpdateTask": {"notes": "n"},
+    "ReplayExecution": {"confirm": True},
     "SubmitSheet": {"confirm": True},
     "ExecuteSheet": {"confirm": True},
 }
@@ -113,7 +122,7 @@ async def _first(stream: Any) -> Any:
 
 @pytest.mark.parametrize(("path", "field"), ABOUT, ids=lambda one: one.rpartition("/")[2])
 async def test_what_is_anothers_is_not_there(known: Identified, hers: Hers, path: str, field: str) -> None:
-    """D-5, D-10: by id, by prefix and by label, for every RPC that names a session, a sheet or an execution."""
+    """D-5, D-10: by id, by prefix and by label, for every RPC that names a session, a sheet, an execution, a task."""
     thing = getattr(hers, NAMING[field])
     names = [thing, thing.lower(), thing[:12], LABEL] if field == "session" else [thing]
     for name in names:
@@ -144,7 +153,7 @@ async def test_lists_hold_the_callers_own(known: Identified, hers: Hers) -> None
         ]
         assert hers.session in found[0]
         assert hers.session not in found[1]
-    for fields in ({}, {"states": [5]}):
+    for fields in ({}, {"states": [5]}, {"dead_letters_only": False}):
         asked = executions.ListExecutionsRequest(page_size=1000, **fields)
         found = [
             {
@@ -155,6 +164,21 @@ async def test_lists_hold_the_callers_own(known: Identified, hers: Hers) -> None
         ]
         assert hers.execution in found[0]
         assert found[1] == set()
+
+
+async def test_an_operator_holds_the_queue_and_everybody_reads_its_figures(known: Identified) -> None:
+    """D-10: figures are of all callers, and name nothing of any."""
+    control, sent = known.running.control, known.sent
+    held = await control.PauseQueue(PauseQueueRequest(), metadata=sent["olga"])
+    assert held.queue.changed_by == "olga"
+    figures = [
+        (await control.GetQueueStats(GetQueueStatsRequest(), metadata=sent[name])).queue_stats
+        for name in ("ana", "bob")
+    ]
+    assert [one.queue.changed_by for one in figures] == ["olga", "olga"]
+    assert figures[0].execution_count == figures[1].execution_count
+    let_go = await control.ResumeQueue(ResumeQueueRequest(), metadata=sent["olga"])
+    assert let_go.queue.mode == QUEUE_MODE_RUNNING
 
 
 async def test_two_callers_may_use_one_label(known: Identified, hers: Hers) -> None:

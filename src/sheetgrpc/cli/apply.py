@@ -20,6 +20,7 @@ from sheetgrpc.cli.options import (
     STDIN,
     Address,
     AsJson,
+    Priority,
     SheetFile,
     read_duration,
     read_sheet,
@@ -59,6 +60,7 @@ async def apply(
     max_rows: Annotated[
         int | None, Parameter(help="Rows that may be created, changed and deleted; beyond it nothing is applied.")
     ] = None,
+    priority: Priority = 0,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -74,9 +76,7 @@ async def apply(
         if approval:
             session, sheet = await _take_up(client, approval, name, text)
         else:
-            session = await client.sessions.create(f"apply {PurePath(name).name}", client=introduce(address))
-            await session.import_sheet(text, deadline=PATIENCE)
-            sheet = await session.parse_sheet(deadline=PATIENCE)
+            session, sheet = await _begin(client, address, name, text)
         work = _Work(
             client=client,
             session=session,
@@ -87,6 +87,7 @@ async def apply(
             digest=plan_digest,
             approval=approval,
             max_rows=max_rows,
+            priority=priority,
             asking=file != STDIN and somebody_there(),
         )
         try:
@@ -98,6 +99,13 @@ async def apply(
         if code == DONE or not approval:
             await _close(session, "COMPLETED" if code == DONE else "FAILED")
         return code
+
+
+async def _begin(client: Client, address: str, name: str, text: str) -> tuple[Session, Sheet]:
+    """A new session with the sheet, analysed."""
+    session = await client.sessions.create(f"apply {PurePath(name).name}", client=introduce(address))
+    await session.import_sheet(text, deadline=PATIENCE)
+    return session, await session.parse_sheet(deadline=PATIENCE)
 
 
 async def _take_up(client: Client, approval: str, name: str, text: str) -> tuple[Session, Sheet]:
@@ -127,6 +135,7 @@ class _Work:
     digest: str
     approval: str
     max_rows: int | None
+    priority: int
     asking: bool
 
     async def run_aloud(self, terminal: Terminal, sheet: Sheet, *, confirmed: bool) -> int:
@@ -171,6 +180,7 @@ class _Work:
             plan_digest=digest,
             approval_id=self.approval,
             max_rows_affected=self.max_rows,
+            priority=self.priority,
         )
         try:
             return await follow(terminal, stream, display, address=self.address, asking=asking)

@@ -1,5 +1,6 @@
 """The arguments that several commands share, with their help, and how they are read."""
 
+import re
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextvars import ContextVar
@@ -24,6 +25,10 @@ SheetFile = Annotated[str, Parameter(help="The sheet; - reads standard input.")]
 AsJson = Annotated[bool, Parameter(name="--json", help="Print one JSON document instead of text.")]
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+MAX_PRIORITY = 100
+"""The highest that the wire takes, and below zero the lowest."""
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 
 given_token: ContextVar[str] = ContextVar("given_token", default="")
 """What stands after --token, which every command takes (main.py)."""
@@ -70,3 +75,21 @@ def read_duration(_: object, tokens: Sequence[Token]) -> timedelta:
     seconds = setting.read(tokens[0].value)
     assert isinstance(seconds, float), "the setting is one in seconds"
     return timedelta(seconds=seconds)
+
+
+def read_priority(_: object, tokens: Sequence[Token]) -> int:
+    """A priority in the queue, refused here already where the server would."""
+    text = tokens[0].value
+    if _NUMBER.fullmatch(text) is None or abs(int(text)) > MAX_PRIORITY:
+        raise ValueError(f'"{text}" is no whole number from -{MAX_PRIORITY} to {MAX_PRIORITY}')
+    return int(text)
+
+
+Priority = Annotated[
+    int,
+    Parameter(
+        converter=read_priority,
+        allow_leading_hyphen=True,
+        help=f"Runs before what waits with a lower one; -{MAX_PRIORITY} to {MAX_PRIORITY}.",
+    ),
+]

@@ -42,17 +42,16 @@ class SubmitApproved(SubmitPlanned):
         self._caller = caller
         self._approval: Approval | None = None
 
-    async def prepare(self, row: SessionRow | None) -> None:
+    async def judge(self, session: Session) -> None:
         """A submit that needs an approval and has none that will do is refused: no execution waits."""
-        await super().prepare(row)
-        if row is not None:
-            self._approval = await consent.check_submit(
-                self.context,
-                row.session,
-                plan_digest=self._intent.plan_digest,
-                approval_id=self._intent.approval_id,
-                submitter=self._caller,
-            )
+        await super().judge(session)
+        self._approval = await consent.check_submit(
+            self.context,
+            session,
+            plan_digest=self._intent.plan_digest,
+            approval_id=self._intent.approval_id,
+            submitter=self._caller,
+        )
 
     def changes(self, session: Session, draw: Draw, changes: Changes) -> None:
         """The execution, bound to the plan that was approved whether or not the submit names it."""

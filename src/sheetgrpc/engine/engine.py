@@ -238,9 +238,11 @@ class Engine:
             more = {"execution": execution_id, "planDigest": execution.plan_digest}
             raise NotAllowed(Reason.PLAN_STALE, execution.error.message, metadata=more)
 
-    async def list_receipts(self, execution_id: str, after: int, limit: int) -> list[ReceiptRow]:
+    async def list_receipts(
+        self, execution_id: str, after: int, limit: int, owner: str | None = None
+    ) -> list[ReceiptRow]:
         """What became of an execution's attempts, by epoch beyond `after`."""
-        execution = await self._context.store.execution(execution_id)
+        execution = await self._context.store.execution(execution_id, owner)
         return await self._context.store.receipts(execution.id, after, limit)
 
     @property

@@ -11,7 +11,7 @@ import msgspec
 
 from sheetgrpc.session.approvals import Verdict
 from sheetgrpc.session.model import Client, Entry, Lifecycle, Mode, State, TaskKind
-from sheetgrpc.session.tasks import TaskUpdate
+from sheetgrpc.session.tasks import TaskReader, TaskUpdate
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -31,6 +31,7 @@ class Envelope(msgspec.Struct, frozen=True):
     expected_version: int | None = None
     approval: str = ""  # what is decided: its session is changed, whoever's that is
     names_execution: bool = False
+    reader: TaskReader | None = None  # with whose eyes tasks are seen; None where callers are not told apart
 
 
 class CreateSession(msgspec.Struct, frozen=True):

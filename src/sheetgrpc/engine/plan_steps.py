@@ -73,16 +73,16 @@ class PlanSheet(Simple):
 class SubmitPlanned(SubmitSheet):
     """Queues the run of the current sheet, as it was planned or within a budget."""
 
-    async def prepare(self, row: SessionRow | None) -> None:
+    async def judge(self, session: Session) -> None:
         """A budget that the plan itself is beyond is refused here, before anything is queued."""
-        await super().prepare(row)
+        await super().judge(session)
         intent, known = self._intent, {verb.table for verb in self.context.catalog.verbs.values()}
         for table in intent.table_budgets:
             if table not in known:
                 raise invalid_field("table_budgets", f'"{table[:60]}" is no table that a verb of the catalog writes')
-        if row is None or not intent.plan_digest or (intent.max_rows_affected is None and not intent.table_budgets):
+        if not intent.plan_digest or (intent.max_rows_affected is None and not intent.table_budgets):
             return
-        planned = await dry_runs.find_plan(self.context, row.session.id, intent.plan_digest)
+        planned = await dry_runs.find_plan(self.context, session.id, intent.plan_digest)
         if planned is not None:
             budgets.check_plan(planned.tables, intent.max_rows_affected, intent.table_budgets)
 

@@ -54,6 +54,7 @@ class ReplayExecution(ParseSheet):
         await super().prepare(row)
         if not _is_clean(self._analysis):
             raise _refusal(original, "its sheet does not parse clean any more; parse the session's sheet to see why")
+        await self._submit.judge(row.session)  # as any submit of it: budgets, and the approvals' policy
 
     def command(self, draw: Draw) -> commands.Command:
         """What was found, or the submit itself."""

@@ -264,6 +264,11 @@ class SubmitSheet(Simple):
         if row is not None:
             self.refuse_early(row.session, self.command(_NO_DRAW))
         await check_queue(self.context)
+        if row is not None:
+            await self.judge(row.session)
+
+    async def judge(self, session: Session) -> None:
+        """Refuses what the queue is not to be asked for, whatever state the session is in: here nothing."""
 
     def command(self, draw: Draw) -> commands.Command:
         """The submit, with the draw's id for the execution."""

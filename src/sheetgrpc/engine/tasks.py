@@ -20,7 +20,15 @@ from sheetgrpc.engine.views import Reply, StatusView
 from sheetgrpc.errors import Conflict, FieldViolation, InvalidRequest, NotFound, Reason
 from sheetgrpc.session.events import TaskCreated, TaskUpdated
 from sheetgrpc.session.machine import check_alive, evolve
-from sheetgrpc.session.tasks import Task, TaskEvent, check_data, created_event, update_task, updated_event
+from sheetgrpc.session.tasks import (
+    Task,
+    TaskEvent,
+    TaskReader,
+    check_data,
+    created_event,
+    update_task,
+    updated_event,
+)
 from sheetgrpc.store.records import Changes, Moved, Opened, RequestKey, SessionRow, StoredReply
 from sheetgrpc.store.tasks import TaskChanges, TaskFilter, TaskKey, missing_task
 
@@ -31,7 +39,7 @@ _TRACE_LENGTH = 32  # hex digits: what W3C's trace context has
 
 
 class Tasks:
-    """The calls about tasks."""
+    """The calls about tasks. A `reader` sees what is there for it, none sees all."""
 
     def __init__(
         self,
@@ -51,31 +59,39 @@ class Tasks:
         """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""
         return await self._handler.once(envelope, lambda key: self._try(envelope, intent, key, encode))
 
-    async def get(self, task_id: str) -> tuple[Task, list[TaskEvent]]:
+    async def get(self, task_id: str, reader: TaskReader | None = None) -> tuple[Task, list[TaskEvent]]:
         """A task and the last of its changes."""
-        task = await self._store.tasks.get(task_id)
+        task = await self._store.tasks.get(task_id, reader)
         events = await self._store.tasks.events(task.id, EMBEDDED)
         return task, [event for event in events if event.version <= task.version]
 
     async def list(
-        self, wanted: TaskFilter, session: str, limit: int, before: tuple[int, str] | None, owner: str | None = None
+        self,
+        wanted: TaskFilter,
+        session: str,
+        limit: int,
+        before: tuple[int, str] | None,
+        owner: str | None = None,
+        reader: TaskReader | None = None,
     ) -> list[Task]:
         """Newest created first; `session` is named as in any call, "" for no filter."""
         if session:
             named = await self._find(session, owner)
             wanted = msgspec.structs.replace(wanted, session_id=named.session.id)
-        return await self._store.tasks.list(wanted, limit, before)
+        return await self._store.tasks.list(wanted, limit, before, reader)
 
-    async def status_of_session(self, session: str, owner: str | None = None) -> StatusView:
+    async def status_of_session(
+        self, session: str, owner: str | None = None, reader: TaskReader | None = None
+    ) -> StatusView:
         """How far a session is."""
         row = await self._find(session, owner)
-        belonging = await self._store.tasks.of_session(row.session.id, row.session.task_id, EMBEDDED)
+        belonging = await self._store.tasks.of_session(row.session.id, row.session.task_id, EMBEDDED, reader)
         return StatusView(belonging, session=self._context.view(row))
 
-    async def status_of_task(self, task_id: str) -> StatusView:
+    async def status_of_task(self, task_id: str, reader: TaskReader | None = None) -> StatusView:
         """How far a task is; it is among those that belong to it."""
-        task = await self._store.tasks.get(task_id)
-        return StatusView(await self._store.tasks.of_task(task.id, EMBEDDED), task=task)
+        task = await self._store.tasks.get(task_id, reader)
+        return StatusView(await self._store.tasks.of_task(task.id, EMBEDDED, reader), task=task)
 
     async def _try(
         self, envelope: Envelope, intent: TaskIntent, key: RequestKey | None, encode: Callable[[Task], bytes]
@@ -112,7 +128,7 @@ class Tasks:
         if made is not None:
             return _found(made, intent, encode)
         row = await self._handler.find(envelope, intent.session)
-        parent = await self._store.tasks.get(intent.parent) if intent.parent else None
+        parent = await self._store.tasks.get(intent.parent, envelope.reader) if intent.parent else None
         async with AsyncExitStack() as after, self._store.begin() as transaction:
             opened = await transaction.open(row.session.id if row is not None else None, key)
             if opened.reply is not None:
@@ -135,7 +151,7 @@ class Tasks:
         self, envelope: Envelope, intent: UpdateTask, key: RequestKey | None, encode: Callable[[Task], bytes]
     ) -> Reply | None:
         """None if the session's time ran out meanwhile. A session that has ended is left as it is."""
-        known = await self._store.tasks.get(envelope.session)
+        known = await self._store.tasks.get(envelope.session, envelope.reader)
         row = await self._session_of(known)
         async with AsyncExitStack() as after, self._store.begin() as transaction:
             opened = await transaction.open(row.session.id if row is not None else None, key)
@@ -166,6 +182,7 @@ class Tasks:
         event = TaskEvent(version=task.version, at=at, state=task.state, caller=envelope.caller, notes=task.notes)
         changes = TaskChanges(task=task, event=event, active_at=at)
         if opened.row is not None and not opened.row.session.lifecycle.terminal:
+            told = msgspec.structs.replace(told, actor=envelope.caller)
             changes.session = Moved(evolve(opened.row.session, told), (told,))
         if key is not None:
             expires = at + self._context.settings.request_id_ttl_us

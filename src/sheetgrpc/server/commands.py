@@ -13,6 +13,8 @@ from sheetgrpc.engine.views import Outcome, Reply
 from sheetgrpc.server.calls import Call
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.values import write_rfc3339
+from sheetgrpc.session.model import ANONYMOUS
+from sheetgrpc.session.tasks import TaskReader
 
 REPLAYED = "sheetgrpc-replayed"
 EXPIRES = "sheetgrpc-request-id-expires"
@@ -56,7 +58,13 @@ async def read_envelope(form: Form, call: Call, request: Message, *, target: str
         request_id=request_id,
         fingerprint=await aside(call.size, fingerprint, request) if request_id else b"",
         expected_version=expected_version,
+        reader=reader_of(call),
     )
+
+
+def reader_of(call: Call) -> TaskReader | None:
+    """With whose eyes tasks are seen; None where the server does not tell callers apart."""
+    return None if call.caller == ANONYMOUS else TaskReader(call.caller, tuple(sorted(call.roles)))
 
 
 def tell_reply(call: Call, reply: Reply) -> None:

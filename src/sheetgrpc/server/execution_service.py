@@ -88,7 +88,7 @@ class ExecutionService:
         page = read_page(form, request, POSITIONS, call.max_send_bytes)
         execution_id = form.name("execution", request.execution).upper()
         form.done()
-        found = await self._engine.list_receipts(execution_id, page.after or 0, page.wanted)
+        found = await self._engine.list_receipts(execution_id, page.after or 0, page.wanted, call.caller)
         receipts, token = page.write(found, write_receipt, lambda _, row: row.epoch)
         return pb.ListReceiptsResponse(receipts=receipts, next_page_token=token)
 

@@ -7,7 +7,7 @@ import msgspec
 from sheetgrpc.engine.aside import aside
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.server.calls import Call
-from sheetgrpc.server.commands import fingerprint, read_envelope, tell_reply
+from sheetgrpc.server.commands import fingerprint, read_envelope, reader_of, tell_reply
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.server.convert.tasks import (
     read_create_task,
@@ -44,12 +44,12 @@ class TaskService:
         tell_reply(call, reply)
         return reply.body
 
-    async def get_task(self, request: pb.GetTaskRequest, _call: Call) -> pb.GetTaskResponse:
+    async def get_task(self, request: pb.GetTaskRequest, call: Call) -> pb.GetTaskResponse:
         """Gets a task."""
         form = Form()
         task_id = form.name("task", request.task)
         form.done()
-        task, events = await self._engine.tasks.get(task_id)
+        task, events = await self._engine.tasks.get(task_id, reader_of(call))
         return pb.GetTaskResponse(task=write_task(task), events=map(write_task_event, events))
 
     async def list_tasks(self, request: pb.ListTasksRequest, call: Call) -> pb.ListTasksResponse:
@@ -59,7 +59,8 @@ class TaskService:
         wanted = read_task_filter(form, request)
         session = form.name("session", request.session, required=False)
         form.done()
-        found = await self._engine.tasks.list(wanted, session, page.wanted, page.after, call.caller)
+        reader = reader_of(call)
+        found = await self._engine.tasks.list(wanted, session, page.wanted, page.after, call.caller, reader)
         tasks, token = page.write(found, write_task, lambda _, task: (task.created_at, task.id))
         return pb.ListTasksResponse(tasks=tasks, next_page_token=token)
 
@@ -79,8 +80,11 @@ class TaskService:
         form = Form()
         session, task = read_status_target(form, request)
         form.done()
-        tasks = self._engine.tasks
-        view = await (tasks.status_of_session(session, call.caller) if session else tasks.status_of_task(task))
+        tasks, reader = self._engine.tasks, reader_of(call)
+        if session:
+            view = await tasks.status_of_session(session, call.caller, reader)
+        else:
+            view = await tasks.status_of_task(task, reader)
         return pb.FetchStatusResponse(status=write_status(view))
 
 

@@ -57,6 +57,17 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         return NEXT[self.kind].get(self.state, ())
 
 
+class TaskReader(msgspec.Struct, frozen=True):
+    """Who reads tasks, where callers are told apart: there are those that the reader made or has a role of."""
+
+    name: str
+    roles: tuple[str, ...] = ()
+
+    def sees(self, task: Task) -> bool:
+        """Whether the task is there for the reader."""
+        return task.created_by == self.name or task.from_role in self.roles or task.to_role in self.roles
+
+
 class TaskEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One change of a task, its creation included: what is written once and stays."""
 

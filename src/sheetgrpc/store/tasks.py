@@ -9,7 +9,7 @@ import msgspec
 
 from sheetgrpc.errors import NotFound, Reason
 from sheetgrpc.session.model import TaskKind, TaskState
-from sheetgrpc.session.tasks import Task, TaskEvent
+from sheetgrpc.session.tasks import Task, TaskEvent, TaskReader
 from sheetgrpc.store.records import Moved, StoredReply
 
 _SHOWN = 80  # characters of a caller's text in a message
@@ -60,10 +60,10 @@ class Belonging(msgspec.Struct, frozen=True):
 
 
 class TaskReads(Protocol):
-    """The reads. Errors are those of `store.base`."""
+    """The reads, with the eyes of a reader or, without one, of everybody. Errors are those of `store.base`."""
 
-    async def get(self, task_id: str) -> Task:
-        """By id, in any case; NotFound(TASK_NOT_FOUND)."""
+    async def get(self, task_id: str, reader: TaskReader | None = None) -> Task:
+        """By id, in any case; NotFound(TASK_NOT_FOUND), where the reader may not see it too."""
         ...
 
     async def of_key(self, key: TaskKey) -> Task | None:
@@ -74,15 +74,17 @@ class TaskReads(Protocol):
         """The last `limit` changes, by version."""
         ...
 
-    async def list(self, wanted: TaskFilter, limit: int, before: tuple[int, str] | None) -> list[Task]:
+    async def list(
+        self, wanted: TaskFilter, limit: int, before: tuple[int, str] | None, reader: TaskReader | None = None
+    ) -> list[Task]:
         """Newest created first, (created_at, id) before `before`."""
         ...
 
-    async def of_session(self, session_id: str, served: str, limit: int) -> Belonging:
+    async def of_session(self, session_id: str, served: str, limit: int, reader: TaskReader | None = None) -> Belonging:
         """Those made for a session, and the one it serves; `served` is its id, or another text that means nothing."""
         ...
 
-    async def of_task(self, task_id: str, limit: int) -> Belonging:
+    async def of_task(self, task_id: str, limit: int, reader: TaskReader | None = None) -> Belonging:
         """A task and those about it."""
         ...
 

@@ -7,7 +7,7 @@ import msgspec
 
 from sheetgrpc.errors import Conflict, Reason
 from sheetgrpc.session.model import TaskState
-from sheetgrpc.session.tasks import Task, TaskEvent
+from sheetgrpc.session.tasks import Task, TaskEvent, TaskReader
 from sheetgrpc.store.postgres.changes import write_reply, write_state
 from sheetgrpc.store.postgres.queue import row_count
 from sheetgrpc.store.postgres.texts import storable
@@ -41,10 +41,10 @@ class PostgresTasks:
         """`read` runs a function of a connection and its arguments: what it answers is that function's."""
         self._read = read
 
-    async def get(self, task_id: str) -> Task:
+    async def get(self, task_id: str, reader: TaskReader | None = None) -> Task:
         """By id."""
         found: Task | None = await self._read(_find, "task", storable(task_id.upper()))
-        if found is None:
+        if found is None or (reader is not None and not reader.sees(found)):
             raise missing_task(task_id)
         return found
 
@@ -58,20 +58,22 @@ class PostgresTasks:
         found: list[TaskEvent] = await self._read(_read_events, task_id, limit)
         return found
 
-    async def list(self, wanted: TaskFilter, limit: int, before: tuple[int, str] | None) -> list[Task]:
+    async def list(
+        self, wanted: TaskFilter, limit: int, before: tuple[int, str] | None, reader: TaskReader | None = None
+    ) -> list[Task]:
         """A page, newest first."""
-        found: list[Task] = await self._read(_list, wanted, limit, before)
+        found: list[Task] = await self._read(_list, wanted, limit, before, reader)
         return found
 
-    async def of_session(self, session_id: str, served: str, limit: int) -> Belonging:
+    async def of_session(self, session_id: str, served: str, limit: int, reader: TaskReader | None = None) -> Belonging:
         """Those made for a session, and the one it serves."""
-        asked = session_id, storable(served.upper()), limit
+        asked = session_id, storable(served.upper()), limit, *_eyes(reader)
         found: Belonging = await self._read(_gather, "tasks_around_session", *asked)
         return found
 
-    async def of_task(self, task_id: str, limit: int) -> Belonging:
+    async def of_task(self, task_id: str, limit: int, reader: TaskReader | None = None) -> Belonging:
         """A task and those about it."""
-        found: Belonging = await self._read(_gather, "tasks_around_task", task_id, limit)
+        found: Belonging = await self._read(_gather, "tasks_around_task", task_id, limit, *_eyes(reader))
         return found
 
 
@@ -119,11 +121,22 @@ async def _read_events(connection: "Connection", task_id: str, limit: int) -> li
     return [_event.decode(body) for (body,) in reversed(rows)]
 
 
-async def _list(connection: "Connection", wanted: TaskFilter, limit: int, before: tuple[int, str] | None) -> list[Task]:
+async def _list(
+    connection: "Connection",
+    wanted: TaskFilter,
+    limit: int,
+    before: tuple[int, str] | None,
+    reader: TaskReader | None,
+) -> list[Task]:
     name = next((query for field, query in _NARROWED.items() if getattr(wanted, field)), "tasks")
     texts = wanted.from_role, wanted.to_role, wanted.trace_id, wanted.session_id, wanted.parent_id, wanted.created_by
-    asked = *(before or _END_OF_TIME), wanted.kinds, wanted.states, *map(storable, texts), limit
+    asked = *(before or _END_OF_TIME), wanted.kinds, wanted.states, *map(storable, texts), limit, *_eyes(reader)
     return [_task.decode(body) for (body,) in await connection.fetch(_SQL[name], *asked)]
+
+
+def _eyes(reader: TaskReader | None) -> tuple[str | None, list[str]]:
+    """What the queries take of a reader: name and roles."""
+    return (None, []) if reader is None else (storable(reader.name), list(map(storable, reader.roles)))
 
 
 async def _gather(connection: "Connection", query: str, *asked: object) -> Belonging:

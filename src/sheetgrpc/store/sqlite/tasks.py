@@ -8,7 +8,7 @@ import msgspec
 
 from sheetgrpc.errors import Conflict, Reason
 from sheetgrpc.session.model import TaskState
-from sheetgrpc.session.tasks import Task, TaskEvent
+from sheetgrpc.session.tasks import Task, TaskEvent, TaskReader
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.records import Changes
 from sheetgrpc.store.sqlite.changes import write_reply, write_state
@@ -38,10 +38,10 @@ class SQLiteTasks:
         self._read = read
         self._read_near = read_near
 
-    async def get(self, task_id: str) -> Task:
+    async def get(self, task_id: str, reader: TaskReader | None = None) -> Task:
         """By id."""
         found: Task | None = await self._read_near(_find, task_id.upper())
-        if found is None:
+        if found is None or (reader is not None and not reader.sees(found)):
             raise missing_task(task_id)
         return found
 
@@ -55,20 +55,23 @@ class SQLiteTasks:
         found: list[TaskEvent] = await self._read(_read_events, task_id, limit)
         return found
 
-    async def list(self, wanted: TaskFilter, limit: int, before: tuple[int, str] | None) -> list[Task]:
+    async def list(
+        self, wanted: TaskFilter, limit: int, before: tuple[int, str] | None, reader: TaskReader | None = None
+    ) -> list[Task]:
         """A page, newest first."""
-        found: list[Task] = await self._read(_list, wanted, limit, before)
+        found: list[Task] = await self._read(_list, wanted, limit, before, reader)
         return found
 
-    async def of_session(self, session_id: str, served: str, limit: int) -> Belonging:
+    async def of_session(self, session_id: str, served: str, limit: int, reader: TaskReader | None = None) -> Belonging:
         """Those made for a session, and the one it serves."""
-        asked = {"session_id": session_id, "served": served.upper(), "limit": limit}
+        asked = {"session_id": session_id, "served": served.upper(), "limit": limit} | _eyes(reader)
         found: Belonging = await self._read(_gather, "tasks_around_session", asked)
         return found
 
-    async def of_task(self, task_id: str, limit: int) -> Belonging:
+    async def of_task(self, task_id: str, limit: int, reader: TaskReader | None = None) -> Belonging:
         """A task and those about it."""
-        found: Belonging = await self._read(_gather, "tasks_around_task", {"id": task_id, "limit": limit})
+        asked = {"id": task_id, "limit": limit} | _eyes(reader)
+        found: Belonging = await self._read(_gather, "tasks_around_task", asked)
         return found
 
 
@@ -125,17 +128,34 @@ def _read_events(connection: sqlite3.Connection, task_id: str, limit: int) -> li
     return [_event.decode(body) for (body,) in reversed(rows)]
 
 
-def _list(connection: sqlite3.Connection, wanted: TaskFilter, limit: int, before: tuple[int, str] | None) -> list[Task]:
+def _list(
+    connection: sqlite3.Connection,
+    wanted: TaskFilter,
+    limit: int,
+    before: tuple[int, str] | None,
+    reader: TaskReader | None,
+) -> list[Task]:
     created_at, task_id = before or _END_OF_TIME
     name = next((query for field, query in _NARROWED.items() if getattr(wanted, field)), "tasks")
-    parameters = msgspec.structs.asdict(wanted) | {
-        "kinds": _encode(wanted.kinds).decode(),
-        "states": _encode(wanted.states).decode(),
-        "created_at": created_at,
-        "id": task_id,
-        "limit": limit,
-    }
+    parameters = (
+        msgspec.structs.asdict(wanted)
+        | _eyes(reader)
+        | {
+            "kinds": _encode(wanted.kinds).decode(),
+            "states": _encode(wanted.states).decode(),
+            "created_at": created_at,
+            "id": task_id,
+            "limit": limit,
+        }
+    )
     return [_task.decode(body) for (body,) in connection.execute(_SQL[name], parameters).fetchall()]
+
+
+def _eyes(reader: TaskReader | None) -> dict[str, object]:
+    """What the queries take of a reader."""
+    if reader is None:
+        return {"reader": None, "roles": "[]"}
+    return {"reader": reader.name, "roles": _encode(reader.roles).decode()}
 
 
 def _gather(connection: sqlite3.Connection, query: str, asked: dict[str, object]) -> Belonging:

@@ -982,7 +982,8 @@ FROM sheetgrpc.tasks
 WHERE created_by = $1 AND idempotency_key = $2 AND idempotency_key <> '';
 
 -- name: tasks
--- A page of tasks, newest first. Those below are the same from the index of one filter. CASE: as with sessions.
+-- A page of tasks, newest first: those that a reader ($12, with roles) may see, all where there is no reader.
+-- Those below are the same from the index of one filter. CASE: as with sessions.
 SELECT body
 FROM sheetgrpc.tasks
 WHERE (created_at, id) < ($1, $2)
@@ -995,6 +996,7 @@ WHERE (created_at, id) < ($1, $2)
             AND ($8::text = '' OR session_id = $8)
             AND ($9::text = '' OR parent_id = $9)
             AND ($10::text = '' OR created_by = $10)
+            AND ($12::text IS NULL OR created_by = $12 OR ARRAY[from_role, to_role] && $13::text[])
             THEN true
         ELSE false
     END
@@ -1015,6 +1017,7 @@ WHERE session_id = $8
             AND ($7::text = '' OR trace_id = $7)
             AND ($9::text = '' OR parent_id = $9)
             AND ($10::text = '' OR created_by = $10)
+            AND ($12::text IS NULL OR created_by = $12 OR ARRAY[from_role, to_role] && $13::text[])
             THEN true
         ELSE false
     END
@@ -1035,6 +1038,7 @@ WHERE parent_id = $9 AND parent_id <> ''
             AND ($7::text = '' OR trace_id = $7)
             AND ($8::text = '' OR session_id = $8)
             AND ($10::text = '' OR created_by = $10)
+            AND ($12::text IS NULL OR created_by = $12 OR ARRAY[from_role, to_role] && $13::text[])
             THEN true
         ELSE false
     END
@@ -1055,6 +1059,7 @@ WHERE trace_id = $7
             AND ($8::text = '' OR session_id = $8)
             AND ($9::text = '' OR parent_id = $9)
             AND ($10::text = '' OR created_by = $10)
+            AND ($12::text IS NULL OR created_by = $12 OR ARRAY[from_role, to_role] && $13::text[])
             THEN true
         ELSE false
     END
@@ -1075,6 +1080,7 @@ WHERE to_role = $6
             AND ($8::text = '' OR session_id = $8)
             AND ($9::text = '' OR parent_id = $9)
             AND ($10::text = '' OR created_by = $10)
+            AND ($12::text IS NULL OR created_by = $12 OR ARRAY[from_role, to_role] && $13::text[])
             THEN true
         ELSE false
     END
@@ -1083,16 +1089,22 @@ LIMIT $11;
 
 -- name: tasks_around_session
 -- Tasks made for a session and the one that it serves, each once and as of one moment.
--- With how many are in each state, and the trace of the latter.
+-- With how many are in each state, and the trace of the latter. All of it as a reader may see it.
 WITH belonging AS (
-    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE session_id = $1
+    SELECT id, created_at, state, trace_id
+    FROM sheetgrpc.tasks
+    WHERE session_id = $1
+        AND ($4::text IS NULL OR created_by = $4 OR ARRAY[from_role, to_role] && $5::text[])
     UNION
-    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE id = $2
+    SELECT id, created_at, state, trace_id
+    FROM sheetgrpc.tasks
+    WHERE id = $2
+        AND ($4::text IS NULL OR created_by = $4 OR ARRAY[from_role, to_role] && $5::text[])
 )
 SELECT t.body, (
     SELECT json_object_agg(state, count)::text
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state) AS counted
-), (SELECT trace_id FROM sheetgrpc.tasks WHERE id = $2)
+), (SELECT trace_id FROM belonging WHERE id = $2)
 FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT $3) AS newest
 JOIN sheetgrpc.tasks AS t ON t.id = newest.id
 ORDER BY t.created_at DESC, t.id DESC;
@@ -1100,14 +1112,20 @@ ORDER BY t.created_at DESC, t.id DESC;
 -- name: tasks_around_task
 -- A task and those about it, likewise.
 WITH belonging AS (
-    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE id = $1
+    SELECT id, created_at, state, trace_id
+    FROM sheetgrpc.tasks
+    WHERE id = $1
+        AND ($3::text IS NULL OR created_by = $3 OR ARRAY[from_role, to_role] && $4::text[])
     UNION
-    SELECT id, created_at, state FROM sheetgrpc.tasks WHERE parent_id = $1 AND parent_id <> ''
+    SELECT id, created_at, state, trace_id
+    FROM sheetgrpc.tasks
+    WHERE parent_id = $1 AND parent_id <> ''
+        AND ($3::text IS NULL OR created_by = $3 OR ARRAY[from_role, to_role] && $4::text[])
 )
 SELECT t.body, (
     SELECT json_object_agg(state, count)::text
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state) AS counted
-), (SELECT trace_id FROM sheetgrpc.tasks WHERE id = $1)
+), (SELECT trace_id FROM belonging WHERE id = $1)
 FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT $2) AS newest
 JOIN sheetgrpc.tasks AS t ON t.id = newest.id
 ORDER BY t.created_at DESC, t.id DESC;

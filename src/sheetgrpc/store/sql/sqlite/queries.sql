@@ -807,7 +807,8 @@ FROM sheetgrpc_tasks
 WHERE created_by = :created_by AND idempotency_key = :idempotency_key AND idempotency_key <> '';
 
 -- name: tasks
--- A page of tasks, newest first. Those below are the same from the index of one filter.
+-- A page of tasks, newest first: those that a reader may see, all where there is no reader.
+-- Those below are the same from the index of one filter.
 SELECT body
 FROM sheetgrpc_tasks
 WHERE (created_at, id) < (:created_at, :id)
@@ -819,6 +820,10 @@ WHERE (created_at, id) < (:created_at, :id)
     AND (:session_id = '' OR session_id = :session_id)
     AND (:parent_id = '' OR parent_id = :parent_id)
     AND (:created_by = '' OR created_by = :created_by)
+    AND (
+        :reader IS NULL OR created_by = :reader
+        OR EXISTS (SELECT 1 FROM json_each(:roles) WHERE value IN (from_role, to_role))
+    )
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
@@ -835,6 +840,10 @@ WHERE session_id = :session_id
     AND (:trace_id = '' OR trace_id = :trace_id)
     AND (:parent_id = '' OR parent_id = :parent_id)
     AND (:created_by = '' OR created_by = :created_by)
+    AND (
+        :reader IS NULL OR created_by = :reader
+        OR EXISTS (SELECT 1 FROM json_each(:roles) WHERE value IN (from_role, to_role))
+    )
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
@@ -851,6 +860,10 @@ WHERE parent_id = :parent_id AND parent_id <> ''
     AND (:trace_id = '' OR trace_id = :trace_id)
     AND (:session_id = '' OR session_id = :session_id)
     AND (:created_by = '' OR created_by = :created_by)
+    AND (
+        :reader IS NULL OR created_by = :reader
+        OR EXISTS (SELECT 1 FROM json_each(:roles) WHERE value IN (from_role, to_role))
+    )
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
@@ -867,6 +880,10 @@ WHERE trace_id = :trace_id
     AND (:session_id = '' OR session_id = :session_id)
     AND (:parent_id = '' OR parent_id = :parent_id)
     AND (:created_by = '' OR created_by = :created_by)
+    AND (
+        :reader IS NULL OR created_by = :reader
+        OR EXISTS (SELECT 1 FROM json_each(:roles) WHERE value IN (from_role, to_role))
+    )
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
@@ -883,21 +900,35 @@ WHERE to_role = :to_role
     AND (:session_id = '' OR session_id = :session_id)
     AND (:parent_id = '' OR parent_id = :parent_id)
     AND (:created_by = '' OR created_by = :created_by)
+    AND (
+        :reader IS NULL OR created_by = :reader
+        OR EXISTS (SELECT 1 FROM json_each(:roles) WHERE value IN (from_role, to_role))
+    )
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: tasks_around_session
 -- Tasks made for a session and the one that it serves, each once and as of one moment.
--- With how many are in each state, and the trace of the latter.
+-- With how many are in each state, and the trace of the latter. All of it as a reader may see it.
 WITH belonging AS (
-    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE session_id = :session_id
+    SELECT id, created_at, state, trace_id
+    FROM sheetgrpc_tasks
+    WHERE session_id = :session_id AND (
+        :reader IS NULL OR created_by = :reader
+        OR EXISTS (SELECT 1 FROM json_each(:roles) WHERE value IN (from_role, to_role))
+    )
     UNION
-    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE id = :served
+    SELECT id, created_at, state, trace_id
+    FROM sheetgrpc_tasks
+    WHERE id = :served AND (
+        :reader IS NULL OR created_by = :reader
+        OR EXISTS (SELECT 1 FROM json_each(:roles) WHERE value IN (from_role, to_role))
+    )
 )
 SELECT t.body, (
     SELECT json_group_object(state, count)
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state)
-), (SELECT trace_id FROM sheetgrpc_tasks WHERE id = :served)
+), (SELECT trace_id FROM belonging WHERE id = :served)
 FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT :limit) AS newest
 JOIN sheetgrpc_tasks AS t ON t.id = newest.id
 ORDER BY t.created_at DESC, t.id DESC;
@@ -905,14 +936,24 @@ ORDER BY t.created_at DESC, t.id DESC;
 -- name: tasks_around_task
 -- A task and those about it, likewise.
 WITH belonging AS (
-    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE id = :id
+    SELECT id, created_at, state, trace_id
+    FROM sheetgrpc_tasks
+    WHERE id = :id AND (
+        :reader IS NULL OR created_by = :reader
+        OR EXISTS (SELECT 1 FROM json_each(:roles) WHERE value IN (from_role, to_role))
+    )
     UNION
-    SELECT id, created_at, state FROM sheetgrpc_tasks WHERE parent_id = :id AND parent_id <> ''
+    SELECT id, created_at, state, trace_id
+    FROM sheetgrpc_tasks
+    WHERE parent_id = :id AND parent_id <> '' AND (
+        :reader IS NULL OR created_by = :reader
+        OR EXISTS (SELECT 1 FROM json_each(:roles) WHERE value IN (from_role, to_role))
+    )
 )
 SELECT t.body, (
     SELECT json_group_object(state, count)
     FROM (SELECT state, count(*) AS count FROM belonging GROUP BY state)
-), (SELECT trace_id FROM sheetgrpc_tasks WHERE id = :id)
+), (SELECT trace_id FROM belonging WHERE id = :id)
 FROM (SELECT id FROM belonging ORDER BY created_at DESC, id DESC LIMIT :limit) AS newest
 JOIN sheetgrpc_tasks AS t ON t.id = newest.id
 ORDER BY t.created_at DESC, t.id DESC;

@@ -18,11 +18,13 @@ from tests.engine.stopping import Gate, Gated
 
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.store.queue import ReceiptRow
-from sheetgrpc.store.records import ExecutionRow
+from sheetgrpc.store.records import ExecutionFilter, ExecutionRow
 from sheetgrpc.store.waiting import away, busy
 
 BUSY, AWAY = busy, away
 """No writer or lock to be had; the database does not answer."""
+
+_LEASE = 0.01  # seconds: nobody renews, so that what a dead engine ran can be taken over at once
 
 
 @dataclass
@@ -102,16 +104,25 @@ class Stepped(Driver):
 async def stepped(
     path: Place, hands: Hands | None = None, gate: Gate | None = None, **settings: Any
 ) -> AsyncIterator[Stepped]:
-    """An engine in hand; its calls that go well pass the gate."""
+    """An engine in hand, that has recovered what the one before left; its calls that go well pass the gate."""
     hands = hands or Hands()
-    async with drive(path, start=False, draws=hands.draws(), **settings) as fleet:
+    async with drive(path, start=False, draws=hands.draws(), **{"replica_lease": _LEASE, **settings}) as fleet:
         trouble = Trouble()
         real: Any = fleet.engine.store
         store: Any = Troubled(real if gate is None else Gated(real, gate), trouble)
         engine = Engine(msgspec.structs.replace(fleet.engine._context, store=store))
-        await engine._executor.recover()
+        await recover(engine)
         try:
             yield Stepped(engine, path, hands, trouble)
         finally:
             trouble.errors.clear()
             await engine.stop()
+
+
+async def recover(engine: Engine) -> None:
+    """As a start does; where servers share the database, what ran is taken over, once its lease has run out."""
+    await engine._executor.recover()
+    takeover = engine._replica._takeover
+    running = ExecutionFilter(states=("RUNNING",))
+    while takeover is not None and await engine.store.executions(running, 1, None):
+        await takeover.sweep()

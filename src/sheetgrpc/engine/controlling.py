@@ -16,11 +16,13 @@ from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.engine.views import Reply
 from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.queue import QueueChange, QueueCounts, QueueMode, QueueRow
-from sheetgrpc.store.records import StoredReply
+from sheetgrpc.store.records import ExecutionFilter, StoredReply
 
 log = structlog.get_logger(__name__)
 
 _SERVER = "serve --start-paused"
+_RUNNING = frozenset({ExecutionState.RUNNING, ExecutionState.CANCELLING, ExecutionState.COMMITTING})
+_ROWS = 1000  # of what runs; there are no more slots than that
 
 
 class QueueStats(msgspec.Struct, frozen=True):
@@ -65,13 +67,19 @@ class QueueKeeper:
         store = self._context.store
         queue, counts = await store.queue(), await store.queue_counts()
         states = {state: counts.states.get(state.value, 0) for state in ExecutionState}
-        live = Counter(run.live.state for run in self._context.runs.all())
+        shown = await self._running_as_shown()
         for state in (ExecutionState.CANCELLING, ExecutionState.COMMITTING):
-            moved = min(live[state], states[ExecutionState.RUNNING])  # what has ended since is counted as that
+            moved = min(shown[state], states[ExecutionState.RUNNING])  # what has ended since is counted as that
             states[state] += moved
             states[ExecutionState.RUNNING] -= moved
-        running = live[ExecutionState.RUNNING] + live[ExecutionState.CANCELLING] + live[ExecutionState.COMMITTING]
-        return QueueStats(queue, states, counts, running, self._context.draws.now())
+        here = (run.live.state for run in self._context.runs.all() if run.here)
+        return QueueStats(queue, states, counts, sum(state in _RUNNING for state in here), self._context.draws.now())
+
+    async def _running_as_shown(self) -> Counter[ExecutionState]:
+        """What is stored as RUNNING, on whatever server, by the state that lists show."""
+        running = ExecutionFilter(states=(ExecutionState.RUNNING.value,))
+        rows = await self._context.store.executions(running, _ROWS, None)
+        return Counter(self._context.runs.overlay(row).state for row in rows)
 
     async def _change(self, envelope: Envelope, mode: QueueMode, encode: Callable[[QueueRow], bytes]) -> Reply:
         store, key = self._context.store, request_key(envelope)

@@ -97,7 +97,7 @@ class Executor:
     async def _begin(self, row: ExecutionRow) -> None:
         """Claims an execution and runs it beside the others; or puts it off, where the database has no room for it."""
         run = self._ownership.reach(row)
-        known = msgspec.structs.replace(row, deferral_count=max(row.deferral_count, run.execution.deferral_count))
+        known = self._context.runs.waits.overlay(row)
         try:
             claimed = await self._runner.claim(known)
         except Unavailable as error:

@@ -103,7 +103,7 @@ class Follower:
             run.begin_anew(row)
             run.cancel = None
         # That it has ended is told last.
-        run.execution = msgspec.structs.replace(row, state=_as_before(row))
+        run.execution = msgspec.structs.replace(self._runs.waits.overlay(row), state=_as_before(row))
         if row.cancelled_at is not None and not row.state.terminal and run.cancel is None:
             run.cancel = Cancel(row.cancelled_by, row.cancelled_at)
         for progress in told:

@@ -56,7 +56,7 @@ class Ownership:
     def reach(self, row: ExecutionRow) -> Run:
         """This server is about to claim it."""
         run = self._runs.adopt(row)
-        if not run.here and run.head:
+        if not run.here and run.head and run.let_go != (row.epoch, run.head):
             run.begin_anew(row)
         run.here, run.lost, run.left = True, False, False
         return run
@@ -65,11 +65,13 @@ class Ownership:
         """This server runs it from now on, and has claimed it in the database."""
         run.execution = claimed
         self._owned[claimed.id] = run
+        self._told[claimed.id] = Place(run.head)  # what came before is of another epoch
 
     def disown(self, run: Run) -> None:
         """It has ended, or is not this server's any more, or not yet."""
         execution = run.execution
         run.here = not self._runs.shared or run.over
+        run.let_go = execution.epoch, run.head
         self._owned.pop(execution.id, None)
         place = self._told.pop(execution.id, Place())
         if self._leases is not None and run.over:

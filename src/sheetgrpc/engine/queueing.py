@@ -37,10 +37,12 @@ class Queue:
         """An execution waits until its next attempt is due, counted from now."""
         left = (row.next_attempt_at or 0) - self._draws.now()
         self._not_before[row.id] = self._now() + min(max(left, 0), self._longest)
+        self._runs.waits.put_off(row)
 
     def forget(self, execution_id: str) -> None:
         """It does not wait any more."""
         self._not_before.pop(execution_id, None)
+        self._runs.waits.forget(execution_id)
 
     async def next(self) -> ExecutionRow | None:
         """The execution whose turn it is; None where nothing is due, the queue is held, or the store does not tell."""

@@ -24,6 +24,7 @@ from sheetgrpc.engine.updates import (
     Update,
 )
 from sheetgrpc.engine.views import ResultView
+from sheetgrpc.engine.waits import Waits
 from sheetgrpc.planning.model import Plan, Results, Status
 from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.records import ExecutionRow, ResultRow
@@ -56,6 +57,7 @@ class Run:
         self.moving = False  # it is on its way back into the queue: a cancel waits for that
         self.lost = False  # another server has taken it over, or will: nothing of it may be committed
         self.here = False  # this process runs it, or will; else it only tells what another one's tells
+        self.let_go = 0, 0  # epoch and last sequence where this process put it back: what it told until then is its own
         self.watchers = 0
         self.idle_since = clock()  # without a watcher
         self.generation = 0  # of its updates: those before a gap are not of it
@@ -336,6 +338,7 @@ class Runs:
         self.shared = shared
         self.adopted: Callable[[], None] = lambda: None  # called when there is one more to follow
         self._runs: dict[str, Run] = {}
+        self.waits = Waits()
         self.woken = asyncio.Event()  # there may be something to run, or room for it
 
     def get(self, execution_id: str) -> Run | None:
@@ -380,7 +383,7 @@ class Runs:
 
     def overlay(self, execution: ExecutionRow) -> ExecutionRow:
         """The stored row, or what this process knows better of it."""
-        run = self._runs.get(execution.id)
+        execution, run = self.waits.overlay(execution), self._runs.get(execution.id)
         # What is stored as ended has ended, although the run is told a moment later.
         if run is None or execution.state.terminal:
             return asked(execution)

@@ -172,10 +172,10 @@ class Settings:
     )
     catalog: str = _setting("onboarding", _words, "path of the catalog, or the name of a bundled one")
     allow: str = _setting(
-        "", _words, "path of the allow-list of modules that call verbs may use; none: no module", text="none"
+        "", _or_none, "path of the allow-list of modules that call verbs may use; none: no module", text=_NONE
     )
     handlers: str = _setting(
-        "", _words, "folder in which modules of call verbs are looked for before what is installed", text="none"
+        "", _or_none, "folder in which modules of call verbs are looked for before what is installed", text=_NONE
     )
     writer_timeout: float = _setting(
         5.0,

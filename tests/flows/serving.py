@@ -15,6 +15,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from sheetgrpc.v1 import (
+    approval_service_pb2_grpc,
     catalog_service_pb2_grpc,
     control_service_pb2_grpc,
     execution_service_pb2_grpc,
@@ -104,6 +105,7 @@ class Client:
         self.sessions = session_service_pb2_grpc.SessionServiceStub(self.channel)
         self.sheets = sheet_service_pb2_grpc.SheetServiceStub(self.channel)
         self.executions = execution_service_pb2_grpc.ExecutionServiceStub(self.channel)
+        self.approvals = approval_service_pb2_grpc.ApprovalServiceStub(self.channel)
         self.catalog = catalog_service_pb2_grpc.CatalogServiceStub(self.channel)
         self.control = control_service_pb2_grpc.ControlServiceStub(self.channel)
 

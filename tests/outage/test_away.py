@@ -98,7 +98,7 @@ async def test_a_server_starts_once_its_database_is_there(database: Cluster) -> 
 
 
 async def test_who_is_gone_without_a_word_is_missed_at_both_ends(database: Cluster, line: Proxy) -> None:
-    """The server's system asks after the database, and no transaction of a frozen server holds rows for longer than a lease."""
+    """The server's system asks after the database, and no frozen server holds rows for longer than a lease."""
     async with serving(line.url("postgres")) as server:
         kept: Any = server.engine.store
         async with kept._writers.connection() as connection:

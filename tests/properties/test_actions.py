@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from tests.flows.serving import ORCHARD, SECONDS, Client, Refusal, execute, orchard, serve, submit
 
-from sheetgrpc.v1 import execution_service_pb2, session_pb2, session_service_pb2, sheet_service_pb2
+from sheetgrpc.v1 import (
+    approval_service_pb2,
+    execution_pb2,
+    execution_service_pb2,
+    session_pb2,
+    session_service_pb2,
+    sheet_service_pb2,
+)
 from sheetgrpc.v1 import session_service_pb2 as sessions
 from sheetgrpc.v1 import sheet_service_pb2 as sheets
 
@@ -57,7 +64,7 @@ SCOPED = session_pb2.SESSION_STATE_SCOPED
 
 def changing() -> dict[str, Any]:
     """Every RPC that changes a session: name -> its service."""
-    files = (session_service_pb2, sheet_service_pb2, execution_service_pb2)
+    files = (session_service_pb2, sheet_service_pb2, execution_service_pb2, approval_service_pb2)
     services = [service for file in files for service in file.DESCRIPTOR.services_by_name.values()]
     return {
         method.name: service
@@ -73,6 +80,8 @@ ANY_TIME = {"AppendSessionEvents", "LabelSession", "RenewSession", "UpdateSessio
 CANCEL = "CancelExecution"  # takes an execution, and is judged by that
 UNDOS = {"UndoSession": "RedoSession", "RedoSession": "UndoSession"}
 SUBMITS = {"SubmitSheet", "ExecuteSheet"}
+ABOUT_A_PLAN = {"PlanSheet", "RequestApproval"}  # READY before and after
+NO_PLAN = "0" * 64
 
 
 class Caller(RuleBasedStateMachine):
@@ -126,7 +135,7 @@ class Caller(RuleBasedStateMachine):
         if not others:
             return
         action = data.draw(st.sampled_from(others))
-        request = self.request(action, before, lambda options: options[0]) or self.unknown_reference()
+        request = self.request(action, before, lambda options: options[0]) or self.unknown(action)
         event(f"{action} refused")
         refusal = self.refusal(action, request)
         assert refusal.code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT)
@@ -177,6 +186,10 @@ class Caller(RuleBasedStateMachine):
                 return submit(session, timeout=TIMEOUT)
             case "ExecuteSheet":
                 return execute(session, timeout=TIMEOUT)
+            case "PlanSheet":
+                return execution_service_pb2.PlanSheetRequest(session=session, timeout=TIMEOUT)
+            case "RequestApproval":
+                return self.approval(now)
             case "ResetSession":
                 to = choose([EMPTY, SCOPED] if now.HasField("scope") else [EMPTY])
                 return sessions.ResetSessionRequest(session=session, to=to)
@@ -207,6 +220,23 @@ class Caller(RuleBasedStateMachine):
             return None
         one = min(wanted, key=lambda one: one.entity_id)  # an open one first
         return sheets.ResolveReferenceRequest(session=self.session, ref_id=one.ref_id, entity_id="1")
+
+    def approval(self, now: session_pb2.Session) -> Any:
+        """An approval of a plan of the sheet; None where it has none that succeeded."""
+        asked = execution_service_pb2.ListExecutionsRequest(
+            session=self.session, states=[execution_pb2.EXECUTION_STATE_SUCCEEDED]
+        )
+        listed = self.client.executions.ListExecutions(asked, timeout=SECONDS).executions
+        plans = [one.plan_digest for one in listed if one.dry_run and one.sheet_id == now.sheet_id]
+        if not plans:
+            return None
+        return approval_service_pb2.RequestApprovalRequest(session=self.session, plan_digest=plans[0])
+
+    def unknown(self, action: str) -> Any:
+        """A request about something that is not there."""
+        if action == "RequestApproval":
+            return approval_service_pb2.RequestApprovalRequest(session=self.session, plan_digest=NO_PLAN)
+        return self.unknown_reference()
 
     def unknown_reference(self) -> sheets.ResolveReferenceRequest:
         return sheets.ResolveReferenceRequest(session=self.session, ref_id="none", entity_id="1")
@@ -248,6 +278,8 @@ class Caller(RuleBasedStateMachine):
             if self.slow and not repeated:
                 self.probe_while_it_runs()
             self.client.watch(answer.execution.id)
+        if action == "PlanSheet":
+            self.client.watch(answer.execution.id)
         return self.raw(answer)
 
     def probe_while_it_runs(self) -> None:
@@ -255,7 +287,7 @@ class Caller(RuleBasedStateMachine):
         before = self.now
         assert set(before.allowed_actions) == ANY_TIME | {CANCEL}
         for action in sorted(ACTIONS.keys() - ANY_TIME):
-            request = self.request(action, before, lambda options: options[0]) or self.unknown_reference()
+            request = self.request(action, before, lambda options: options[0]) or self.unknown(action)
             refusal = self.refusal(action, request)
             assert (refusal.reason, refusal.metadata["state"]) == ("ACTION_NOT_ALLOWED", "EXECUTING")
         assert self.now.version == before.version
@@ -273,6 +305,7 @@ class Caller(RuleBasedStateMachine):
             "SessionService": self.client.sessions,
             "SheetService": self.client.sheets,
             "ExecutionService": self.client.executions,
+            "ApprovalService": self.client.approvals,
         }
         return stubs[ACTIONS[action].name]
 
@@ -296,7 +329,7 @@ class Caller(RuleBasedStateMachine):
             assert state in {self.parses_to or state, "READY" if self.parses_to == "RESOLVING" else state}
         elif action == "ResolveReference":
             assert state == ("READY" if not after.unresolved_count else "RESOLVING")
-        elif action in ANY_TIME:
+        elif action in ANY_TIME | ABOUT_A_PLAN:
             assert after.state == before.state
         elif action in UNDOS:
             self.parses_to, self.slow = "", False

@@ -17,7 +17,7 @@ async def test_servers_that_start_at_once_on_an_empty_database_agree(bare: str, 
         infos = [await replica.client.control.server_info() for replica in servers.replicas]
         assert len({info.incarnation for info in infos}) == 1
         assert len({info.replica for info in infos}) == 3
-        assert await servers.rows("SELECT count(*) FROM sheetgrpc.migrations WHERE version = 8") == [1]
+        assert await servers.rows("SELECT count(*) FROM sheetgrpc.migrations WHERE version = 3") == [1]
 
 
 async def test_a_session_is_led_through_all_of_its_states_by_several_servers(yard: str, tmp_path: Path) -> None:

@@ -316,8 +316,8 @@ def test_reads_that_grow_with_history_use_an_index(name: str, schema: sqlite3.Co
         "INSERT INTO sheetgrpc_events VALUES ((SELECT id FROM sheetgrpc_sessions), 1, '')",
         "INSERT INTO sheetgrpc_events VALUES ((SELECT id FROM sheetgrpc_sessions), 0, '')",
         "INSERT INTO sheetgrpc_events VALUES ('nobody', 1, '')",
-        f"INSERT INTO {EXECUTIONS} SELECT 7, 'e7', id, '', 0, 'RUNNING', 0, '' FROM sheetgrpc_sessions",
-        f"INSERT INTO {EXECUTIONS} SELECT 7, 'e7', id, '', 0, 'CANCELLING', 1, '' FROM sheetgrpc_sessions",
+        f"INSERT INTO {EXECUTIONS} SELECT 7, 'e7', id, 's', 0, 'RUNNING', 0, '' FROM sheetgrpc_sessions",
+        f"INSERT INTO {EXECUTIONS} SELECT 7, 'e7', id, 's', 0, 'CANCELLING', 1, '' FROM sheetgrpc_sessions",
     ],
 )
 def test_database_holds_the_invariants_itself(sql: str, schema: sqlite3.Connection) -> None:
@@ -327,7 +327,7 @@ def test_database_holds_the_invariants_itself(sql: str, schema: sqlite3.Connecti
         "INSERT INTO sheetgrpc_events SELECT id, 1, '' FROM sheetgrpc_sessions",
         "INSERT INTO sheetgrpc_sheets SELECT 's', id, '', 0, 0, '', 0, '' FROM sheetgrpc_sessions",
         "INSERT INTO sheetgrpc_scopes SELECT 'c', id, '', '', '' FROM sheetgrpc_sessions",
-        f"INSERT INTO {EXECUTIONS} SELECT 1, 'e', id, '', 0, 'FAILED', 1, '' FROM sheetgrpc_sessions",
+        f"INSERT INTO {EXECUTIONS} SELECT 1, 'e', id, 's', 0, 'FAILED', 1, '' FROM sheetgrpc_sessions",
     ):
         schema.execute(statement)
     with pytest.raises(sqlite3.IntegrityError):
@@ -345,7 +345,7 @@ def test_session_takes_all_of_its_rows_with_it_but_results_which_go_later(schema
         "INSERT INTO sheetgrpc_analyses VALUES ('s', '')",
         "INSERT INTO sheetgrpc_diagnostics VALUES ('s', 0, '')",
         "INSERT INTO sheetgrpc_references VALUES ('s', 0, 'r', NULL, '')",
-        f"INSERT INTO {EXECUTIONS} SELECT 1, 'e', id, '', 0, 'FAILED', 1, '' FROM sheetgrpc_sessions",
+        f"INSERT INTO {EXECUTIONS} SELECT 1, 'e', id, 's', 0, 'FAILED', 1, '' FROM sheetgrpc_sessions",
         "INSERT INTO sheetgrpc_results VALUES (1, 0, 0, 4, 1, 'k', NULL, NULL, 0, NULL)",
         "DELETE FROM sheetgrpc_sessions",
     ):

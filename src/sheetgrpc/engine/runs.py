@@ -347,8 +347,7 @@ class Runs:
 
     def dry_runs(self, session_id: str) -> list[Run]:
         """The dry runs of a session that have not ended."""
-        runs = self._runs.values()
-        return [run for run in runs if run.execution.session_id == session_id and run.execution.dry_run]
+        return [run for run in self.all() if run.execution.session_id == session_id and run.execution.dry_run]
 
     def wake(self) -> None:
         """Has the queue looked at: an execution was queued or has ended, or the queue was resumed."""

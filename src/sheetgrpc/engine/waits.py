@@ -1,5 +1,6 @@
-"""Executions that this process has put off, as they wait: that is more than is stored, for a deferral is written with
-the next claim only. Knows neither queue nor store.
+"""Executions that this process has put off, as they wait.
+
+That is more than is stored, for a deferral is written with the next claim only. Knows neither queue nor store.
 """
 
 import msgspec

@@ -42,7 +42,11 @@ class Hands:
         self.at += round(seconds * SECOND)
 
     def draws(self) -> Draws:
-        return Draws(now=lambda: self.at, entropy=lambda _: next(self._entropy), monotonic=lambda: self._even / SECOND)
+        return Draws(now=lambda: self.at, entropy=self._draw, monotonic=lambda: self._even / SECOND)
+
+    def _draw(self, bits: int) -> int:
+        """Far apart where ids begin: of several processes in one millisecond each counts up from one of its own."""
+        return next(self._entropy) << max(0, bits - 24)
 
 
 @asynccontextmanager

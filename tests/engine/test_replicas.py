@@ -4,9 +4,12 @@ import asyncio
 
 from tests.engine.driving import drive, read
 from tests.engine.hands import Hands, drive_by, open_leased, stored
-from tests.engine.stopping import gated, run
+from tests.engine.stopping import cancel, gated, run
+from tests.engine.test_queue import counted
+from tests.engine.troubling import AWAY, BUSY, stepped
 
 from sheetgrpc.engine import intents
+from sheetgrpc.engine.telling import read_progress
 from sheetgrpc.engine.updates import Finished, PhaseCompleted, Snapshot, StatementResults
 from sheetgrpc.session.model import ExecutionState, Lifecycle
 
@@ -70,3 +73,54 @@ async def test_a_run_whose_lease_was_taken_over_commits_nothing(fleet_url: str) 
         assert (await one.finish(execution)).state is ExecutionState.INTERRUPTED
         assert one.dump() == before
         await two.call((await two.engine.get_execution(execution)).session_id, intents.ParseSheet())
+
+
+async def test_a_run_that_is_to_stop_is_counted_as_that_on_every_server(fleet_url: str) -> None:
+    """C-I4: the figures are those of the lists, wherever it runs and wherever that was asked."""
+    async with gated(fleet_url) as (one, gate), drive(fleet_url, start=False) as two:
+        execution = await one.submit(await one.ready(SHEET))
+        gate.set("apply")
+        run(one)
+        await gate.reached.wait()
+        assert (await counted(one), await counted(two)) == ({"RUNNING": 1}, {"RUNNING": 1})
+        assert (await cancel(two, execution)).outcome == "CANCEL_REQUESTED"
+        assert (await two.engine.queue.stats()).running == 0
+        assert await counted(two) == {"CANCELLING": 1}
+        gate.opened.set()
+        assert (await one.finish(execution)).state is ExecutionState.CANCELLED
+
+
+async def test_what_was_put_off_here_stays_so_whatever_is_seen_of_the_others(fleet_url: str) -> None:
+    """C-R12: a deferral that is not written yet is counted all the same, though somebody watches."""
+    async with stepped(fleet_url) as fleet:
+        execution = await fleet.queued(SHEET)
+        watcher = await fleet.engine.watch(execution, "", False)
+        fleet.trouble.give("begin", BUSY, BUSY)
+        for number in (1, 2):
+            assert await fleet.step()
+            follower = fleet.engine._replica._follower
+            assert follower is not None
+            await follower._look({})
+            assert (await fleet.row(execution)).deferral_count == number
+            fleet.hands.go(5)
+        assert await fleet.step()
+        assert (await fleet.engine.store.execution(execution)).deferral_count == 2
+        watcher.close()
+
+
+async def test_the_second_attempt_is_told_elsewhere_without_what_the_first_one_told(fleet_url: str) -> None:
+    async with stepped(fleet_url) as one, drive(fleet_url, start=False) as two:
+        execution = await one.queued(SHEET)
+        here = await one.engine.watch(execution, "", include_results=True)
+        await here.next()
+        one.trouble.give("apply", AWAY)
+        assert await one.step()
+        one.hands.go(4)
+        assert await one.step()
+        told = [update for update in await read(here) if update.epoch == 2]
+        await one.engine._replica.ownership.stop()  # what is still to be told is told
+        assert two.engine.store.leases is not None
+        (row,) = await two.engine.store.leases.told({execution: (2, 0)})
+        place, updates = read_progress(row, lambda: told[-1].body.execution)  # type: ignore[union-attr]  # Finished
+        assert (place.phases, place.completed) == (0, 0)
+        assert [update.token for update in updates] == [update.token for update in told]

@@ -115,8 +115,7 @@ class Run:
         self.execution = execution
         self.completed = self.phases = 0
         self.decided = self.moving = False
-        self._started = self._ended = None
-        self._done = []
+        self._ended, self._started, self._done = None, None, []
         self.publish(Snapshot(execution))
 
     async def moved(self) -> None:

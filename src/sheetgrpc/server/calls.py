@@ -156,9 +156,8 @@ class Calls:
         finally:
             self._open.discard(call)
             took = monotonic() - started
-            if (
-                call.code == "OK"
-            ):  # the loop's next turn: the answer is on its way by then, and did not wait for its line
+            if call.code == "OK":
+                # The loop's next turn: the answer is on its way by then, and did not wait for its line.
                 asyncio.get_running_loop().call_soon(_report, rpc, call, took)
             else:
                 _report(rpc, call, took)

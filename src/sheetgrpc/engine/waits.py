@@ -1,12 +1,6 @@
-<<<<<<< HEAD
 """Executions that this process has put off, as they wait.
 
 That is more than is stored, for a deferral is written with the next claim only. Knows neither queue nor store.
-=======
-"""What this process knows better of executions that it has put off: a deferral is written with the next claim only.
-
-Knows neither queue nor store.
->>>>>>> fixeng
 """
 
 import msgspec

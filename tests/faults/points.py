@@ -68,5 +68,6 @@ class WatchedStore:
             self._points.pass_by("before end")
         self._points.pass_by("after end")
 
-    def __getattr__(self, name: str) -> Any:  # Any: a method of any form
-        return self._points.watch(f"store.{name}", getattr(self._store, name))
+    def __getattr__(self, name: str) -> Any:  # Any: a method of any form, or a plain value
+        found = getattr(self._store, name)
+        return self._points.watch(f"store.{name}", found) if callable(found) else found

@@ -158,8 +158,12 @@ class Calls:
             return answer
         finally:
             self._open.discard(call)
-            # The loop's next turn: the answer is on its way by then, and does not wait for its line.
-            asyncio.get_running_loop().call_soon(_report, rpc, call, monotonic() - started)
+            took = monotonic() - started
+            if call.code == "OK":
+                # The loop's next turn: the answer is on its way by then, and did not wait for its line.
+                asyncio.get_running_loop().call_soon(_report, rpc, call, took)
+            else:
+                _report(rpc, call, took)
 
     async def _judge(self, rpc: _Rpc, request: bytes, call: Call) -> bytes | None:
         """The answer, or none and the call's refusal; raises where there is nobody to answer any more."""

@@ -177,8 +177,8 @@ SET state = :state, lifecycle = :lifecycle, version = :version, role = :role, ta
 WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at);
 
 -- name: continue_session
--- The same where nothing changes by which sessions are listed: most commands. Setting a column to what it is would
--- rewrite every index that has it.
+-- The same where nothing changes by which sessions are listed, as most commands have it.
+-- Setting a column to what it is would rewrite every index that has the column.
 UPDATE sheetgrpc_sessions
 SET version = :version, active_at = coalesce(:active_at, active_at), body = :body
 WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at)

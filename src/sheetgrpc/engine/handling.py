@@ -86,9 +86,9 @@ class Handler:
         """The answer to a changing call. The commit is not undone by the caller going away."""
         commits = self._store.commits
         key = request_key(envelope)
-        stored = await self._store.reply(key) if key is not None else None
-        if stored is not None:
-            return replay(stored, envelope)
+        replayed = await self._recall(key, envelope)
+        if replayed is not None:
+            return replayed
         return await self.shielded(self._handle(envelope, key, commits, step, encode))
 
     async def shielded(self, work: Coroutine[None, None, T]) -> T:
@@ -117,10 +117,15 @@ class Handler:
             return await self._try(envelope, key, commits, make, encode)
         except SheetError:
             # Another sending of this very request may have been accepted meanwhile, and be what stands in the way.
-            stored = await self._store.reply(key) if key is not None else None
-            if stored is None:
+            replayed = await self._recall(key, envelope)
+            if replayed is None:
                 raise
-            return replay(stored, envelope)
+            return replayed
+
+    async def _recall(self, key: RequestKey | None, envelope: Envelope) -> Reply | None:
+        """The answer given before; None where there is none."""
+        stored = await self._store.reply(key) if key is not None else None
+        return replay(stored, envelope) if stored is not None else None
 
     async def _try(
         self,
@@ -201,6 +206,7 @@ async def _answering(work: Coroutine[None, None, T], answer: "asyncio.Future[T]"
     except BaseException as error:
         if not answer.done():
             answer.set_exception(error)
+            answer.exception()  # seen, even if the caller goes away before it wakes
         if not isinstance(error, Exception):
             raise
     else:

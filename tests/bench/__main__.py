@@ -273,7 +273,6 @@ async def run(quick: bool, only: str) -> Bench:
                 "c": lambda: bench_chain(bench, client),
                 "d": lambda: bench_reads(bench, ours, client),
                 "g": lambda: bench_beside(bench, client),
-                "e": lambda: bench_watchers(bench, ours, client),
                 "hijkl": lambda: bench_sessions(bench, folder),
                 "m": lambda: bench_cancels(bench, client),
                 "n": lambda: bench_queue(bench, client, ControlServiceStub(channel), folder),
@@ -281,6 +280,7 @@ async def run(quick: bool, only: str) -> Bench:
                 "p": lambda: bench_postgres(bench, folder),
                 "q": lambda: measure_commands(bench, folder),
                 "r": lambda: replicas.measure(bench),
+                "e": lambda: bench_watchers(bench, ours, client),  # last: nothing runs on that server afterwards
             }
             for letters, work in parts.items():
                 if not only or set(letters) & set(only):

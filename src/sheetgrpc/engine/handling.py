@@ -100,9 +100,9 @@ class Handler:
         happens to the caller.
         """
         key = request_key(envelope)
-        stored = await self._store.reply(key) if key is not None else None
-        if stored is not None:
-            return replay(stored, envelope)
+        replayed = await self._recall(key, envelope)
+        if replayed is not None:
+            return replayed
         return await self.shielded(self._once(envelope, key, attempt))
 
     async def find(self, envelope: Envelope, session: str) -> SessionRow | None:
@@ -128,17 +128,23 @@ class Handler:
         except SheetError:
             # Another sending of this very request may have been accepted meanwhile, and be what stands in the way; or
             # this one was, where nothing is known of its commit.
-            stored = await self._reply_if_possible(key) if key is not None else None
-            if stored is None:
+            replayed = await self._recall_if_possible(key, envelope)
+            if replayed is None:
                 raise
-            return replay(stored, envelope)
+            return replayed
 
-    async def _reply_if_possible(self, key: RequestKey) -> StoredReply | None:
-        """The stored reply; a failure to read it says less than the one that it is looked for after."""
+    async def _recall(self, key: RequestKey | None, envelope: Envelope) -> Reply | None:
+        """The answer given before; None where there is none."""
+        stored = await self._store.reply(key) if key is not None else None
+        return replay(stored, envelope) if stored is not None else None
+
+    async def _recall_if_possible(self, key: RequestKey | None, envelope: Envelope) -> Reply | None:
+        """The answer given before; a failure to read it says less than the one that it is looked for after."""
         try:
-            return await self._store.reply(key)
+            stored = await self._store.reply(key) if key is not None else None
         except SheetError:
             return None
+        return replay(stored, envelope) if stored is not None else None
 
     async def _try(
         self,
@@ -236,6 +242,7 @@ async def _answering(work: Coroutine[None, None, T], answer: "asyncio.Future[T]"
     except BaseException as error:
         if not answer.done():
             answer.set_exception(error)
+            answer.exception()  # seen, even if the caller goes away before it wakes
         if not isinstance(error, Exception):
             raise
     else:

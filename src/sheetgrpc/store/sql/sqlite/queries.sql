@@ -188,12 +188,12 @@ LIMIT :limit;
 -- name: add_session
 -- A new session.
 INSERT INTO sheetgrpc_sessions (
-    id, created_at, state, lifecycle, version, role, task_id, parent_id, active_at, lease, ended_at, client_name,
-    client_target, owner, body
+    id, created_at, state, lifecycle, version, role, task_id, parent_id, active_at, active_hour, lease, ended_at,
+    client_name, client_target, owner, body
 )
 VALUES (
     :id, :created_at, :state, :lifecycle, :version, :role, :task_id, :parent_id, coalesce(:active_at, :created_at),
-    :lease, :ended_at, :client_name, :client_target, :owner, :body
+    coalesce(:active_at, :created_at) / 3600000000, :lease, :ended_at, :client_name, :client_target, :owner, :body
 );
 
 -- name: change_session
@@ -201,7 +201,8 @@ VALUES (
 -- An end that is judged by the last sign of life needs that to be as it was read, too.
 UPDATE sheetgrpc_sessions
 SET state = :state, lifecycle = :lifecycle, version = :version, role = :role, task_id = :task_id,
-    active_at = coalesce(:active_at, active_at), ended_at = :ended_at, body = :body
+    active_at = coalesce(:active_at, active_at), active_hour = coalesce(:active_at, active_at) / 3600000000,
+    ended_at = :ended_at, body = :body
 WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at);
 
 -- name: continue_session
@@ -210,7 +211,8 @@ WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL
 UPDATE sheetgrpc_sessions
 SET version = :version, active_at = coalesce(:active_at, active_at), body = :body
 WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at)
-  AND state = :state AND lifecycle = :lifecycle AND role = :role AND task_id = :task_id AND ended_at IS :ended_at;
+  AND state = :state AND lifecycle = :lifecycle AND role = :role AND task_id = :task_id AND ended_at IS :ended_at
+  AND active_hour = coalesce(:active_at, active_at) / 3600000000;
 
 -- name: change_symbols
 -- The committed symbols kept beside a session.
@@ -611,9 +613,9 @@ SET session_id = excluded.session_id, execution_id = excluded.execution_id, expi
 WHERE sheetgrpc_replies.expires_at <= :now;
 
 -- name: drop_expired_replies
--- A batch of a sweep.
+-- A batch of a sweep: of the oldest, those whose time has run out.
 DELETE FROM sheetgrpc_replies
-WHERE rowid IN (SELECT rowid FROM sheetgrpc_replies WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit);
+WHERE rowid IN (SELECT rowid FROM sheetgrpc_replies ORDER BY rowid LIMIT :limit) AND expires_at <= :now;
 
 -- name: due_leases
 -- Sessions whose lease has run out, and that have had it for a whole lease of this server's uninterrupted time.
@@ -629,8 +631,9 @@ LIMIT :limit;
 -- Sessions without a lease that nothing has happened to for too long.
 SELECT id
 FROM sheetgrpc_sessions
-WHERE ended_at IS NULL AND state <> 'EXECUTING' AND active_at <= :before AND lease IS NULL
-ORDER BY active_at
+WHERE ended_at IS NULL AND state <> 'EXECUTING' AND lease IS NULL
+    AND active_hour <= :before / 3600000000 AND active_at <= :before
+ORDER BY active_hour
 LIMIT :limit;
 
 -- name: due_tombstones
@@ -667,13 +670,14 @@ SELECT base FROM sheetgrpc_sessions WHERE id = :id AND base IS NOT NULL;
 -- name: touch_session
 -- A sign of life that was no command. One from a clock that has been set back since counts for nothing.
 UPDATE sheetgrpc_sessions
-SET active_at = CASE WHEN active_at > :now THEN :at ELSE max(active_at, :at) END
+SET active_at = CASE WHEN active_at > :now THEN :at ELSE max(active_at, :at) END,
+    active_hour = (CASE WHEN active_at > :now THEN :at ELSE max(active_at, :at) END) / 3600000000
 WHERE id = :id AND ended_at IS NULL;
 
 -- name: ahead_sessions
 -- Live sessions whose last sign of life is yet to come: the clock was set back.
 SELECT id FROM sheetgrpc_sessions
-WHERE ended_at IS NULL AND state <> 'EXECUTING' AND active_at > :beyond
+WHERE ended_at IS NULL AND state <> 'EXECUTING' AND active_hour >= :beyond / 3600000000 AND active_at > :beyond
 LIMIT :limit;
 
 -- name: trim_session

@@ -37,7 +37,7 @@ VARIABLE = "SHEETGRPC_TEST_POSTGRES_URL"
 _PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin")
 _OLDEST = 14
 INIT = ("-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 """Settings of a server whose data nobody wants to keep."""
 _USUAL = {"max_connections": "200", "shared_buffers": "128MB", "logging_collector": "off"}
 _START_SECONDS = 60

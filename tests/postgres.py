@@ -48,12 +48,11 @@ _TABLES = """
 SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2
 """
 # Whatever changes a table, a right or a setting leaves the number of its transaction in one of these.
+_KEPT = ("class", "attribute", "attrdef", "constraint", "index", "trigger", "proc", "type", "namespace", "collation")
 _SHAPE = "SELECT concat_ws(' ', {}), pg_database_size(current_database())".format(
     ", ".join(
         f"(SELECT (count(*), sum(xmin::text::bigint)) FROM pg_{table})"
-        for table in (
-            "class attribute attrdef constraint index trigger proc type namespace collation statistic db_role_setting"
-        ).split()
+        for table in (*_KEPT, "statistic", "db_role_setting")
     )
 )
 _END_OTHERS = """

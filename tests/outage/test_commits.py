@@ -124,6 +124,24 @@ async def test_a_run_that_is_cut_off_in_the_middle_leaves_nothing_and_its_sessio
         assert await _rows(database) == 20
 
 
+@HARMS
+async def test_a_run_that_is_cut_off_in_the_middle_is_tried_again_by_itself_and_applied_once(
+    database: Cluster, line: Proxy, harm: str
+) -> None:
+    """S-R43: its stream goes on through both tries, and nobody asks for the second."""
+    async with serving(line.url("postgres"), retry_delays=(0.1, 1.0, 5.0)) as server:
+        session = await ready(server)
+        line.hold(INSERT, passes=True)
+        submitted = await submit(server, session, "run")
+        await line.held.wait()
+        async with harmed(database, line, harm):
+            pass
+        end = await ended(server, submitted.execution.id)
+        assert end.state == SUCCEEDED
+        assert end.retry_count > 0
+        await _check(server, database, session, submitted, end, rows=20)
+
+
 async def _check(
     server: Running,
     database: Cluster,

@@ -48,7 +48,7 @@ class PostgresLeases:
         """Renews; answers all that are ours."""
         # One that is answered too late is none: whoever asks must know in time.
         limit = min(ANSWER_SECONDS, max(_SHORTEST_SECONDS, self._seconds / 2))
-        rows = await self._fetch("renew_leases", self.replica, list(executions), self._seconds, within=limit)
+        rows = await self._fetch_within(limit, "renew_leases", self.replica, list(executions), self._seconds)
         return [Lease(*row) for row in rows]
 
     async def lapsed(self, limit: int) -> list[ExecutionRow]:
@@ -135,9 +135,12 @@ class PostgresLeases:
                 else:
                     await connection.execute(_SQL["notify"], _CHANNEL, payload)
 
-    async def _fetch(self, query: str, *values: object, within: float = ANSWER_SECONDS) -> "list[asyncpg.Record]":
+    async def _fetch(self, query: str, *values: object) -> "list[asyncpg.Record]":
+        return await self._fetch_within(ANSWER_SECONDS, query, *values)
+
+    async def _fetch_within(self, seconds: float, query: str, *values: object) -> "list[asyncpg.Record]":
         try:
-            async with self._pool.connection() as connection, answering(connection, within):
+            async with self._pool.connection() as connection, answering(connection, seconds):
                 return list(await connection.fetch(_SQL[query], *values))
         except DATABASE_ERRORS as error:
             refusal = refusal_of(error)

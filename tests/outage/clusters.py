@@ -50,6 +50,10 @@ class Cluster:
         """An immediate shutdown: clients are told, nothing is written down."""
         await self._end(signal.SIGQUIT)
 
+    async def shut(self) -> None:
+        """A shutdown in order: nothing is left to recover."""
+        await self._end(signal.SIGINT)
+
     def freeze(self) -> None:
         """Its processes stand still, and their sockets stay open."""
         self._signal(signal.SIGSTOP, whole=True)
@@ -90,11 +94,21 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(**settings: str) -> AsyncIterator[Cluster]:
-    """A server that runs. Raises NoPostgres where none can be had."""
-    async with _folder() as folder:
-        place = await asyncio.to_thread(postgres.prepare, folder, postgres.find_programs(), postgres.owner())
+async def seeded() -> AsyncIterator[Path]:
+    """The data of a server with our tables, from which others are copied. Raises NoPostgres where none can be had."""
+    async with _place() as place:
         await asyncio.to_thread(place.run, "initdb", "-D", place.data, *postgres.INIT)
+        async with _running(Cluster(place)) as one:
+            await postgres.migrate(one.url())
+            await one.shut()
+        yield place.data
+
+
+@asynccontextmanager
+async def cluster(seed: Path, **settings: str) -> AsyncIterator[Cluster]:
+    """A server that runs."""
+    async with _place() as place:
+        await asyncio.to_thread(subprocess.run, ["cp", "-a", seed, place.data], check=True)
         async with _running(Cluster(place, settings)) as one:
             yield one
 
@@ -123,6 +137,12 @@ async def _running(one: Cluster) -> AsyncIterator[Cluster]:
         yield one
     finally:
         await one.kill()
+
+
+@asynccontextmanager
+async def _place() -> AsyncIterator[Place]:
+    async with _folder() as folder:
+        yield await asyncio.to_thread(postgres.prepare, folder, postgres.find_programs(), postgres.owner())
 
 
 @asynccontextmanager

@@ -15,16 +15,17 @@ from sheetgrpc.v1 import execution_service_pb2 as executions
 from sheetgrpc.v1 import session_service_pb2 as sessions
 from sheetgrpc.v1 import sheet_service_pb2 as sheets
 
-PATIENCE = 2.0  # seconds: the server's for a connection
-SOON = 3 * PATIENCE  # by when a refusal is there, on a machine that has other things to do too
+PATIENCE = 1.0  # seconds: the server's for a connection
+SOON = 8.0  # by when a refusal is there, on a machine that has other things to do too
 LONG = 60.0
 SHEET = "\n".join(f'(cbu.ensure :name "N{at}" :jurisdiction "LU")' for at in range(20))
 
 
 @asynccontextmanager
-async def serving(url: str) -> AsyncIterator[Running]:
-    """A server with little patience, that writes nothing by itself."""
-    async with run_server(url, writer_timeout=PATIENCE, heartbeat_interval=0.2, sweep_interval=3600.0) as running:
+async def serving(url: str, *, retry_delays: tuple[float, ...] = (), **settings: Any) -> AsyncIterator[Running]:
+    """A server with little patience, that writes nothing by itself and tries no run again unless it is told to."""
+    usual = {"writer_timeout": PATIENCE, "heartbeat_interval": 0.2, "sweep_interval": 3600.0, "poll_interval": 0.2}
+    async with run_server(url, retry_delays=retry_delays, **usual, **settings) as running:
         yield running
 
 

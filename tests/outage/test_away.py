@@ -12,7 +12,6 @@ from tests.outage.proxy import Proxy
 from tests.outage.serving import PATIENCE, create, healthy, names, recovered, serving, unavailable
 from tests.rpc.serving import refused
 
-from sheetgrpc.store.postgres import store
 from sheetgrpc.v1 import session_service_pb2 as sessions
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -47,11 +46,9 @@ async def test_connections_that_are_cut_while_nobody_uses_them_cost_no_call(data
             await server.sessions.CreateSession(create(f"r-{number}"))
 
 
-async def test_a_way_that_swallows_everything_is_told_by_health_and_to_callers(
-    database: Cluster, line: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("hasty")
+async def test_a_way_that_swallows_everything_is_told_by_health_and_to_callers(database: Cluster, line: Proxy) -> None:
     """No connection breaks and none can be made: patience alone ends the waiting."""
-    monkeypatch.setattr(store, "ANSWER_SECONDS", 1.0)
     async with serving(line.url("postgres")) as server:
         kept = await server.sessions.CreateSession(create("kept"))
         line.block()
@@ -67,11 +64,9 @@ async def test_a_way_that_swallows_everything_is_told_by_health_and_to_callers(
         assert await names(server) == ["kept", "later"]
 
 
-async def test_a_database_that_stands_still_holds_nobody_for_ever(
-    database: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("hasty")
+async def test_a_database_that_stands_still_holds_nobody_for_ever(database: Cluster) -> None:
     """As a machine that swaps, or a virtual one that is moved: sockets are open, and nothing answers."""
-    monkeypatch.setattr(store, "ANSWER_SECONDS", 1.0)
     async with serving(database.url()) as server:
         await server.sessions.CreateSession(create("kept"))
         database.freeze()

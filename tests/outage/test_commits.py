@@ -3,6 +3,7 @@
 The way to the database stands still at the chosen word, so that the harm is done at exactly that moment.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,7 @@ import grpc
 import pytest
 from tests.outage.clusters import Cluster
 from tests.outage.proxy import Proxy
-from tests.outage.serving import SHEET, create, ended, names, ready, recovered, serving, submit
+from tests.outage.serving import LONG, SHEET, create, ended, names, ready, recovered, serving, submit
 from tests.rpc.serving import Running, refused
 
 from sheetgrpc.v1 import execution_pb2, statement_result_pb2
@@ -122,6 +123,43 @@ async def test_a_run_that_is_cut_off_in_the_middle_leaves_nothing_and_its_sessio
         repeated = await ended(server, (await submit(server, again)).execution.id)
         assert repeated.state == SUCCEEDED
         assert await _rows(database) == 20
+
+
+@HARMS
+async def test_a_run_that_is_cut_off_in_the_middle_is_tried_again_by_itself_and_applied_once(
+    database: Cluster, line: Proxy, harm: str
+) -> None:
+    """S-R43: its stream goes on through both tries, and nobody asks for the second."""
+    async with serving(line.url("postgres"), retry_delays=(0.1, 1.0, 5.0)) as server:
+        session = await ready(server)
+        line.hold(INSERT, passes=True)
+        submitted = await submit(server, session, "run")
+        await line.held.wait()
+        async with harmed(database, line, harm):
+            pass
+        end = await ended(server, submitted.execution.id)
+        assert end.state == SUCCEEDED
+        assert end.retry_count > 0
+        await _check(server, database, session, submitted, end, rows=20)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_run_whose_lease_nobody_answers_for_is_given_up(database: Cluster, line: Proxy) -> None:
+    """The way is only silent, and nothing breaks; but by then another server may have ended the run."""
+    async with serving(line.url("postgres"), replica_lease=1.0) as server:
+        session = await ready(server)
+        line.hold(INSERT, passes=True)
+        submitted = await submit(server, session, "run")
+        await line.held.wait()
+        run = server.engine._context.runs.get(submitted.execution.id)
+        assert run is not None
+        async with asyncio.timeout(LONG):
+            while not run.lost:
+                await database.run("SELECT 1")
+        line.let_go()
+        end = await ended(server, submitted.execution.id)
+        assert end.state == execution_pb2.EXECUTION_STATE_INTERRUPTED
+        await _check(server, database, session, submitted, end, rows=0)
 
 
 async def _check(

@@ -5,6 +5,7 @@ Needs pg_basebackup, which the packages for tests do not have: where no PostgreS
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -25,10 +26,10 @@ MOMENTS = [60, *(pytest.param(at, marks=pytest.mark.soak) for at in range(1, 250
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def pair() -> AsyncIterator[tuple[Cluster, Cluster]]:
+async def pair(seed: Path) -> AsyncIterator[tuple[Cluster, Cluster]]:
     """A primary and its standby."""
     try:
-        async with cluster(wal_level="replica") as primary, standby(primary) as second:
+        async with cluster(seed, wal_level="replica") as primary, standby(primary) as second:
             yield primary, second
     except NoPostgres as missing:
         pytest.skip(f"NOT TESTED ON POSTGRESQL: {missing}")

@@ -4,7 +4,8 @@ Changing calls go through the one handler (`handling.py`); reads go straight to 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 import structlog
@@ -49,6 +50,8 @@ from sheetgrpc.store.records import (
 from sheetgrpc.trust.model import TrustedModule
 
 log = structlog.get_logger(__name__)
+
+_LAST_SECONDS = 10.0  # for the ends of runs that are cut off, and the last words to the database
 
 
 class Engine:
@@ -125,14 +128,16 @@ class Engine:
     async def stop(self, grace: float | None = None) -> None:
         """Lets commands and the run under way end, then closes the store. Queued executions stay queued.
 
-        A run that has not ended after `grace` seconds is rolled back; without it there is no hurry.
+        A run that has not ended after `grace` seconds is rolled back, and _LAST_SECONDS later whatever still waits for
+        the database is broken off; without it there is no hurry.
         """
-        await asyncio.gather(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
-        await asyncio.gather(self._canceller.settle(), self.queue.settle())
-        await self._context.replies.close()
-        await self._replica.stop()
-        await self._context.analyst.close()
-        await self._context.store.close()
+        with self._abandoning(grace):
+            await asyncio.gather(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
+            await asyncio.gather(self._canceller.settle(), self.queue.settle())
+            await self._context.replies.close()
+            await self._replica.stop()
+            await self._context.analyst.close()
+            await self._context.store.close()
 
     def drain(self) -> None:
         """Begins no more runs, which are for the next server, and no more sweeps."""
@@ -284,6 +289,23 @@ class Engine:
             heartbeat=self.settings.heartbeat_interval,
             from_start=from_start,
         )
+
+    @contextmanager
+    def _abandoning(self, grace: float | None) -> Iterator[None]:
+        """What takes too long within is not waited for any more, where a database is all that it waits for."""
+        if grace is None:
+            yield
+            return
+        late = asyncio.get_running_loop().call_later(grace + _LAST_SECONDS, self._abandon)
+        try:
+            yield
+        finally:
+            late.cancel()
+
+    def _abandon(self) -> None:
+        if self.store.about.shared:
+            log.warning("database.abandoned", hint="it did not answer in time, and the server stops without it")
+        self.store.abandon()
 
     async def _find_run(self, execution: ExecutionRow) -> tuple[ExecutionRow, Run | None]:
         """It was not running when it was asked: it has ended, or the command that queues it has not come so far."""

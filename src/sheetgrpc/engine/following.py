@@ -8,6 +8,7 @@ import asyncio
 import msgspec
 import structlog
 
+from sheetgrpc.engine import endless
 from sheetgrpc.engine.bell import Bell
 from sheetgrpc.engine.runs import Cancel, Run, Runs
 from sheetgrpc.engine.telling import read_progress
@@ -44,9 +45,7 @@ class Follower:
 
     async def stop(self) -> None:
         """Looks no more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await endless.end(*self._tasks)
 
     def look(self, execution_id: str = "") -> None:
         """Something is new of this execution, or of any."""
@@ -61,6 +60,8 @@ class Follower:
                 found = await self._leases.versions(list(heads)) if heads else {}
             except SheetError as error:
                 log.info("follow.deferred", reason=error.reason.value)
+            except Exception:  # the next look may go better
+                log.exception("follow.failed")
             else:
                 for session_id, version in found.items():
                     self._topics.hint(session_id, version)

@@ -9,6 +9,7 @@ import asyncio
 import structlog
 
 from sheetgrpc.clock import monotonic
+from sheetgrpc.engine import endless
 from sheetgrpc.engine.bell import Bell
 from sheetgrpc.engine.runs import Cancel, Run, Runs
 from sheetgrpc.engine.telling import Place, write_progress
@@ -49,9 +50,8 @@ class Ownership:
 
     async def stop(self) -> None:
         """Ends with the last run; what is still to be told of it is told."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._last, return_exceptions=True)
+        await endless.end(*self._tasks)
+        await asyncio.gather(*self._last, return_exceptions=True)
 
     def reach(self, row: ExecutionRow) -> Run:
         """This server is about to claim it."""
@@ -90,6 +90,7 @@ class Ownership:
     async def _renew(self, leases: Leases) -> None:
         while True:
             mine = dict(self._owned)
+            began = monotonic()
             try:
                 found = await leases.renew(list(mine)) if mine else []
             except SheetError as error:
@@ -99,7 +100,7 @@ class Ownership:
                 log.exception("lease.not_renewed")
                 self._lose_all_if_late()
             else:
-                self._renewed = monotonic()
+                self._renewed = began  # no lease is longer than its owner believes
                 self._compare(mine, {lease.execution_id: lease for lease in found})
             await self._asked.wait(self._seconds / _BEATS)
 

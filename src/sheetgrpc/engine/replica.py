@@ -9,6 +9,7 @@ import asyncio
 
 import structlog
 
+from sheetgrpc.engine import endless
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.following import Follower
 from sheetgrpc.engine.ownership import Ownership
@@ -55,8 +56,7 @@ class Replica:
         await self._takeover.stop()
         await self._follower.stop()
         if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+            await endless.end(self._listening)
 
     async def _listen(self, leases: Leases) -> None:
         while True:

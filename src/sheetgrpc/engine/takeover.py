@@ -8,7 +8,7 @@ import asyncio
 
 import structlog
 
-from sheetgrpc.engine import endings
+from sheetgrpc.engine import endings, endless
 from sheetgrpc.engine.bell import Bell
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.ownership import Ownership
@@ -42,8 +42,7 @@ class Takeover:
     async def stop(self) -> None:
         """Looks no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await endless.end(self._task)
 
     def look(self) -> None:
         """Something is queued."""

@@ -8,7 +8,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MINIMUM = 140_000  # server_version_num; the first version that is still tested
 ANSWER_SECONDS = 30.0  # for one read, or one step of a command; runs have the setting query_timeout
 _CONNECT_SECONDS = 10.0  # at most; less where whoever waits has less patience
+_STOPPING_SECONDS = 5.0  # until the server says that it has stopped a query; one that stands still never says so
 _LEAVE_SECONDS = 5.0  # for the end of what was broken off on a connection; one that takes longer is thrown away
 _IDLE_SECONDS = 60  # that a transaction may do nothing: one whose program stands still must not hold rows for ever
 # A peer that is gone without a word is missed after some 20 seconds, at both ends, busy or idle.
@@ -46,9 +47,13 @@ _ALIVE = {
 class Pool:
     """Connections to one database, set up alike; who waits too long for one is told to come back."""
 
-    def __init__(self, url: str, size: int, timeout: float, **settings: str) -> None:
-        """At most `size` connections, waited for `timeout` seconds; `settings` are the server's, for each of them."""
+    def __init__(self, url: str, size: int, timeout: float, query_timeout: float, **settings: str) -> None:
+        """At most `size` connections, waited for `timeout` seconds; `settings` are the server's, for each of them.
+
+        A query that the server itself has not stopped soon after `query_timeout` is given up.
+        """
         self.timeout = timeout
+        self._query_timeout = query_timeout
         self._size = size
         self._free = asyncio.Semaphore(size)
         self._url, more = _split(url)
@@ -65,6 +70,7 @@ class Pool:
                 min_size=0,  # a pool with a floor calls again and again for a server that is away
                 max_size=self._size,
                 timeout=min(_CONNECT_SECONDS, max(1.0, self.timeout)),
+                command_timeout=max(ANSWER_SECONDS, self._query_timeout) + _STOPPING_SECONDS,
                 statement_cache_size=_STATEMENTS,
                 max_inactive_connection_lifetime=0,
                 init=_keep_alive,
@@ -113,7 +119,7 @@ class Pool:
             if self._pool is not None:
                 await self._pool.release(connection, timeout=_LEAVE_SECONDS)  # type: ignore[arg-type]  # `take` gave it
         except DATABASE_ERRORS:
-            connection.terminate()
+            drop(connection)
         finally:
             self._free.release()
 
@@ -125,7 +131,13 @@ class Pool:
         try:
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await self._pool.close()
-        except TimeoutError:
+        except DATABASE_ERRORS:
+            self._pool.terminate()
+
+    def abandon(self) -> None:
+        """Breaks every connection, and with it off whatever is asked on it; makes no new one."""
+        self.closed = True
+        if self._pool is not None:
             self._pool.terminate()
 
 
@@ -136,8 +148,14 @@ async def answering(connection: "Connection", seconds: float) -> AsyncIterator[N
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        connection.terminate()
+        drop(connection)
         raise
+
+
+def drop(connection: "Connection") -> None:
+    """Breaks a connection, if it is not broken and gone already: that it is no error, and must not hide one."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 def _split(url: str) -> tuple[str, dict[str, str]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from sheetgrpc.store.leases import Lease, ProgressRow
-from sheetgrpc.store.postgres.connection import Pool
+from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, Pool, answering, drop
 from sheetgrpc.store.postgres.queue import execution_row
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, refusal_of
 from sheetgrpc.store.queries import load_queries
@@ -28,7 +28,8 @@ CONNECTIONS = 3  # one listens, the others renew, tell and look
 _SQL = load_queries("postgres")
 _CHANNEL = "sheetgrpc"
 _PAYLOAD = 7000  # bytes; PostgreSQL takes 8000
-_ALIVE_SECONDS = 5.0  # how often a connection that only listens is tried
+_SHORTEST_SECONDS = 1.0  # that a renewal may take, however short leases are
+_ALIVE_SECONDS = 5.0  # how often a connection that only listens is tried, and how long it has to answer
 
 
 class PostgresLeases:
@@ -45,7 +46,9 @@ class PostgresLeases:
 
     async def renew(self, executions: Sequence[str]) -> list[Lease]:
         """Renews; answers all that are ours."""
-        rows = await self._fetch("renew_leases", self.replica, list(executions), self._seconds)
+        # One that is answered too late is none: whoever asks must know in time.
+        limit = min(ANSWER_SECONDS, max(_SHORTEST_SECONDS, self._seconds / 2))
+        rows = await self._fetch_within(limit, "renew_leases", self.replica, list(executions), self._seconds)
         return [Lease(*row) for row in rows]
 
     async def lapsed(self, limit: int) -> list[ExecutionRow]:
@@ -58,7 +61,8 @@ class PostgresLeases:
             return
         async with self._pool.connection() as connection:
             with suppress(*DATABASE_ERRORS):
-                await connection.execute(_SQL["evict"], application_name(owner))
+                async with answering(connection, ANSWER_SECONDS):
+                    await connection.execute(_SQL["evict"], application_name(owner))
 
     async def tell(self, progress: ProgressRow) -> None:
         """Writes progress."""
@@ -94,7 +98,8 @@ class PostgresLeases:
         async with self._pool.connection() as connection:
             try:
                 listener = partial(self._hear, heard)
-                await connection.add_listener(_CHANNEL, listener)
+                async with answering(connection, _ALIVE_SECONDS):
+                    await connection.add_listener(_CHANNEL, listener)
                 self._listening = True
                 await self._send(connection)
             except DATABASE_ERRORS as error:
@@ -102,7 +107,7 @@ class PostgresLeases:
             finally:
                 self._listening = False
                 self._hints.clear()
-                connection.terminate()  # nobody else may get one that listens
+                drop(connection)  # nobody else may get one that listens
 
     def _hear(self, heard: Callable[[str], None], *told: object) -> None:
         """`told` is the driver's: connection, process, channel, payload."""
@@ -124,14 +129,18 @@ class PostgresLeases:
                 payload += f" {first}"
             if self._hints:
                 self._hinted.set()
-            if payload == self.replica:
-                await connection.execute("SELECT 1")
-            else:
-                await connection.execute(_SQL["notify"], _CHANNEL, payload)
+            async with answering(connection, _ALIVE_SECONDS):
+                if payload == self.replica:
+                    await connection.execute("SELECT 1")
+                else:
+                    await connection.execute(_SQL["notify"], _CHANNEL, payload)
 
     async def _fetch(self, query: str, *values: object) -> "list[asyncpg.Record]":
+        return await self._fetch_within(ANSWER_SECONDS, query, *values)
+
+    async def _fetch_within(self, seconds: float, query: str, *values: object) -> "list[asyncpg.Record]":
         try:
-            async with self._pool.connection() as connection:
+            async with self._pool.connection() as connection, answering(connection, seconds):
                 return list(await connection.fetch(_SQL[query], *values))
         except DATABASE_ERRORS as error:
             refusal = refusal_of(error)

@@ -284,10 +284,17 @@ class PostgresStore:
         if self._compiled is not None:
             self._compiled.calling.threads.close()
         self._writers.closed = self._readers.closed = self._side.closed = True
-        for transaction in list(self._open):
-            await transaction.abort()
-            await self._release(transaction)
+        await asyncio.gather(*map(self._abort, list(self._open)))
         await asyncio.gather(self._readers.close(), self._writers.close(), self._side.close())
+
+    def abandon(self) -> None:
+        """Breaks every connection."""
+        for pool in (self._writers, self._readers, self._side):
+            pool.abandon()
+
+    async def _abort(self, transaction: PostgresTransaction) -> None:
+        await transaction.abort()
+        await self._release(transaction)
 
     async def _release(self, transaction: PostgresTransaction) -> None:
         """Gives the transaction's connection back, once."""
@@ -372,9 +379,9 @@ async def open_postgres(
     }
     # A server that is stopped in the middle of a transaction holds locks: others end it, and so does the database.
     idle = _milliseconds(max(lease, _SHORTEST_IDLE))
-    writers = Pool(url, pool_size, writer_timeout, idle_in_transaction_session_timeout=idle, **common)
-    readers = Pool(url, pool_size, writer_timeout, default_transaction_read_only="on", **common)
-    side = Pool(url, CONNECTIONS, writer_timeout, **common)
+    writers = Pool(url, pool_size, writer_timeout, query_timeout, idle_in_transaction_session_timeout=idle, **common)
+    readers = Pool(url, pool_size, writer_timeout, query_timeout, default_transaction_read_only="on", **common)
+    side = Pool(url, CONNECTIONS, writer_timeout, query_timeout, **common)
     leases = PostgresLeases(side, replica, lease) if replica else None
     store = PostgresStore(writers, readers, side, query_timeout, now, leases=leases, lease=lease)
     try:

@@ -7,10 +7,7 @@ come back and starts anew. Nothing is ever sent outside of the transaction: afte
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import asyncpg
 
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.planning.model import Plan, Results
@@ -19,7 +16,7 @@ from sheetgrpc.store.base import ConstraintViolated, Interrupted
 from sheetgrpc.store.packing import Piece
 from sheetgrpc.store.postgres import effects, reads, tasks, writes
 from sheetgrpc.store.postgres.changes import write_changes, write_queue
-from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, answering
+from sheetgrpc.store.postgres.connection import ANSWER_SECONDS, answering, drop
 from sheetgrpc.store.postgres.queue import row_count
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict, is_lost, refusal_of
 from sheetgrpc.store.postgres.texts import storable
@@ -119,7 +116,7 @@ class PostgresTransaction:
     async def open_task(self, task_id: str, key: TaskKey | None) -> Task | None:
         """Locks a task that is meant by its id, and reads."""
         self._locked_task = task_id
-        return await self._run(lambda connection: tasks.open_task(connection, task_id, key))
+        return await self._run(self._brief(lambda connection: tasks.open_task(connection, task_id, key)))
 
     async def record_effects(self, execution: ExecutionRow, pieces: Sequence[Piece]) -> None:
         """Writes what the statements did to rows."""
@@ -175,10 +172,13 @@ class PostgresTransaction:
             await settled(asyncio.ensure_future(self._roll_back()))
 
     async def abort(self) -> None:
-        """Ends it from outside, when the call under way is done: the store closes."""
+        """Ends it from outside, when the call under way is done or has had its time: the store closes."""
         self._closed = True
         if self._task is not None:
-            await asyncio.wait([self._task])
+            done, _ = await asyncio.wait([self._task], timeout=_ROLL_BACK_SECONDS)
+            if not done:
+                drop(self._connection)
+                await asyncio.wait([self._task])
         await settled(asyncio.ensure_future(self._roll_back()))
 
     @property
@@ -243,10 +243,11 @@ class PostgresTransaction:
         connection = self._connection
         try:
             if not self._begun:
-                await connection.execute("BEGIN")
-                self._begun = True
-                if again is not None:
-                    await again(connection)
+                async with answering(connection, ANSWER_SECONDS):
+                    await connection.execute("BEGIN")
+                    self._begun = True
+                    if again is not None:
+                        await again(connection)
             return await work(connection)
         except asyncio.CancelledError:  # by `interrupt`: nobody else has this task
             raise Interrupted("the statement was interrupted") from None
@@ -296,8 +297,7 @@ class PostgresTransaction:
             async with asyncio.timeout(_ROLL_BACK_SECONDS):
                 await self._connection.execute("ROLLBACK")
         except DATABASE_ERRORS:
-            with suppress(asyncpg.InterfaceError):  # it is gone already
-                self._connection.terminate()  # the server rolls back what has no connection
+            drop(self._connection)  # the server rolls back what has no connection
 
 
 async def _lock(

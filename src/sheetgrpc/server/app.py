@@ -62,6 +62,8 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
 )
 
 
+_PARTING_SECONDS = 0.2
+"""What streams have to be told why they end, and cut calls to end, even where nothing is left of a stop's time."""
 _SWITCH_SECONDS = 0.001  # how long the writer's thread may keep the loop from running; Python's own is five times that
 
 
@@ -146,8 +148,9 @@ class Server:
         until = monotonic() + (self._settings.drain_timeout if grace is None else grace)
         try:
             if self._grpc is not None:
-                await self._grpc.stop(until - monotonic())
-                await self._calls.settle()
+                await self._calls.part(_PARTING_SECONDS)
+                await self._grpc.stop(max(0.0, until - monotonic()))
+                await self._calls.settle(max(_PARTING_SECONDS, until - monotonic()))
         finally:
             if self.tokens is not None:
                 await self.tokens.stop()
@@ -155,9 +158,11 @@ class Server:
         _log.info("server.stopped")
 
     async def hurry(self) -> None:
-        """Cuts off the calls and the run that a `stop` waits for."""
+        """Cuts off the calls and the run that a `stop` waits for, once streams are told."""
+        self.drain()
         self._engine.hurry()
         if self._grpc is not None:
+            await self._calls.part(_PARTING_SECONDS)
             await self._grpc.stop(0)
 
     def _add_services(self, server: grpc.aio.Server) -> None:

@@ -129,10 +129,21 @@ class Calls:
                 call.cut = True
                 call.task.cancel()
 
-    async def settle(self) -> None:
-        """Waits until no call is open: gRPC's own stop does not wait for handlers to end."""
+    async def part(self, seconds: float) -> None:
+        """Waits at most so long for the streams that `drain` has ended to be told so."""
+        tasks = [call.task for call in self._open if call.cut and call.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    async def settle(self, seconds: float | None = None) -> None:
+        """Waits until no call is open, at most so long: gRPC's own stop does not wait for handlers to end."""
+        until = None if seconds is None else monotonic() + seconds
         while tasks := [call.task for call in self._open if call.task is not None]:
-            await asyncio.wait(tasks)
+            left = None if until is None else until - monotonic()
+            if left is not None and left <= 0:
+                _log.warning("rpc.left", methods=sorted({call.method for call in self._open}))
+                return
+            await asyncio.wait(tasks, timeout=left)
 
     def _handler(self, rpc: _Rpc) -> "grpc.RpcMethodHandler[Any, Any]":  # Any: bytes or a stream of them
         # gRPC tells an asynchronous handler by its function: these must stay `async def` and nothing around them.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.engine.driving import Driver, drive
 from tests.engine.places import locked
+from tests.engine.stopping import PATIENCE, cancel, gated, run
 
 from sheetgrpc.session.model import ExecutionState, State
 
@@ -34,6 +35,25 @@ async def test_a_stop_does_not_wait_for_another_program(file: Path) -> None:
             await asyncio.wait_for(fleet.engine.stop(), 20)
     async with drive(file) as fleet:
         assert (await fleet.finish(execution)).state is ExecutionState.SUCCEEDED
+
+
+async def test_a_run_that_is_broken_off_is_kept_by_nobody_and_a_cancel_ends_it(path: Path) -> None:
+    """Whatever it was that broke it off: no lease is renewed for it, and nobody waits for an end that nobody tells."""
+    async with gated(path) as (fleet, gate):
+        execution = await fleet.submit(await fleet.ready(SHEET))
+        gate.set("apply")
+        run(fleet)
+        await gate.reached.wait()
+        waiting = asyncio.create_task(cancel(fleet, execution, wait=PATIENCE))
+        (broken,) = fleet.engine._executor._running
+        broken.cancel()
+        await asyncio.wait([broken])
+        assert not fleet.engine._replica.ownership.owns(execution)
+        answer = await cancel(fleet, execution, wait=PATIENCE)
+        assert answer.execution.state is ExecutionState.CANCELLED
+        await asyncio.wait_for(waiting, 20)
+        assert await fleet.engine.get_execution(execution) == answer.execution
+        assert fleet.rows("SELECT count(*) FROM ships") == [0]
 
 
 async def test_a_table_that_is_gone_fails_the_statements_and_not_the_server(fleet: Driver) -> None:

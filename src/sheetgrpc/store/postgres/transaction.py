@@ -213,6 +213,12 @@ class PostgresTransaction:
         self._task = task
         try:
             return await settled(task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if task.cancelled() and (caller is None or not caller.cancelling()):
+                # By `interrupt`, before it had so much as begun: it is the statement that ends, not who waits for it.
+                raise Interrupted("the statement was interrupted") from None
+            raise
         finally:
             self._task = None
 

@@ -3,10 +3,13 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from tests.engine.driving import Driver, drive
 from tests.engine.places import locked
 from tests.engine.stopping import PATIENCE, cancel, gated, run
 
+from sheetgrpc.engine import intents
+from sheetgrpc.errors import Unavailable
 from sheetgrpc.session.model import ExecutionState, State
 
 SHEET = '(ship.ensure :name "S" :as @s) (voyage.ensure :ship @s :number 1)'
@@ -54,6 +57,23 @@ async def test_a_run_that_is_broken_off_is_kept_by_nobody_and_a_cancel_ends_it(p
         await asyncio.wait_for(waiting, 20)
         assert await fleet.engine.get_execution(execution) == answer.execution
         assert fleet.rows("SELECT count(*) FROM ships") == [0]
+
+
+async def test_a_stop_does_not_wait_for_a_command_that_waits_for_the_database(path: Path) -> None:
+    """Its time is over long before the command would be refused: that is broken off, and nothing is left of it."""
+    async with drive(path, start=False, writer_timeout=60) as fleet:
+        session = await fleet.open()
+        before = await fleet.engine.store.session(session)
+        async with fleet.engine.store.begin() as transaction:
+            await transaction.open(session, None)
+            renewing = asyncio.create_task(fleet.call(session, intents.RenewSession()))
+            while not fleet.engine._handler._tasks:
+                await fleet.engine.store.session(session)
+            await asyncio.wait_for(fleet.engine.stop(0.1), 20)
+        with pytest.raises((asyncio.CancelledError, Unavailable)):
+            await renewing
+    async with drive(path) as fleet:
+        assert (await fleet.engine.store.session(session)).session == before.session
 
 
 async def test_a_table_that_is_gone_fails_the_statements_and_not_the_server(fleet: Driver) -> None:

@@ -3,7 +3,6 @@
 Changing calls go through the one handler (`handling.py`); reads go straight to the store and are shown as views.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -14,6 +13,7 @@ from sheetgrpc.config import Settings
 from sheetgrpc.engine import approving, endings, forking, intents, plan_steps, replaying, sheet_steps, steps, undoing
 from sheetgrpc.engine.approving import Approvals
 from sheetgrpc.engine.cancelling import Canceller
+from sheetgrpc.engine.closing import Closing
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.controlling import QueueKeeper
 from sheetgrpc.engine.executor import Executor
@@ -77,6 +77,7 @@ class Engine:
         self._replica = Replica(context)
         self._executor = Executor(context, self._replica.ownership)
         self._canceller = Canceller(context, self._expiry)
+        self._closing = Closing()
         self.queue = QueueKeeper(context)
         self.sheets = SheetReader(context)
         self.approvals = Approvals(context)
@@ -125,14 +126,19 @@ class Engine:
     async def stop(self, grace: float | None = None) -> None:
         """Lets commands and the run under way end, then closes the store. Queued executions stay queued.
 
-        A run that has not ended after `grace` seconds is rolled back; without it there is no hurry.
+        A run that has not ended after `grace` seconds is rolled back, and what waits for the database a moment later
+        broken off; without it there is no hurry.
         """
-        await asyncio.gather(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
-        await asyncio.gather(self._canceller.settle(), self.queue.settle())
-        await self._context.replies.close()
-        await self._replica.stop()
-        await self._context.analyst.close()
-        await self._context.store.close()
+        self._closing.begin(grace)
+        finish = self._closing.finish
+        try:
+            await finish(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
+            await finish(self._canceller.settle(), self.queue.settle())
+            await finish(self._context.replies.close())
+            await finish(self._replica.stop())
+            await finish(self._context.analyst.close())
+        finally:
+            await finish(self._context.store.close())
 
     def drain(self) -> None:
         """Begins no more runs, which are for the next server, and no more sweeps."""
@@ -140,8 +146,9 @@ class Engine:
         self.sweeper.drain()
 
     def hurry(self) -> None:
-        """Rolls the run under way back, if it does not commit already."""
+        """Rolls the run under way back, if it does not commit already; a stop takes no longer than it must."""
         self._executor.halt()
+        self._closing.hurry()
 
     async def handle(self, envelope: Envelope, intent: Intent, encode: Callable[[Outcome], bytes]) -> Reply:
         """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""

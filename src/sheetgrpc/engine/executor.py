@@ -35,6 +35,7 @@ class Executor:
         self._ownership = ownership
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._halted = False
         self._queue = Queue(context)
         self._runner = Runner(context, self._stopping)
         self._attempts: dict[str, Attempt] = {}  # those under way, by execution
@@ -61,23 +62,30 @@ class Executor:
         """Lets the runs under way end, then stops; what is queued stays queued.
 
         Runs that have not ended after `grace` seconds, all of them together, are rolled back and INTERRUPTED.
+        Cancelled, it does not wait for that either: the next start finds them, or another server.
         """
         self.drain()
         under_way = {*self._running, *([] if self._task is None else [self._task])}
         if under_way:
             await asyncio.wait(under_way, timeout=grace)
         self.halt()
-        if self._task is not None:
-            await self._task
-        if self._running:
-            await asyncio.wait(self._running)
+        try:
+            if self._task is not None:
+                await self._task
+            if self._running:
+                await asyncio.wait(self._running)
+        except asyncio.CancelledError:
+            for one in self._running:
+                one.cancel()
+            raise
 
     def drain(self) -> None:
         """Begins no more runs."""
         self._stopping.set()
 
     def halt(self) -> None:
-        """Ends the runs under way, if any, where they are."""
+        """Ends the runs under way, if any, where they are; and one whose claim is under way, once it is."""
+        self._halted = True
         for attempt in self._attempts.values():
             attempt.halt()
 
@@ -113,6 +121,8 @@ class Executor:
             return
         self._ownership.own(run, claimed)
         attempt = self._attempts[row.id] = Attempt(self._context, run, claimed)
+        if self._halted:
+            attempt.halt()
         self._running.add(asyncio.create_task(self._run(attempt, run, claimed), name=f"run {row.id}"))
 
     def _put_off(self, run: Run, row: ExecutionRow, *, counts: bool) -> None:

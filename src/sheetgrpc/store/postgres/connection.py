@@ -8,7 +8,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -113,7 +113,8 @@ class Pool:
             if self._pool is not None:
                 await self._pool.release(connection, timeout=_LEAVE_SECONDS)  # type: ignore[arg-type]  # `take` gave it
         except DATABASE_ERRORS:
-            connection.terminate()
+            with suppress(asyncpg.InterfaceError):  # it is gone already
+                connection.terminate()
         finally:
             self._free.release()
 
@@ -126,6 +127,12 @@ class Pool:
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await self._pool.close()
         except TimeoutError:
+            self._pool.terminate()
+
+    def cut(self) -> None:
+        """Drops every connection, whatever is under way on it; the server rolls that back."""
+        self.closed = True
+        if self._pool is not None:
             self._pool.terminate()
 
 

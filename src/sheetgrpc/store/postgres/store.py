@@ -277,17 +277,24 @@ class PostgresStore:
         self._columns.clear()
 
     async def close(self) -> None:
-        """Rolls back what is open and closes every connection; again: does nothing."""
+        """Rolls back what is open and closes every connection; again: does nothing. Cancelled, cuts the connections."""
         if self._closed:
             return
         self._closed = True
         if self._compiled is not None:
             self._compiled.calling.threads.close()
-        self._writers.closed = self._readers.closed = self._side.closed = True
-        for transaction in list(self._open):
-            await transaction.abort()
-            await self._release(transaction)
-        await asyncio.gather(self._readers.close(), self._writers.close(), self._side.close())
+        pools = self._readers, self._writers, self._side
+        for pool in pools:
+            pool.closed = True
+        try:
+            for transaction in list(self._open):
+                await transaction.abort()
+                await self._release(transaction)
+            await asyncio.gather(*(pool.close() for pool in pools))
+        except asyncio.CancelledError:
+            for pool in pools:
+                pool.cut()
+            raise
 
     async def _release(self, transaction: PostgresTransaction) -> None:
         """Gives the transaction's connection back, once."""

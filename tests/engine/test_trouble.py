@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 from tests.engine.driving import Driver, drive
 from tests.engine.places import locked
@@ -74,6 +75,21 @@ async def test_a_stop_does_not_wait_for_a_command_that_waits_for_the_database(pa
             await renewing
     async with drive(path) as fleet:
         assert (await fleet.engine.store.session(session)).session == before.session
+
+
+async def test_a_stop_does_not_wait_for_locks_of_another_program(fleet_url: str) -> None:
+    """The command is the database's, and cannot be called back: its connection is cut."""
+    beside = await asyncpg.connect(fleet_url)
+    async with drive(fleet_url, start=False, writer_timeout=60) as fleet:
+        session = await fleet.open()
+        await beside.execute("BEGIN; SELECT 1 FROM sheetgrpc.sessions FOR UPDATE")
+        renewing = asyncio.create_task(fleet.call(session, intents.RenewSession()))
+        while not await beside.fetch("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            pass
+        await asyncio.wait_for(fleet.engine.stop(0.1), 20)
+        with pytest.raises((asyncio.CancelledError, Unavailable)):
+            await asyncio.wait_for(renewing, 20)
+    await beside.close()
 
 
 async def test_a_table_that_is_gone_fails_the_statements_and_not_the_server(fleet: Driver) -> None:

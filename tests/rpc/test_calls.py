@@ -252,6 +252,22 @@ async def test_a_drain_ends_streams_and_refuses_calls_but_lets_unary_calls_end(s
     assert (await unary).status == 2
 
 
+@pytest.mark.parametrize("begin", [Call.open, lambda call: call.write(b"")], ids=["headers", "message"])
+async def test_a_stream_is_told_of_a_drain_while_it_sends_the_first(
+    stage: Stage, begin: Callable[[Call], Coroutine[Any, Any, None]]
+) -> None:
+    """gRPC does not know then that the headers are on their way."""
+
+    async def answer(request: Any, call: Call) -> None:
+        asyncio.get_running_loop().call_soon(stage.calls.drain)
+        await begin(call)
+
+    stage.servicer.does = answer
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        [_ async for _ in stage.stub.Watch(health_pb2.HealthCheckRequest(), timeout=10)]
+    assert read_refusal(error.value).reason == "SHUTTING_DOWN"
+
+
 class Flood:
     """A stream without end: `blocked` once its reader no longer keeps up, `ended` once it is over."""
 
@@ -290,4 +306,18 @@ async def test_a_reader_that_reads_nothing_loses_its_stream(stage: Stage, monkey
     await asyncio.wait_for(flood.ended.wait(), 10)
     with pytest.raises(grpc.aio.AioRpcError) as error:
         [_ async for _ in stream]
+    assert read_refusal(error.value).reason == "LIMIT_EXCEEDED"
+
+
+async def test_a_stream_whose_first_message_is_not_taken_is_told_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "WRITE_SECONDS", 0)
+
+    async def answer(request: Any, call: Call) -> None:
+        await call.write(b"")
+
+    stage.servicer.does = answer
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        [_ async for _ in stage.stub.Watch(health_pb2.HealthCheckRequest(), timeout=10)]
     assert read_refusal(error.value).reason == "LIMIT_EXCEEDED"

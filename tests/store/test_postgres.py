@@ -169,6 +169,15 @@ async def test_interrupt_stops_the_running_statement_and_no_other(
         await transaction.open(None, None)
 
 
+async def test_interrupt_of_a_statement_that_has_not_begun_is_none_of_its_callers(store: Store) -> None:
+    """The caller asked, and the loop has not come to the connection's task yet; it must not look cancelled itself."""
+    async with store.begin() as transaction:
+        running = asyncio.create_task(transaction.execute(lambda c: c.execute("SELECT pg_sleep(600)")))
+        asyncio.get_running_loop().call_soon(transaction.interrupt)
+        with pytest.raises(Interrupted):
+            await running
+
+
 async def test_command_that_made_way_in_a_deadlock_is_done_again(
     url: str, made: Made, beside: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 
 from sheetgrpc.engine import endings
+from sheetgrpc.engine.closing import settle_all
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.expiring import Expiry
 from sheetgrpc.engine.handling import replay, request_key, row_after
@@ -54,9 +55,8 @@ class Canceller:
         return await asyncio.shield(task)
 
     async def settle(self) -> None:
-        """Waits for every cancel under way; those that wait for a run end with it."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        """Waits for every cancel under way; those that wait for a run end with it. Cancelled, breaks them off."""
+        await settle_all(self._tasks)
 
     def _forget(self, key: RequestKey | None, task: asyncio.Task[Reply]) -> None:
         self._tasks.discard(task)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
+from sheetgrpc.engine.closing import settle_all
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.handling import replay, request_key
 from sheetgrpc.engine.intents import Envelope
@@ -50,9 +51,8 @@ class QueueKeeper:
         return await asyncio.shield(task)
 
     async def settle(self) -> None:
-        """Waits for every change under way."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        """Waits for every change under way; cancelled, breaks them off."""
+        await settle_all(self._tasks)
 
     async def hold(self) -> None:
         """Holds the queue at start, unless it is paused already."""

@@ -3,9 +3,7 @@
 Changing calls go through the one handler (`handling.py`); reads go straight to the store and are shown as views.
 """
 
-import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
@@ -15,6 +13,7 @@ from sheetgrpc.config import Settings
 from sheetgrpc.engine import approving, endings, forking, intents, plan_steps, replaying, sheet_steps, steps, undoing
 from sheetgrpc.engine.approving import Approvals
 from sheetgrpc.engine.cancelling import Canceller
+from sheetgrpc.engine.closing import Closing
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.controlling import QueueKeeper
 from sheetgrpc.engine.executor import Executor
@@ -51,8 +50,6 @@ from sheetgrpc.trust.model import TrustedModule
 
 log = structlog.get_logger(__name__)
 
-_LAST_SECONDS = 10.0  # for the ends of runs that are cut off, and the last words to the database
-
 
 class Engine:
     """The service, as functions: those about sheets, the queue, approvals, tasks are under these names."""
@@ -80,6 +77,7 @@ class Engine:
         self._replica = Replica(context)
         self._executor = Executor(context, self._replica.ownership)
         self._canceller = Canceller(context, self._expiry)
+        self._closing = Closing()
         self.queue = QueueKeeper(context)
         self.sheets = SheetReader(context)
         self.approvals = Approvals(context)
@@ -128,16 +126,19 @@ class Engine:
     async def stop(self, grace: float | None = None) -> None:
         """Lets commands and the run under way end, then closes the store. Queued executions stay queued.
 
-        A run that has not ended after `grace` seconds is rolled back, and _LAST_SECONDS later whatever still waits for
-        the database is broken off; without it there is no hurry.
+        A run that has not ended after `grace` seconds is rolled back, and what waits for the database a moment later
+        broken off; without it there is no hurry.
         """
-        with self._abandoning(grace):
-            await asyncio.gather(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
-            await asyncio.gather(self._canceller.settle(), self.queue.settle())
-            await self._context.replies.close()
-            await self._replica.stop()
-            await self._context.analyst.close()
-            await self._context.store.close()
+        self._closing.begin(grace)
+        finish = self._closing.finish
+        try:
+            await finish(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
+            await finish(self._canceller.settle(), self.queue.settle())
+            await finish(self._context.replies.close())
+            await finish(self._replica.stop())
+            await finish(self._context.analyst.close())
+        finally:
+            await finish(self._context.store.close())
 
     def drain(self) -> None:
         """Begins no more runs, which are for the next server, and no more sweeps."""
@@ -145,8 +146,9 @@ class Engine:
         self.sweeper.drain()
 
     def hurry(self) -> None:
-        """Rolls the run under way back, if it does not commit already."""
+        """Rolls the run under way back, if it does not commit already; a stop takes no longer than it must."""
         self._executor.halt()
+        self._closing.hurry()
 
     async def handle(self, envelope: Envelope, intent: Intent, encode: Callable[[Outcome], bytes]) -> Reply:
         """A changing call: its answer, encoded inside its transaction, and the same one for a repeat."""
@@ -289,23 +291,6 @@ class Engine:
             heartbeat=self.settings.heartbeat_interval,
             from_start=from_start,
         )
-
-    @contextmanager
-    def _abandoning(self, grace: float | None) -> Iterator[None]:
-        """What takes too long within is not waited for any more, where a database is all that it waits for."""
-        if grace is None:
-            yield
-            return
-        late = asyncio.get_running_loop().call_later(grace + _LAST_SECONDS, self._abandon)
-        try:
-            yield
-        finally:
-            late.cancel()
-
-    def _abandon(self) -> None:
-        if self.store.about.shared:
-            log.warning("database.abandoned", hint="it did not answer in time, and the server stops without it")
-        self.store.abandon()
 
     async def _find_run(self, execution: ExecutionRow) -> tuple[ExecutionRow, Run | None]:
         """It was not running when it was asked: it has ended, or the command that queues it has not come so far."""

@@ -35,6 +35,7 @@ class Executor:
         self._ownership = ownership
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._halted = False
         self._queue = Queue(context)
         self._runner = Runner(context, self._stopping)
         self._attempts: dict[str, Attempt] = {}  # those under way, by execution
@@ -61,23 +62,30 @@ class Executor:
         """Lets the runs under way end, then stops; what is queued stays queued.
 
         Runs that have not ended after `grace` seconds, all of them together, are rolled back and INTERRUPTED.
+        Cancelled, it does not wait for that either: the next start finds them, or another server.
         """
         self.drain()
         under_way = {*self._running, *([] if self._task is None else [self._task])}
         if under_way:
             await asyncio.wait(under_way, timeout=grace)
         self.halt()
-        if self._task is not None:
-            await self._task
-        if self._running:
-            await asyncio.wait(self._running)
+        try:
+            if self._task is not None:
+                await self._task
+            if self._running:
+                await asyncio.wait(self._running)
+        except asyncio.CancelledError:
+            for one in self._running:
+                one.cancel()
+            raise
 
     def drain(self) -> None:
         """Begins no more runs."""
         self._stopping.set()
 
     def halt(self) -> None:
-        """Ends the runs under way, if any, where they are."""
+        """Ends the runs under way, if any, where they are; and one whose claim is under way, once it is."""
+        self._halted = True
         for attempt in self._attempts.values():
             attempt.halt()
 
@@ -113,6 +121,8 @@ class Executor:
             return
         self._ownership.own(run, claimed)
         attempt = self._attempts[row.id] = Attempt(self._context, run, claimed)
+        if self._halted:
+            attempt.halt()
         self._running.add(asyncio.create_task(self._run(attempt, run, claimed), name=f"run {row.id}"))
 
     def _put_off(self, run: Run, row: ExecutionRow, *, counts: bool) -> None:
@@ -126,21 +136,22 @@ class Executor:
 
     async def _let_go(self, execution_id: str) -> None:
         """Forgets an execution that is not to be had, unless it only waits for the queue to be resumed."""
+        run = self._context.runs.get(execution_id)
+        if run is not None and self._context.runs.shared:
+            self._ownership.disown(run)
+            return
         try:
             row = await self._context.store.execution(execution_id)
         except SheetError:
             return
-        run = self._context.runs.get(execution_id)
-        if run is not None and self._context.runs.shared:
-            self._ownership.disown(run)
-        elif row.state is not ExecutionState.QUEUED:
+        if row.state is not ExecutionState.QUEUED:
             self._context.runs.remove(execution_id)
 
     async def _run(self, attempt: Attempt, run: Run, claimed: ExecutionRow) -> None:
         try:
             ended = await self._runner.run(attempt, run, claimed)
             self._settle(run, claimed, ended)
-        except Exception:  # one broken run must not end the queue; it is logged, and recovered at start
+        except (Exception, asyncio.CancelledError):  # one broken run must not end the queue; see `recover` and takeover
             log.exception("execution.left", execution=claimed.id)
             self._leave(claimed.id)
         finally:
@@ -162,14 +173,17 @@ class Executor:
             self._ownership.disown(run)
         else:  # somebody has claimed it since: what this attempt came to is of no account
             log.warning("execution.overtaken", execution=ended.id, epoch=claimed.epoch, current=ended.epoch)
-            self._leave(ended.id, elsewhere=self._context.runs.shared)
+            self._leave(ended.id)
 
-    def _leave(self, execution_id: str, *, elsewhere: bool = False) -> None:
-        """Forgets a run whose end could not be stored; or follows it, where another server has it by now."""
+    def _leave(self, execution_id: str) -> None:
+        """Forgets a run whose end is not this server's to tell; or follows it, where others share the database.
+
+        There another server has it by now, or will end it once its lease has lapsed.
+        """
         run = self._context.runs.get(execution_id)
         if run is not None:
             self._ownership.disown(run)
-            if not elsewhere:
+            if not self._context.runs.shared or self._stopping.is_set():  # then nobody here follows for much longer
                 run.leave()
                 self._context.runs.remove(execution_id)
         self._context.replies.settle(execution_id)

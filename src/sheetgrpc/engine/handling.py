@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from sheetgrpc.clock import Draw, Draws
+from sheetgrpc.engine.closing import settle_all
 from sheetgrpc.engine.expiring import Expiry
 from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.engine.views import Outcome, Reply
@@ -118,9 +119,8 @@ class Handler:
         return await answer
 
     async def settle(self) -> None:
-        """Waits for every command under way."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        """Waits for every command under way; cancelled, breaks them off."""
+        await settle_all(self._tasks)
 
     async def _once(self, envelope: Envelope, key: RequestKey | None, attempt: Attempt) -> Reply:
         try:

@@ -1,7 +1,8 @@
 """The server put together: services, health, reflection, port; and its life from the first call to the last.
 
-Order of a shutdown: health says NOT_SERVING, new calls are refused and streams ended; calls under way and the run under
-way get `drain_timeout` to end together, then they are cut off. A stream that ends ends no run.
+Order of a shutdown: health says NOT_SERVING, new calls are refused and streams ended, which are told why before gRPC
+cuts anything off; calls under way and the run under way get `drain_timeout` to end together, then they are cut off, and
+what waits for the database a few seconds later is broken off. A stream that ends ends no run.
 """
 
 import asyncio
@@ -62,6 +63,8 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
 )
 
 
+_PARTING_SECONDS = 0.2
+"""What streams have to be told why they end, and cut calls to end, even where nothing is left of a stop's time."""
 _SWITCH_SECONDS = 0.001  # how long the writer's thread may keep the loop from running; Python's own is five times that
 
 
@@ -114,6 +117,7 @@ class Server:
             every=self._settings.heartbeat_interval,
         )
         self._grpc: grpc.aio.Server | None = None
+        self._until = float("inf")  # when a stop's time is over
 
     async def start(self) -> None:
         """Recovers, binds, accepts calls; `address` is where. Raises StartError if the address cannot be had."""
@@ -143,22 +147,30 @@ class Server:
     async def stop(self, grace: float | None = None) -> None:
         """Drains; gives calls and the run under way `grace` seconds (else the setting's) to end, then cuts them off."""
         self.drain()
-        until = monotonic() + (self._settings.drain_timeout if grace is None else grace)
+        self._until = min(self._until, monotonic() + (self._settings.drain_timeout if grace is None else grace))
         try:
             if self._grpc is not None:
-                await self._grpc.stop(until - monotonic())
-                await self._calls.settle()
+                await self._calls.part(_PARTING_SECONDS)
+                await self._grpc.stop(self._left())
+                await self._calls.settle(max(_PARTING_SECONDS, self._left()))
         finally:
             if self.tokens is not None:
                 await self.tokens.stop()
-            await self._engine.stop(max(0.0, until - monotonic()))
+            await self._engine.stop(self._left())
         _log.info("server.stopped")
 
     async def hurry(self) -> None:
-        """Cuts off the calls and the run that a `stop` waits for."""
+        """Cuts off the calls and the run that a `stop` waits for, once streams are told."""
+        self._until = monotonic()
+        self.drain()
         self._engine.hurry()
         if self._grpc is not None:
+            await self._calls.part(_PARTING_SECONDS)
             await self._grpc.stop(0)
+
+    def _left(self) -> float:
+        """Seconds of the stop's time."""
+        return max(0.0, self._until - monotonic())
 
     def _add_services(self, server: grpc.aio.Server) -> None:
         engine, calls = self._engine, self._calls

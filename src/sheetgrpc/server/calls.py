@@ -51,6 +51,7 @@ class Call:
     refusal: SheetError | None = None  # what it is about to end with, unless it is answered
     code: str = "CANCELLED"  # how it ended, for the log; what it is if nothing else was found
     trailers: list[tuple[str, str | bytes]] = field(default_factory=list)
+    opening: "asyncio.Task[None] | None" = None  # the headers of a stream, on their way or sent
 
     def add_trailer(self, key: str, value: str) -> None:
         """Adds trailing metadata, sent with the answer or the refusal."""
@@ -58,13 +59,27 @@ class Call:
         self.context.set_trailing_metadata(tuple(self.trailers))
 
     async def open(self) -> None:
-        """Sends the headers of a stream that may have nothing else to send for long."""
-        await self.context.send_initial_metadata(())
+        """Sends the headers of a stream; the first message does that too, where there is one at once.
+
+        Whoever is cancelled meanwhile leaves them on their way: gRPC takes what it was not seen to send for unsent, and
+        then cannot send the status either, so that the stream would never end. See `opened`.
+        """
+        if self.opening is None:
+            self.opening = asyncio.ensure_future(self.context.send_initial_metadata(()))
+            self.opening.add_done_callback(_see)
+        await asyncio.shield(self.opening)
+
+    async def opened(self) -> None:
+        """Waits until headers on their way are sent. Raises what they met, where the connection is gone."""
+        if self.opening is not None:
+            await self.opening
 
     async def write(self, message: bytes) -> None:
         """Sends one message of a stream; LimitExceeded once the reader has taken nothing for WRITE_SECONDS."""
         try:
             async with asyncio.timeout(WRITE_SECONDS):
+                if self.opening is None:
+                    await self.open()
                 await self.context.write(message)
         except TimeoutError:
             seconds = int(WRITE_SECONDS)
@@ -114,10 +129,21 @@ class Calls:
                 call.cut = True
                 call.task.cancel()
 
-    async def settle(self) -> None:
-        """Waits until no call is open: gRPC's own stop does not wait for handlers to end."""
+    async def part(self, seconds: float) -> None:
+        """Waits at most so long for the streams that `drain` has ended to be told so."""
+        tasks = [call.task for call in self._open if call.cut and call.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    async def settle(self, seconds: float | None = None) -> None:
+        """Waits until no call is open, at most so long: gRPC's own stop does not wait for handlers to end."""
+        until = None if seconds is None else monotonic() + seconds
         while tasks := [call.task for call in self._open if call.task is not None]:
-            await asyncio.wait(tasks)
+            left = None if until is None else until - monotonic()
+            if left is not None and left <= 0:
+                _log.warning("rpc.left", methods=sorted({call.method for call in self._open}))
+                return
+            await asyncio.wait(tasks, timeout=left)
 
     def _handler(self, rpc: _Rpc) -> "grpc.RpcMethodHandler[Any, Any]":  # Any: bytes or a stream of them
         # gRPC tells an asynchronous handler by its function: these must stay `async def` and nothing around them.
@@ -150,6 +176,7 @@ class Calls:
             if call.refusal is not None:
                 told = refuse(call.refusal)
                 call.code = told.code.name
+                await call.opened()
                 await context.abort(told.code, told.message, (*call.trailers, told.trailer))
             call.code = "OK"
             return answer
@@ -241,6 +268,12 @@ def _read(kind: type[Message] | None, raw: bytes) -> Message | None:
 
 def _shutting_down() -> SheetError:
     return Unavailable(Reason.SHUTTING_DOWN, "the server is shutting down; retry the same request")
+
+
+def _see(task: "asyncio.Task[None]") -> None:
+    """Takes what became of a task, which may be nobody's any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _hide(rpc: _Rpc, error: BaseException) -> SheetError:

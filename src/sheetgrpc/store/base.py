@@ -322,13 +322,6 @@ class Store(Protocol):
         """Runs an example's schema in one transaction; each statement ends a line."""
         ...
 
-    def abandon(self) -> None:
-        """Breaks off what still waits for a database of which no answer may come; nothing more can be asked.
-
-        What is asked of one that is a file is answered, and goes on to its end.
-        """
-        ...
-
     async def close(self) -> None:
         """Closes every connection and releases the lock."""
         ...

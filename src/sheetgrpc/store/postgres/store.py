@@ -277,15 +277,20 @@ class PostgresStore:
         self._columns.clear()
 
     async def close(self) -> None:
-        """Rolls back what is open and closes every connection; again: does nothing."""
+        """Rolls back what is open and closes every connection; again: does nothing. Cancelled, cuts the connections."""
         if self._closed:
             return
         self._closed = True
         if self._compiled is not None:
             self._compiled.calling.threads.close()
-        self._writers.closed = self._readers.closed = self._side.closed = True
-        await asyncio.gather(*map(self._abort, list(self._open)))
-        await asyncio.gather(self._readers.close(), self._writers.close(), self._side.close())
+        try:
+            for pool in (self._writers, self._readers, self._side):
+                pool.closed = True
+            await asyncio.gather(*map(self._abort, list(self._open)))
+            await asyncio.gather(self._readers.close(), self._writers.close(), self._side.close())
+        except asyncio.CancelledError:
+            self.abandon()
+            raise
 
     def abandon(self) -> None:
         """Breaks every connection."""

@@ -60,6 +60,7 @@ class PostgresTransaction:
         self._begun = False
         self._over = False
         self._closed = False
+        self._aborting: asyncio.Future[None] | None = None
         self._committing = False
         self._touched = False  # something was done that cannot simply be done again
         self._locked: tuple[str | None, str] = None, ""  # what `open` was asked for: a second try locks the same
@@ -168,23 +169,28 @@ class PostgresTransaction:
     async def end(self) -> None:
         """Rolls back whatever was not committed."""
         self._over = True
-        if not self._closed:
-            await settled(asyncio.ensure_future(self._roll_back()))
+        # While `abort` rolls back, the connection is not free to be given back.
+        await settled(self._aborting or asyncio.ensure_future(self._roll_back()))
 
     async def abort(self) -> None:
         """Ends it from outside, when the call under way is done or has had its time: the store closes."""
         self._closed = True
-        if self._task is not None:
-            done, _ = await asyncio.wait([self._task], timeout=_ROLL_BACK_SECONDS)
-            if not done:
-                drop(self._connection)
-                await asyncio.wait([self._task])
-        await settled(asyncio.ensure_future(self._roll_back()))
+        if self._aborting is None:
+            self._aborting = asyncio.ensure_future(self._abort())
+        await asyncio.shield(self._aborting)
 
     @property
     def _catalog(self) -> "Compiled":
         assert self._compiled is not None, "prepare() comes before the first run"
         return self._compiled
+
+    async def _abort(self) -> None:
+        if self._task is not None:
+            done, _ = await asyncio.wait([self._task], timeout=_ROLL_BACK_SECONDS)
+            if not done:
+                drop(self._connection)
+                await asyncio.wait([self._task])
+        await self._roll_back()
 
     def _brief(self, work: "Callable[[Connection], Awaitable[T]]") -> "Callable[[Connection], Awaitable[T]]":
         """`work` with a limit. A run's has none: it takes as long as it takes, and whoever runs it interrupts it."""
@@ -213,6 +219,12 @@ class PostgresTransaction:
         self._task = task
         try:
             return await settled(task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if task.cancelled() and (caller is None or not caller.cancelling()):
+                # By `interrupt`, before it had so much as begun: it is the statement that ends, not who waits for it.
+                raise Interrupted("the statement was interrupted") from None
+            raise
         finally:
             self._task = None
 

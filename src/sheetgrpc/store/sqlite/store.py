@@ -276,9 +276,6 @@ class SQLiteStore:
         async with self.begin() as transaction:
             await transaction.run_script(sql)
 
-    def abandon(self) -> None:
-        """A file answers."""
-
     async def close(self) -> None:
         """Rolls back what is open, closes every connection, releases the lock; again: does nothing."""
         with self._released:

@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# tests wait for servers more than for processors
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 STAMP := $(VENV)/.installed
 
 .PHONY: help install demo test check fix bench soak protos serve clean
@@ -21,7 +23,7 @@ demo: $(STAMP)  ## load real fund data through a server on a temporary database
 	$(BIN)/sheetgrpc demo
 
 test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest -m 'not soak' -q -n logical --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m 'not soak' -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 soak: $(STAMP)  ## run the long fault tests
 	$(BIN)/python -m pytest -m soak -q --timeout 1800 $(ARGS)

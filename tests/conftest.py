@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.postgres import NoPostgres, Server, migrate, start
 
+# gRPC has a part in every fork, to carry on in the child, and a child that begins another program may crash of it.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:

@@ -11,7 +11,7 @@ from tests.outage.clusters import Cluster, cluster, seeded
 from tests.outage.proxy import Proxy, proxy
 from tests.postgres import NoPostgres
 
-from sheetgrpc.engine import engine
+from sheetgrpc.engine import closing
 from sheetgrpc.store.postgres import connection, leases, store, transaction
 
 
@@ -47,7 +47,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_LEAVE_SECONDS", 1.0)
     monkeypatch.setattr(leases, "_ALIVE_SECONDS", 1.0)
     monkeypatch.setattr(transaction, "_ROLL_BACK_SECONDS", 1.0)
-    monkeypatch.setattr(engine, "_LAST_SECONDS", 2.0)
+    monkeypatch.setattr(closing, "LAST_SECONDS", 2.0)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -184,6 +184,6 @@ async def _listened(database: Cluster, store: PostgresStore, heard: asyncio.Even
     async with asyncio.timeout(SOON):
         while not heard.is_set():
             await database.run("NOTIFY sheetgrpc, 'another hint'")
-    (listening,) = (one._con for one in store._side._pool._holders if one._con is not None and not one.is_idle())
+    (listening,) = (one._con for one in store._pools[2]._pool._holders if one._con is not None and not one.is_idle())
     listening.add_termination_listener(lambda _: gone.set())
     return gone

@@ -85,7 +85,7 @@ class PostgresStore:
         self._lease = lease
         self._writers = writers
         self._readers = readers
-        self._side = side
+        self._pools = (writers, readers, side)
         self._query_timeout = query_timeout
         self._now = now
         self._compiled: Compiled | None = None
@@ -97,13 +97,12 @@ class PostgresStore:
 
     async def start(self) -> None:
         """Connects and brings the schema up to date. Raises StoreRefused, Unavailable."""
-        await self._writers.open()
+        for pool in self._pools:
+            await pool.open()
         async with self._writers.connection() as connection:
             version = await check_version(connection)
             incarnation = await migrate(connection, self._now())
         self.about = About("postgresql", version, load_migrations("postgres")[-1].version, incarnation, shared=True)
-        await self._readers.open()
-        await self._side.open()
 
     @property
     def commits(self) -> None:
@@ -283,18 +282,18 @@ class PostgresStore:
         self._closed = True
         if self._compiled is not None:
             self._compiled.calling.threads.close()
+        for pool in self._pools:
+            pool.closed = True
         try:
-            for pool in (self._writers, self._readers, self._side):
-                pool.closed = True
             await asyncio.gather(*map(self._abort, list(self._open)))
-            await asyncio.gather(self._readers.close(), self._writers.close(), self._side.close())
+            await asyncio.gather(*(pool.close() for pool in self._pools))
         except asyncio.CancelledError:
             self.abandon()
             raise
 
     def abandon(self) -> None:
         """Breaks every connection."""
-        for pool in (self._writers, self._readers, self._side):
+        for pool in self._pools:
             pool.abandon()
 
     async def _abort(self, transaction: PostgresTransaction) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -9,6 +10,8 @@ from tests.postgres import NoPostgres, Server, migrate, start
 
 # gRPC has a part in every fork, to carry on in the child, and a child that begins another program may crash of it.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+# A shell makes what it starts in the background deaf to ^C, and so would be the programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -72,7 +73,13 @@ def listening(process: subprocess.Popen[str]) -> str:
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a server listens that all tests of this folder share."""
-    folder = tmp_path_factory.mktemp("server")
+    with running(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """A server with its database in a folder; where it listens."""
     with (folder / "log").open("w") as log:  # a pipe that nobody reads is full after some hundred calls
         process = serve("--listen", "127.0.0.1:0", "--database", f"sqlite:///{folder / 'shared.db'}", stderr=log)
         try:

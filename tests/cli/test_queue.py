@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 
 import pytest
-from tests.cli.conftest import run
+from tests.cli.conftest import run, running
 
 from sheetgrpc.client import connect
 
@@ -12,6 +13,13 @@ FAILING = """\
 (cbu.ensure :name "Espe Fund" :jurisdiction "LU" :as @fund)
 (cbu.create :name "Espe Fund" :jurisdiction "LU" :as @again)
 """
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of these tests' own: they pause its queue and count what is in it."""
+    with running(tmp_path_factory.mktemp("queue")) as address:
+        yield address
 
 
 def test_the_queue_is_paused_shown_and_resumed(address: str) -> None:

@@ -11,6 +11,7 @@ from tests.engine.driving import Driver, drive
 from tests.engine.places import Place
 from tests.engine.stopping import cancel, gated, run
 from tests.engine.troubling import AWAY, stepped
+from tests.postgres import run as run_script
 
 from sheetgrpc.engine import intents
 from sheetgrpc.engine.intents import Envelope
@@ -20,6 +21,13 @@ from sheetgrpc.store.queue import QueueMode, QueueRow
 from sheetgrpc.store.records import ExecutionFilter
 
 HOLD, REJECT, DRAIN, RUNNING = QueueMode.HOLD, QueueMode.REJECT, QueueMode.DRAIN, QueueMode.RUNNING
+
+
+# Every insert is looked at by those after it before it is committed.
+SLOW_INSERTS = """
+CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END';
+CREATE TRIGGER slow BEFORE INSERT ON sheetgrpc.executions FOR EACH ROW EXECUTE FUNCTION linger();
+"""
 
 
 def port(code: str) -> str:
@@ -59,6 +67,19 @@ async def test_a_full_queue_takes_no_more(path: Place) -> None:
         assert await fleet.state(third) is State.READY
         assert await fleet.step()
         await fleet.submit(third)
+
+
+async def test_of_many_submits_at_once_as_many_are_taken_as_there_is_room(path: Place) -> None:
+    """No race lets in one more, however long it takes to get in."""
+    async with stepped(path, max_queued=3) as fleet:
+        if isinstance(path, str):
+            await run_script(path, SLOW_INSERTS)
+        sessions = [await fleet.ready(port(code)) for code in "abcdefghijklmnopqrst"]
+        answers = await asyncio.gather(*map(fleet.submit, sessions), return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, LimitExceeded)]
+        assert {one.reason for one in refused} == {Reason.QUEUE_FULL}
+        assert len(refused) == 17
+        assert await counted(fleet) == {"QUEUED": 3}
 
 
 async def test_a_plan_is_let_in_as_any_execution(path: Place) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sheetgrpc.store.postgres.connection import Connection
 
 _SQL = load_queries("postgres")
+_ROOM = 200  # more submits than are ever under way at once, on all servers together
 
 _encode = msgspec.json.Encoder().encode
 _execution = msgspec.json.Decoder(ExecutionRow)
@@ -67,8 +68,7 @@ async def write_execution(
 
     A claim is for `lease` seconds.
 
-    Raises Conflict, and as `check_admission`. Submits that are under way at once do not see one another, so that the
-    queue may get longer than it should by as many.
+    Raises Conflict, and as `check_admission`.
     """
     if execution.number == 0:
         await _add(connection, changes, execution)
@@ -96,10 +96,19 @@ async def write_execution(
         await connection.execute(_SQL["add_receipt"], *kept)
 
 
+async def _join(connection: "Connection", most: int) -> None:
+    """Submits that are under way at once do not see one another: where room is short, one goes in after the other."""
+    waiting = await read_waiting_count(connection, most)
+    roomy = waiting < most - _ROOM
+    mode = QueueMode(await connection.fetchval(_SQL["join_queue" if roomy else "join_queue_alone"]))
+    if not roomy:
+        waiting = await read_waiting_count(connection, most)
+    check_admission(mode, waiting, most)
+
+
 async def _add(connection: "Connection", changes: Changes, execution: ExecutionRow) -> None:
     if changes.most_waiting is not None:
-        waiting = await read_waiting_count(connection, changes.most_waiting)
-        check_admission((await read_queue(connection)).mode, waiting, changes.most_waiting)
+        await _join(connection, changes.most_waiting)
     done = await connection.execute(
         _SQL["add_execution"],
         execution.id,

@@ -518,6 +518,14 @@ SELECT count(*) FROM (SELECT 1 FROM sheetgrpc.executions WHERE state = 'QUEUED' 
 -- How the queue stands.
 SELECT mode, changed_by, changed_at FROM sheetgrpc.queue;
 
+-- name: join_queue
+-- How the queue stands, which stays so until whoever joins it has committed.
+SELECT mode FROM sheetgrpc.queue FOR SHARE;
+
+-- name: join_queue_alone
+-- The same, and nobody else joins it meanwhile.
+SELECT mode FROM sheetgrpc.queue FOR UPDATE;
+
 -- name: change_queue
 -- How the queue stands from now on.
 UPDATE sheetgrpc.queue SET mode = $1, changed_by = $2, changed_at = $3;

@@ -230,6 +230,7 @@ class Place:
     folder: Path
     programs: Path
     user: Mapping[str, object]  # of subprocess
+    port: int = 5432  # of the socket's name, and of TCP where it listens for that
 
     @property
     def data(self) -> Path:
@@ -239,7 +240,7 @@ class Place:
     @property
     def url(self) -> str:
         """The maintenance database, by the socket."""
-        return f"postgresql://postgres@/postgres?host={quote(str(self.folder))}"
+        return f"postgresql://postgres@/postgres?host={quote(str(self.folder))}&port={self.port}"
 
     def run(self, program: str, *arguments: object) -> None:
         """Runs one of the programs to its end. Raises NoPostgres."""
@@ -250,7 +251,8 @@ class Place:
 
     def launch(self, settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         """Starts the server, with these settings too, in a process group of its own."""
-        wanted = {"listen_addresses": "", "unix_socket_directories": str(self.folder), **_USUAL, **settings}
+        place = {"listen_addresses": "", "port": str(self.port), "unix_socket_directories": str(self.folder)}
+        wanted = {**place, **_USUAL, **settings}
         options = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in wanted.items())
         command = [str(self.programs / "postgres"), "-D", str(self.data), *options]
         with (self.folder / "log").open("ab") as log:
@@ -259,14 +261,14 @@ class Place:
             )
 
 
-def prepare(folder: Path, programs: Path, owner: pwd.struct_passwd | None) -> Place:
+def prepare(folder: Path, programs: Path, owner: pwd.struct_passwd | None, port: int = 5432) -> Place:
     """A directory that its owner may use."""
     user: dict[str, object] = {}
     if owner is not None:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
         programs = _reachable(programs, folder)
         user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-    return Place(folder=folder, programs=programs, user=user)
+    return Place(folder=folder, programs=programs, user=user, port=port)
 
 
 def memory() -> Path | None:

@@ -30,11 +30,11 @@ class Cluster:
     @property
     def socket(self) -> str:
         """The path of the socket it listens at."""
-        return str(self.place.folder / ".s.PGSQL.5432")
+        return str(self.place.folder / f".s.PGSQL.{self.place.port}")
 
     def url(self, database: str = "postgres") -> str:
         """A database of it, by the socket."""
-        return f"postgresql://postgres@/{database}?host={self.place.folder}"
+        return f"postgresql://postgres@/{database}?host={self.place.folder}&port={self.place.port}"
 
     async def start(self) -> None:
         """Starts, recovering whatever there is to recover."""
@@ -105,9 +105,9 @@ async def seeded() -> AsyncIterator[Path]:
 
 
 @asynccontextmanager
-async def cluster(seed: Path, **settings: str) -> AsyncIterator[Cluster]:
+async def cluster(seed: Path, port: int = 5432, **settings: str) -> AsyncIterator[Cluster]:
     """A server that runs."""
-    async with _place() as place:
+    async with _place(port) as place:
         await asyncio.to_thread(subprocess.run, ["cp", "-a", seed, place.data], check=True)
         async with _running(Cluster(place, settings)) as one:
             yield one
@@ -140,9 +140,9 @@ async def _running(one: Cluster) -> AsyncIterator[Cluster]:
 
 
 @asynccontextmanager
-async def _place() -> AsyncIterator[Place]:
+async def _place(port: int = 5432) -> AsyncIterator[Place]:
     async with _folder() as folder:
-        yield await asyncio.to_thread(postgres.prepare, folder, postgres.find_programs(), postgres.owner())
+        yield await asyncio.to_thread(postgres.prepare, folder, postgres.find_programs(), postgres.owner(), port)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ hold a password: it is shown with `redact` and never otherwise. Knows nothing of
 import asyncio
 import re
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
@@ -78,6 +79,10 @@ class Pool:
                 server_settings=self._settings,
             )
             await self._pool.release(await self._pool.acquire())
+        except ssl.SSLError as error:  # a ValueError too, where it is about the certificate
+            said = getattr(error, "verify_message", "") or error.reason or "TLS failed"
+            hint = "see sslmode and sslrootcert in the address, or PGSSLMODE and PGSSLROOTCERT"
+            raise StoreRefused(f'the database "{shown}" cannot be trusted: {said}; {hint}') from error
         except (asyncpg.PostgresError, asyncpg.ClientConfigurationError, ValueError) as error:
             code = sqlstate(error)
             if code and not code.startswith(_WRONG):

@@ -1,8 +1,10 @@
 """Batches on PostgreSQL: values by the column's type, its limits, and rows of a batch that are in each other's way."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from tests.postgres import connected
 
 from sheetgrpc.catalog.loading import load
 from sheetgrpc.catalog.model import Catalog
@@ -61,6 +63,7 @@ CREATE TABLE stock.boxes (
     twice integer GENERATED ALWAYS AS (count * 2) STORED
 );
 """
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 Run = Callable[..., Awaitable[Results]]
 
 
@@ -187,6 +190,29 @@ async def test_rows_that_take_each_others_unique_values_are_done_in_order(run: R
     assert effects(backward) == ["UPDATED", "UPDATED"]
     found = await run('(box.read :code "a") (box.read :code "b")')
     assert [found.rows[at][0]["name"] for at in (0, 1)] == ["B", "C"]
+
+
+@pytest.mark.parametrize("others", [0, 3])
+@pytest.mark.parametrize(("name", "effect"), [("N", "UPDATED"), ("M", "UNCHANGED")])
+async def test_a_row_that_comes_from_elsewhere_meanwhile_is_there(
+    run: Run, url: str, others: int, name: str, effect: str
+) -> None:
+    """ensure is create or update, whoever is first: a sheet of one statement as well as one of many."""
+    more = "".join(f'(box.ensure :code "more {number}" :name "{number}")' for number in range(others))
+    async with connected(url) as elsewhere, connected(url) as watching:
+        await elsewhere.execute("BEGIN; INSERT INTO stock.boxes (code, name) VALUES ('a', 'M')")
+        running = asyncio.create_task(run(f'(box.ensure :code "a" :name "{name}") {more}'))
+        async with asyncio.timeout(20):
+            while not await watching.fetchval(WAITING):
+                pass
+        await elsewhere.execute("COMMIT")
+    assert effects(await running) == [effect, *["CREATED"] * others]
+
+
+async def test_an_ensure_whose_other_values_are_anothers_fails(run: Run) -> None:
+    await run('(box.ensure :code "a" :name "N")')
+    results = await run('(box.ensure :code "b" :name "N")')
+    assert results.errors[0].detail == "unique: boxes_name_key"
 
 
 async def test_database_made_keys_go_to_their_statements(run: Run) -> None:

@@ -39,13 +39,12 @@ class Shape(shapes.Shape):
     @cached_property
     def insert(self) -> str:
         """Inserts rows in their order, and answers the keys that the database makes, in that order."""
-        columns = self.insert_columns
-        returning = f" RETURNING {self._key_of(self.table)}" if self.returns_key else ""
-        if not columns:
-            return f"INSERT INTO {self.table} DEFAULT VALUES{returning}"
-        names = ", ".join(map(quote, columns))
-        values = ", ".join(self.columns[name].cast(f"i.c{at}") for at, name in enumerate(columns, 1))
-        return f"INSERT INTO {self.table} ({names}) SELECT {values} FROM {_rows(len(columns))} ORDER BY i.n{returning}"
+        return self._insert("")
+
+    @cached_property
+    def insert_if_new(self) -> str:
+        """The same, without rows whose unique values another row has."""
+        return self._insert(" ON CONFLICT DO NOTHING")
 
     @cached_property
     def find(self) -> str:
@@ -121,6 +120,15 @@ class Shape(shapes.Shape):
     def orders_rows(self) -> bool:
         """True where one more parameter, the number of rows, stands for the columns that nothing is selected by."""
         return not self.by
+
+    def _insert(self, otherwise: str) -> str:
+        columns = self.insert_columns
+        end = f"{otherwise} RETURNING {self._key_of(self.table)}" if self.returns_key else otherwise
+        if not columns:
+            return f"INSERT INTO {self.table} DEFAULT VALUES{end}"
+        names = ", ".join(map(quote, columns))
+        values = ", ".join(self.columns[name].cast(f"i.c{at}") for at, name in enumerate(columns, 1))
+        return f"INSERT INTO {self.table} ({names}) SELECT {values} FROM {_rows(len(columns))} ORDER BY i.n{end}"
 
     def _join(self) -> str:
         return f"FROM {_rows(len(self.by) + len(self.sets))} JOIN {self.table} AS t ON {self._matches()}"

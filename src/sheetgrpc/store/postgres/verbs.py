@@ -16,6 +16,7 @@ from sheetgrpc.catalog.model import KeySource, VerbKind
 from sheetgrpc.planning.model import Cell, Effect, ErrorCode, Image, Key, Results, StatementError, Status
 from sheetgrpc.planning.values import store_default
 from sheetgrpc.store.batches import Entangled, Failure, Rows, broken, in_rounds, not_one, note_more_rows, succeed
+from sheetgrpc.store.postgres.queue import row_count
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, refusal_of, sqlstate
 from sheetgrpc.store.postgres.statements import Shape
 
@@ -87,7 +88,7 @@ def failure_of(table: str, verb: str, error: BaseException) -> Failure | None:
 
 
 async def _create(connection: "Connection", shape: Shape, rows: Rows, results: Results) -> None:
-    await _insert(connection, shape, rows, results)
+    _require_all(shape, await _insert(connection, shape, rows, results, shape.insert), len(rows.indexes))
     succeed(rows.indexes, results, Effect.CREATED)
 
 
@@ -95,6 +96,13 @@ async def _ensure(connection: "Connection", shape: Shape, rows: Rows, results: R
     """Look up by natural key; insert what is missing, update what differs (also link)."""
     for part in in_rounds(shape, rows, results):
         found = await _find(connection, shape, part)
+        if not found and len(part.indexes) == 1:
+            if await _insert(connection, shape, part, results, shape.insert_if_new):
+                succeed(part.indexes, results, Effect.CREATED)
+                continue
+            # Somebody else's row came meanwhile, or another unique value is in the way. Of several rows, halves are
+            # tried again.
+            found = await _find(connection, shape, part)
         missing = [at for at in range(len(part.indexes)) if at not in found]
         if len(missing) == len(part.indexes):
             await _create(connection, shape, part, results)
@@ -126,7 +134,7 @@ async def _update_rows(connection: "Connection", shape: Shape, rows: Rows, resul
     by, sets = shape.by_cells(rows.columns, count), shape.cells(rows.columns, shape.sets, count)
     await _note_images(connection, shape, rows, results)
     done = await connection.execute(shape.update, *_arrays(shape, (shape.by, by), (shape.sets, sets), count=count))
-    _require_all(shape, done, count)
+    _require_all(shape, row_count(done), count)
     succeed(rows.indexes, results, Effect.UPDATED)
 
 
@@ -143,13 +151,13 @@ async def _delete(connection: "Connection", shape: Shape, rows: Rows, results: R
         await _note_images(connection, shape, there, results)
         by = shape.by_cells(there.columns, count)
         done = await connection.execute(shape.delete, *_arrays(shape, (shape.by, by), count=count))
-        _require_all(shape, done, count)
+        _require_all(shape, row_count(done), count)
         succeed(there.indexes, results, Effect.DELETED)
 
 
-def _require_all(shape: Shape, done: str, count: int) -> None:
+def _require_all(shape: Shape, done: int, count: int) -> None:
     """Every statement wrote a row: a trigger of the user's may skip some, and a cascade may have been there first."""
-    if int(done.rpartition(" ")[2]) >= count:
+    if done >= count:
         return
     if count > 1:
         raise Entangled
@@ -250,7 +258,8 @@ async def _find(connection: "Connection", shape: Shape, rows: Rows) -> dict[int,
     return found
 
 
-async def _insert(connection: "Connection", shape: Shape, rows: Rows, results: Results) -> None:
+async def _insert(connection: "Connection", shape: Shape, rows: Rows, results: Results, sql: str) -> int:
+    """How many were inserted; the keys are known if all were."""
     count = len(rows.indexes)
     cells: list[Sequence[Cell]] = []
     if shape.inserts_key:
@@ -258,29 +267,34 @@ async def _insert(connection: "Connection", shape: Shape, rows: Rows, results: R
     columns = shape.insert_columns
     cells += shape.cells(rows.columns, columns[len(cells) :], count)
     if not columns:
-        await _insert_defaults(connection, shape, rows, results)
-        return
+        return await _insert_defaults(connection, shape, rows, results, sql)
     arrays = _arrays(shape, (columns, cells), count=count)
     if shape.returns_key:
-        made = [key for (key,) in await connection.fetch(shape.insert, *arrays)]
-        _require_all(shape, f"INSERT 0 {len(made)}", count)
-        for index, key in zip(rows.indexes, made, strict=True):
-            results.keys[index] = key
-        return
-    _require_all(shape, await connection.execute(shape.insert, *arrays), count)
+        made = [key for (key,) in await connection.fetch(sql, *arrays)]
+        if len(made) == count:
+            _note_keys(rows, made, results)
+        return len(made)
+    done = row_count(await connection.execute(sql, *arrays))
     if shape.entity is not None and shape.entity.key.source is KeySource.ARGUMENT and shape.key is not None:
-        for index, given in zip(rows.indexes, shape.cells(rows.columns, [shape.key], count)[0], strict=True):
-            results.keys[index] = given if isinstance(given, (str, int)) else None
+        given = shape.cells(rows.columns, [shape.key], count)[0]
+        _note_keys(rows, [cell if isinstance(cell, (str, int)) else None for cell in given], results)
+    return done
 
 
-async def _insert_defaults(connection: "Connection", shape: Shape, rows: Rows, results: Results) -> None:
+def _note_keys(rows: Rows, keys: Sequence[Key | None], results: Results) -> None:
+    for index, key in zip(rows.indexes, keys, strict=True):
+        results.keys[index] = key
+
+
+async def _insert_defaults(connection: "Connection", shape: Shape, rows: Rows, results: Results, sql: str) -> int:
     """Rows of which nothing is given at all."""
+    done = 0
     for index in rows.indexes:
-        made = await connection.fetch(shape.insert)
-        if shape.returns_key:
-            if not made:
-                raise Failure(_skipped(shape))
+        made = await connection.fetch(sql)
+        done += not shape.returns_key or bool(made)
+        if made:
             results.keys[index] = made[0][0]
+    return done
 
 
 def _arrays(

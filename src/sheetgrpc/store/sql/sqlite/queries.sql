@@ -188,12 +188,13 @@ LIMIT :limit;
 -- name: add_session
 -- A new session.
 INSERT INTO sheetgrpc_sessions (
-    id, created_at, state, lifecycle, version, role, task_id, parent_id, active_at, active_hour, lease, ended_at,
-    client_name, client_target, owner, body
+    id, created_at, state, lifecycle, version, role, task_id, parent_id, active_at, active_hour, long_log, lease,
+    ended_at, client_name, client_target, owner, body
 )
 VALUES (
     :id, :created_at, :state, :lifecycle, :version, :role, :task_id, :parent_id, coalesce(:active_at, :created_at),
-    coalesce(:active_at, :created_at) / 3600000000, :lease, :ended_at, :client_name, :client_target, :owner, :body
+    coalesce(:active_at, :created_at) / 3600000000, :version > 100, :lease, :ended_at, :client_name, :client_target,
+    :owner, :body
 );
 
 -- name: change_session
@@ -202,7 +203,7 @@ VALUES (
 UPDATE sheetgrpc_sessions
 SET state = :state, lifecycle = :lifecycle, version = :version, role = :role, task_id = :task_id,
     active_at = coalesce(:active_at, active_at), active_hour = coalesce(:active_at, active_at) / 3600000000,
-    ended_at = :ended_at, body = :body
+    long_log = :version - oldest_sequence >= 100, ended_at = :ended_at, body = :body
 WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at);
 
 -- name: continue_session
@@ -212,7 +213,8 @@ UPDATE sheetgrpc_sessions
 SET version = :version, active_at = coalesce(:active_at, active_at), body = :body
 WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at)
   AND state = :state AND lifecycle = :lifecycle AND role = :role AND task_id = :task_id AND ended_at IS :ended_at
-  AND active_hour = coalesce(:active_at, active_at) / 3600000000;
+  AND active_hour = coalesce(:active_at, active_at) / 3600000000
+  AND long_log = (:version - oldest_sequence >= 100);
 
 -- name: change_symbols
 -- The committed symbols kept beside a session.
@@ -649,7 +651,7 @@ LIMIT :limit;
 -- Sessions with more events than a log should have, a stretch by id.
 SELECT id
 FROM sheetgrpc_sessions
-WHERE ended_at IS NULL AND version - oldest_sequence >= 100
+WHERE ended_at IS NULL AND long_log = 1
     AND version - oldest_sequence >= :events
     AND id > :after
 ORDER BY id
@@ -683,7 +685,7 @@ LIMIT :limit;
 -- name: trim_session
 -- A log without its first events. Compare and set: nothing happens if the session has changed.
 UPDATE sheetgrpc_sessions
-SET base = :base, oldest_sequence = :oldest
+SET base = :base, oldest_sequence = :oldest, long_log = version - :oldest >= 100
 WHERE id = :id AND version = :version AND oldest_sequence < :oldest AND ended_at IS NULL;
 
 -- name: drop_events

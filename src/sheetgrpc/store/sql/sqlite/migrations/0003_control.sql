@@ -12,6 +12,16 @@ DROP INDEX sheetgrpc_sessions_by_activity;
 CREATE INDEX sheetgrpc_sessions_by_activity ON sheetgrpc_sessions (active_hour, lease)
 WHERE ended_at IS NULL AND state <> 'EXECUTING';
 
+-- 1: the log is long enough to be looked at for trimming. In the index instead of the version, for the same reason.
+ALTER TABLE sheetgrpc_sessions ADD COLUMN long_log integer NOT NULL DEFAULT 0;
+
+UPDATE sheetgrpc_sessions SET long_log = version - oldest_sequence >= 100;
+
+DROP INDEX sheetgrpc_sessions_with_long_logs;
+
+-- Logs long enough to be trimmed; a hundred events are below every setting, so most sessions are never in here.
+CREATE INDEX sheetgrpc_sessions_with_long_logs ON sheetgrpc_sessions (id) WHERE ended_at IS NULL AND long_log = 1;
+
 -- Replies are deleted in the order in which they were kept, which is that of their rowids.
 DROP INDEX sheetgrpc_replies_by_expiry;
 

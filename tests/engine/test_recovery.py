@@ -60,11 +60,13 @@ async def test_what_was_queued_runs_after_the_restart_oldest_first(path: Path) -
         assert [row.started_at for row in ended] == sorted(row.started_at or 0 for row in ended)
 
 
-async def test_a_stop_lets_the_run_under_way_end_and_keeps_the_queue(path: Path) -> None:
+@pytest.mark.parametrize("call", ["commit", "apply"])
+async def test_a_stop_lets_the_run_under_way_end_and_keeps_the_queue(path: Path, call: str) -> None:
+    """From the commit of its claim on it is under way."""
     async with gated(path, max_running=1) as (fleet, gate):
         running, queued = [await fleet.submit(await fleet.ready(f'(ship.ensure :name "{at}")')) for at in range(2)]
         watcher = await fleet.engine.watch(running, "", False)
-        gate.set("apply")
+        gate.set(call)
         run(fleet)
         await gate.reached.wait()
         stopping = asyncio.create_task(fleet.engine.stop())

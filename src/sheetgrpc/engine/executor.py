@@ -65,17 +65,13 @@ class Executor:
         Cancelled, it does not wait for that either: the next start finds them, or another server.
         """
         self.drain()
-        under_way = {*self._running, *([] if self._task is None else [self._task])}
-        if under_way:
-            await asyncio.wait(under_way, timeout=grace)
-        self.halt()
+        ending = asyncio.create_task(self._end())
         try:
-            if self._task is not None:
-                await self._task
-            if self._running:
-                await asyncio.wait(self._running)
+            await asyncio.wait([ending], timeout=grace)
+            self.halt()
+            await ending
         except asyncio.CancelledError:
-            for one in self._running:
+            for one in (ending, *self._running):
                 one.cancel()
             raise
 
@@ -88,6 +84,13 @@ class Executor:
         self._halted = True
         for attempt in self._attempts.values():
             attempt.halt()
+
+    async def _end(self) -> None:
+        """Waits until nothing runs; what is being claimed still begins to."""
+        if self._task is not None:
+            await self._task
+        while self._running:
+            await asyncio.wait(self._running)
 
     async def _work(self) -> None:
         while not self._stopping.is_set():

@@ -6,13 +6,14 @@ Nothing hangs on timing: runs stand still at a chosen call, or the queue is step
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.engine.driving import Driver, drive
 from tests.engine.places import Place
-from tests.engine.stopping import cancel, gated, run
+from tests.engine.stopping import Gate, cancel, gated, run
 from tests.engine.troubling import AWAY, stepped
 
-from sheetgrpc.engine import intents
+from sheetgrpc.engine import endings, intents
 from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.errors import InvalidRequest, LimitExceeded, NotAllowed, Reason
 from sheetgrpc.session.model import ExecutionState, State
@@ -103,6 +104,32 @@ async def test_as_many_run_at_once_as_there_are_slots(path: Place) -> None:
         gate.opened.set()
         for one in waiting:
             assert (await fleet.finish(one)).state is ExecutionState.SUCCEEDED
+
+
+async def test_a_late_receipt_frees_no_slot(path: Place) -> None:
+    """C-R32, C-3.3 "stale lease receipt after requeue ignored and does not free the *new* attempt's slot"."""
+    gate = Gate()
+    async with stepped(path, gate=gate, max_running=1) as fleet:
+        execution = await fleet.queued(port("a"))
+        fleet.trouble.give("apply", AWAY)
+        assert await fleet.step()
+        first = msgspec.structs.replace(await fleet.row(execution), state=ExecutionState.RUNNING)
+        fleet.hands.go(4)
+        gate.set("sheet")  # the second attempt is claimed, and prepares
+        second = asyncio.create_task(fleet.step())
+        await gate.reached.wait()
+        executor = fleet.engine._executor
+        late = endings.finish(first, ExecutionState.FAILED, fleet.hands.at)
+        assert (await executor._runner.end(first, late)).epoch == 2
+        other = await fleet.queued(port("b"))
+        assert not await executor._step()
+        assert (await fleet.row(other)).state is ExecutionState.QUEUED
+        gate.opened.set()
+        await second
+        assert (await fleet.row(execution)).state is ExecutionState.SUCCEEDED
+        assert await fleet.outcomes(execution) == ["RETRIED", "SUCCEEDED"]
+        assert await fleet.step()
+        assert (await fleet.row(other)).state is ExecutionState.SUCCEEDED
 
 
 def _hold_all(gate: object, method: str):  # type: ignore[no-untyped-def]  # a waiter

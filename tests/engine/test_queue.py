@@ -88,6 +88,25 @@ async def test_what_waits_for_a_retry_takes_its_place(path: Place) -> None:
             await fleet.queued(port("b"))
 
 
+async def test_what_waits_for_a_retry_holds_up_nobody(path: Place) -> None:
+    """Each execution waits by itself, of whatever priority: what goes well beside it neither waits nor ends its wait."""
+    async with stepped(path) as fleet:
+        session = await fleet.ready(port("a"))
+        first = await fleet.submit(session, priority=9)
+        fleet.trouble.give("apply", AWAY)
+        assert await fleet.step()
+        for code in "bc":
+            other = await fleet.queued(port(code))
+            assert await fleet.step()
+            assert (await fleet.row(other)).state is ExecutionState.SUCCEEDED
+        row = await fleet.row(first)
+        assert (row.state, row.retry_count) == (ExecutionState.QUEUED, 1)
+        assert not await fleet.step()
+        fleet.hands.go(4)
+        assert await fleet.step()
+        assert (await fleet.row(first)).state is ExecutionState.SUCCEEDED
+
+
 async def test_as_many_run_at_once_as_there_are_slots(path: Place) -> None:
     """On SQLite one; on PostgreSQL as many as set. The next begins when one has ended."""
     slots = 1 if isinstance(path, Path) else 2

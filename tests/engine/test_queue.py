@@ -89,7 +89,7 @@ async def test_what_waits_for_a_retry_takes_its_place(path: Place) -> None:
 
 
 async def test_what_waits_for_a_retry_holds_up_nobody(path: Place) -> None:
-    """Each execution waits by itself, of whatever priority: what goes well beside it neither waits nor ends its wait."""
+    """Each waits by itself, of whatever priority: what goes well beside it neither waits nor ends its wait."""
     async with stepped(path) as fleet:
         session = await fleet.ready(port("a"))
         first = await fleet.submit(session, priority=9)

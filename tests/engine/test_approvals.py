@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.engine.driving import Clock, Driver, drive
 from tests.engine.places import Place
+from tests.engine.test_queue import change
 
 from sheetgrpc.catalog.loading import load
 from sheetgrpc.clock import Draws
@@ -21,6 +22,7 @@ from sheetgrpc.engine.views import Outcome
 from sheetgrpc.errors import NotAllowed, NotFound, PermissionDenied, Reason, SheetError
 from sheetgrpc.session.approvals import Approval, ApprovalState, Verdict
 from sheetgrpc.session.model import State
+from sheetgrpc.store.queue import QueueMode
 from sheetgrpc.store.records import ApprovalFilter, ExecutionFilter
 
 SHIPS = '(ship.ensure :name "Sea Star" :tonnage 5 :as @star) (voyage.ensure :ship @star :number 1)'
@@ -155,6 +157,24 @@ async def test_an_approval_expires_by_the_engines_clock(path: Place) -> None:
         assert (error.reason, "has expired" in error.message) == (Reason.APPROVAL_REQUIRED, True)
         late = await refusal(say(fleet, pending.id))
         assert (late.reason, late.metadata["state"]) == (Reason.APPROVAL_DECIDED, "EXPIRED")
+
+
+async def test_an_approval_that_expires_while_its_execution_waits_is_not_used(path: Place) -> None:
+    """Judged again by the run, by the time of its claim."""
+    time = Time()
+    async with guarded(path, time, approval_ttl=3600.0) as fleet:
+        before = fleet.dump()
+        session, approval = await approved(fleet)
+        await change(fleet, QueueMode.HOLD)
+        execution = await fleet.submit(session, approval_id=approval.id)
+        time.ahead = HOUR
+        await change(fleet, QueueMode.RUNNING)
+        ended = await fleet.finish(execution)
+        assert ended.error is not None
+        assert (ended.state.value, ended.error.code) == ("FAILED", "PERMISSION_DENIED")
+        assert "has expired" in ended.error.message
+        assert (await fleet.engine.store.approval(approval.id)).used_by == ""
+        assert fleet.dump() == before
 
 
 async def test_nobody_approves_what_they_asked_for(path: Place) -> None:

@@ -54,12 +54,14 @@ async def start(calls: Calls, verb: str, mode: Mode = Mode.ATOMIC, within: int |
 @pytest.mark.parametrize("mode", [Mode.ATOMIC, BEST])
 @pytest.mark.parametrize("verb", [*OBEDIENT, *STUBBORN])
 async def test_a_cancel_ends_the_run_whatever_its_handler_does(calls: Calls, verb: str, mode: Mode) -> None:
-    """C-R26, and the matrix's row of a verb that ignores cancellation: nothing stays, and the next run goes on."""
+    """C-R26, C-3.2 "verb ignoring cancellation": CANCELLING until it is let go; nothing stays, the next run goes on."""
     before = calls.fleet.dump()
     session, execution = await start(calls, verb, mode)
-    answer = await cancel(calls.fleet, execution, wait=PATIENCE)
-    row = answer.execution
-    assert (answer.outcome, row.state.value, row.cancelled_by) == ("CANCEL_REQUESTED", "CANCELLED", "anna")
+    answer = await cancel(calls.fleet, execution)
+    assert (answer.outcome, answer.execution.state.value) == ("CANCEL_REQUESTED", "CANCELLING")
+    row = await calls.fleet.finish(execution)
+    assert (row.state.value, row.cancelled_by) == ("CANCELLED", "anna")
+    assert [receipt.outcome for receipt in await calls.fleet.engine.list_receipts(execution, 0, 9)] == ["CANCELLED"]
     assert set(row.status_counts) <= {"ROLLED_BACK", "NOT_RUN"}
     assert calls.fleet.dump() == before
     assert (await calls.fleet.run('(ship.ensure :name "T") (crew.echo)', session=session)).state == "SUCCEEDED"
@@ -89,7 +91,7 @@ async def test_a_call_beyond_the_time_of_a_statement_ends_the_run_and_is_named(
 
 @pytest.mark.parametrize("verb", ["crew.ignore", "crew.ignore-async"])
 async def test_what_a_left_handler_does_later_changes_nothing(calls: Calls, verb: str) -> None:
-    """Its thread is free again once it comes back."""
+    """C-3.2 "verb ignoring cancellation": "late result discarded"; its thread is free again once it comes back."""
     _, execution = await start(calls, verb)
     await cancel(calls.fleet, execution, wait=PATIENCE)
     pool = threads_of(calls)

@@ -131,7 +131,10 @@ END = {SHEET: ExecutionState.SUCCEEDED, FAILING: ExecutionState.ROLLED_BACK}
 
 @pytest.mark.parametrize(("sheet", "after"), [(SHEET, False), (SHEET, True), (FAILING, False)])
 async def test_at_every_single_call_of_the_store_answers_and_end_agree(path: Path, sheet: str, after: bool) -> None:
-    """C-I1, C-I2: one end, and it is what both answers told, whichever call of a run two cancels meet."""
+    """C-I1, C-I2, C-3.2 "completion receipt and cancel in same tick", "double cancel".
+
+    One end, and it is what both answers told, whichever call of a run two cancels meet.
+    """
     outcomes: list[set[str]] = []
     met = True
     while met:

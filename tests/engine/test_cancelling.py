@@ -1,6 +1,7 @@
 """A cancel that is true, at every moment of an execution: what it answers, what comes of it, what is left.
 
-Every cancel here is asked while the engine stands still at a chosen call, so that nothing hangs on timing.
+The rows of control.md 3.2 are named where they are shown; test_cancel_rows.py has others. Every cancel here is asked
+while the engine stands still at a chosen call, so that nothing hangs on timing.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from tests.engine.stopping import PATIENCE, cancel, gated, run, run_of, waited_f
 from tests.engine.test_trouble import locked
 
 from sheetgrpc.engine.updates import Finished, Snapshot
-from sheetgrpc.errors import NotFound, Reason, Unavailable
+from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.session.model import ExecutionState, Mode, State
 from sheetgrpc.store.records import ExecutionFilter
 
@@ -41,6 +42,7 @@ async def _check_cancelled(fleet: Driver, session: str, execution: str, before: 
 
 
 async def test_a_queued_execution_is_cancelled_before_it_starts(path: Path) -> None:
+    """C-R24, C-3.2 "PENDING / QUEUED"."""
     async with gated(path) as (fleet, _):
         before = fleet.dump()
         session = await fleet.ready(SHEET)
@@ -77,7 +79,7 @@ async def test_a_queued_execution_is_cancelled_before_it_starts(path: Path) -> N
 async def test_a_cancel_before_the_commit_ends_in_a_rollback(
     path: Path, method: str, number: int, after: bool, mode: Mode
 ) -> None:
-    """C-R26, C-R33: wherever the run stands, requested means cancelled."""
+    """C-R26, C-R33, C-3.2 "DISPATCHING (leased, not acked)" (the first), "double cancel": requested means cancelled."""
     async with gated(path) as (fleet, gate):
         before = fleet.dump()
         session = await fleet.ready(LONG if number == 2 and method == "apply" else SHEET)
@@ -102,7 +104,7 @@ async def test_a_cancel_before_the_commit_ends_in_a_rollback(
 
 
 async def test_a_cancel_that_meets_the_claim_is_decided_by_who_is_first(path: Path) -> None:
-    """Both compare and set QUEUED; here the claim has the writer, and the cancel waits for it."""
+    """C-3.2 "cancel racing pop": both compare and set QUEUED; the claim has the writer, and the cancel waits for it."""
     async with gated(path) as (fleet, gate):
         before = fleet.dump()
         session = await fleet.ready(SHEET)
@@ -122,7 +124,7 @@ async def test_a_cancel_that_meets_the_claim_is_decided_by_who_is_first(path: Pa
 
 
 async def test_a_claim_that_meets_the_cancel_leaves_the_execution_alone(path: Path) -> None:
-    """The other way round: the cancel has the writer, and the claim waits."""
+    """C-3.2 "cancel racing pop", the other way round: the cancel has the writer, and the claim waits."""
     async with gated(path) as (fleet, gate):
         before = fleet.dump()
         session = await fleet.ready(SHEET)
@@ -177,7 +179,7 @@ async def test_a_run_that_waits_for_another_program_is_cancelled_and_never_begin
 
 @pytest.mark.parametrize("mode", list(Mode))
 async def test_the_statement_that_runs_is_interrupted(fleet: Driver, mode: Mode) -> None:
-    """Its SQL would take minutes. Statements that were done read ROLLED_BACK, the others NOT_RUN."""
+    """C-3.2 "RUNNING mid-statement": its SQL would take minutes. What was done reads ROLLED_BACK, the rest NOT_RUN."""
     before = fleet.dump()
     session = await fleet.ready(SLOW)
     execution = await fleet.submit(session, mode)
@@ -194,7 +196,7 @@ async def test_the_statement_that_runs_is_interrupted(fleet: Driver, mode: Mode)
 @pytest.mark.parametrize(("method", "number"), [("record", 1), ("commit", 2)])
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_cancel_that_meets_the_commit_comes_too_late(path: Path, method: str, number: int, after: bool) -> None:
-    """C-R29: the truth follows, and `wait` tells it."""
+    """C-R29, C-3.2 "cancel arrives after guard, during commit": the truth follows, and `wait` tells it."""
     async with gated(path) as (fleet, gate):
         session = await fleet.ready(SHEET)
         execution = await fleet.submit(session)
@@ -245,7 +247,7 @@ async def test_the_end_of_a_cancel_that_is_being_recorded_is_not_asked_for_twice
 
 
 async def test_what_has_ended_stays_as_it_is(fleet: Driver) -> None:
-    """C-R25: byte for byte, whatever it ended as and whatever became of its session."""
+    """C-R25, C-3.2 "cancel COMPLETED/FAILED/SKIPPED": whatever it ended as; test_cancel_rows.py has every state."""
     for sheet in (SHEET, '(ship.ensure :name "x" :tonnage 0)'):
         ran = await fleet.run(sheet)
         answer = await cancel(fleet, ran.execution.id, wait=PATIENCE)
@@ -254,13 +256,8 @@ async def test_what_has_ended_stays_as_it_is(fleet: Driver) -> None:
         assert await fleet.engine.get_execution(ran.execution.id) == ran.execution
 
 
-async def test_an_unknown_execution_is_not_found(fleet: Driver) -> None:
-    with pytest.raises(NotFound) as refused:
-        await cancel(fleet, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
-    assert refused.value.reason is Reason.EXECUTION_NOT_FOUND
-
-
 async def test_streams_show_the_cancel_and_end_with_it(path: Path) -> None:
+    """C-R30, C-3.2 "UI: RPC success then still RUNNING": CANCELLING until the end is there."""
     async with gated(path) as (fleet, gate):
         execution = await fleet.submit(await fleet.ready(SHEET))
         gate.set("apply")
@@ -277,6 +274,7 @@ async def test_streams_show_the_cancel_and_end_with_it(path: Path) -> None:
 
 
 async def test_a_caller_that_goes_away_has_cancelled_all_the_same(path: Path) -> None:
+    """C-3.2 "client drops the CancelJob RPC or its deadline passes": also before anything was judged."""
     async with gated(path) as (fleet, gate):
         session = await fleet.ready(SHEET)
         execution = await fleet.submit(session)
@@ -310,7 +308,7 @@ async def test_a_wait_that_is_over_answers_what_is_there(path: Path) -> None:
 
 
 async def test_a_process_that_dies_while_cancelling_leaves_no_retry(path: Path) -> None:
-    """S-R43: RUNNING on disk, CANCELLING in memory alone; the next start finds it INTERRUPTED."""
+    """S-R43, C-3.2 "executor dies while CANCELLING": that is in memory alone; the next start finds it INTERRUPTED."""
     async with gated(path, replica_lease=0.5) as (fleet, gate):
         session = await fleet.ready(SHEET)
         execution = await fleet.submit(session)

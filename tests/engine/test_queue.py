@@ -6,14 +6,15 @@ Nothing hangs on timing: runs stand still at a chosen call, or the queue is step
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.engine.driving import Driver, drive
 from tests.engine.places import Place
-from tests.engine.stopping import cancel, gated, run
+from tests.engine.stopping import Gate, cancel, gated, run
 from tests.engine.troubling import AWAY, stepped
 from tests.postgres import run as run_script
 
-from sheetgrpc.engine import intents
+from sheetgrpc.engine import endings, intents
 from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.errors import InvalidRequest, LimitExceeded, NotAllowed, Reason
 from sheetgrpc.session.model import ExecutionState, State
@@ -108,6 +109,25 @@ async def test_what_waits_for_a_retry_takes_its_place(path: Place) -> None:
             await fleet.queued(port("b"))
 
 
+async def test_what_waits_for_a_retry_holds_up_nobody(path: Place) -> None:
+    """Each waits by itself, of whatever priority: what goes well beside it neither waits nor ends its wait."""
+    async with stepped(path) as fleet:
+        session = await fleet.ready(port("a"))
+        first = await fleet.submit(session, priority=9)
+        fleet.trouble.give("apply", AWAY)
+        assert await fleet.step()
+        for code in "bc":
+            other = await fleet.queued(port(code))
+            assert await fleet.step()
+            assert (await fleet.row(other)).state is ExecutionState.SUCCEEDED
+        row = await fleet.row(first)
+        assert (row.state, row.retry_count) == (ExecutionState.QUEUED, 1)
+        assert not await fleet.step()
+        fleet.hands.go(4)
+        assert await fleet.step()
+        assert (await fleet.row(first)).state is ExecutionState.SUCCEEDED
+
+
 async def test_as_many_run_at_once_as_there_are_slots(path: Place) -> None:
     """On SQLite one; on PostgreSQL as many as set. The next begins when one has ended."""
     slots = 1 if isinstance(path, Path) else 2
@@ -124,6 +144,32 @@ async def test_as_many_run_at_once_as_there_are_slots(path: Place) -> None:
         gate.opened.set()
         for one in waiting:
             assert (await fleet.finish(one)).state is ExecutionState.SUCCEEDED
+
+
+async def test_a_late_receipt_frees_no_slot(path: Place) -> None:
+    """C-R32, C-3.3 "stale lease receipt after requeue ignored and does not free the *new* attempt's slot"."""
+    gate = Gate()
+    async with stepped(path, gate=gate, max_running=1) as fleet:
+        execution = await fleet.queued(port("a"))
+        fleet.trouble.give("apply", AWAY)
+        assert await fleet.step()
+        first = msgspec.structs.replace(await fleet.row(execution), state=ExecutionState.RUNNING)
+        fleet.hands.go(4)
+        gate.set("sheet")  # the second attempt is claimed, and prepares
+        second = asyncio.create_task(fleet.step())
+        await gate.reached.wait()
+        executor = fleet.engine._executor
+        late = endings.finish(first, ExecutionState.FAILED, fleet.hands.at)
+        assert (await executor._runner.end(first, late)).epoch == 2
+        other = await fleet.queued(port("b"))
+        assert not await executor._step()
+        assert (await fleet.row(other)).state is ExecutionState.QUEUED
+        gate.opened.set()
+        await second
+        assert (await fleet.row(execution)).state is ExecutionState.SUCCEEDED
+        assert await fleet.outcomes(execution) == ["RETRIED", "SUCCEEDED"]
+        assert await fleet.step()
+        assert (await fleet.row(other)).state is ExecutionState.SUCCEEDED
 
 
 def _hold_all(gate: object, method: str):  # type: ignore[no-untyped-def]  # a waiter
@@ -282,13 +328,18 @@ async def test_lists_are_by_time_and_by_what_is_dead(path: Place) -> None:
         assert await listed(replay_of=ids[0]) == []
 
 
-async def test_a_shutdown_ends_every_run_within_one_budget(fleet_url: str) -> None:
-    """C-R34, C-R35, C-3.2 "graceful shutdown with N slow jobs": one budget for all of them, a receipt for each."""
-    async with gated(fleet_url, max_running=3) as (fleet, gate):
+async def test_a_shutdown_ends_every_run_within_one_budget(path: Place) -> None:
+    """C-R34, C-R35, C-3.2 "graceful shutdown with N slow jobs": one budget for all of them, a receipt for each.
+
+    On SQLite one runs; what waits stays queued there, for the next start.
+    """
+    slots = 1 if isinstance(path, Path) else 3
+    async with gated(path, max_running=3) as (fleet, gate):
         held = _hold_all(gate, "recheck")
-        slow = [await fleet.submit(await fleet.ready(port(code))) for code in "abc"]
+        every = [await fleet.submit(await fleet.ready(port(code))) for code in "abc"]
+        slow, waiting = every[:slots], every[slots:]
         run(fleet)
-        await held(3)
+        await held(slots)
         executor = fleet.engine._executor
         stopping = asyncio.create_task(executor.stop(0.05))
         while not all(attempt._halted for attempt in executor._attempts.values()):
@@ -298,4 +349,7 @@ async def test_a_shutdown_ends_every_run_within_one_budget(fleet_url: str) -> No
         for one in slow:
             assert (await fleet.engine.store.execution(one)).state is ExecutionState.INTERRUPTED
             assert [row.outcome for row in await fleet.engine.list_receipts(one, 0, 9)] == ["INTERRUPTED"]
+        for one in waiting:
+            assert (await fleet.engine.store.execution(one)).state is ExecutionState.QUEUED
+            assert await fleet.engine.list_receipts(one, 0, 9) == []
         assert fleet.rows("SELECT count(*) FROM ports") == [0]

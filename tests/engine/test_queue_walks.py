@@ -36,6 +36,7 @@ _WEIGHTS = {
     "fail": 6,
     "settle": 3,
     "cancel": 2,
+    "stop": 3,
     "crash": 1,
     "late": 1,
     "mode": 1,
@@ -66,6 +67,7 @@ class Walk:
         self.number = next(_walks)
         self.hands = Hands(NOON + self.number * DAY)
         self.codes: dict[str, str] = {}  # execution -> the row that it makes
+        self.promised: dict[str, set[str]] = {}  # execution -> how it may end, after what a cancel was answered
         self.fleet: Stepped
 
     async def take(self, steps: list[tuple[str, int]]) -> None:
@@ -106,12 +108,26 @@ class Walk:
 
     async def _cancel(self, pick: int) -> None:
         if (execution := self._picked(pick)) is not None:
-            before = await self.fleet.row(execution)
-            answer = await cancel(self.fleet, execution)
-            if answer.outcome in ("CANCELLED_BEFORE_START", "CANCEL_REQUESTED"):
-                assert not before.state.terminal
-            if answer.outcome == "ALREADY_FINISHED":
-                assert answer.execution.state.terminal
+            await self._ask(execution)
+
+    async def _stop(self, pick: int) -> None:
+        """Whoever is next is begun, and cancelled wherever it has come to by then."""
+        await self._begin(pick)
+        for _ in range(pick**3):
+            await asyncio.sleep(0)
+        for execution in list(self.fleet.engine._executor._attempts)[:1]:
+            await self._ask(execution)
+
+    async def _ask(self, execution: str) -> None:
+        before = await self.fleet.row(execution)
+        answer = await cancel(self.fleet, execution)
+        if answer.outcome in ("CANCELLED_BEFORE_START", "CANCEL_REQUESTED"):
+            assert not before.state.terminal
+            self.promised[execution] = {"CANCELLED"}
+        if answer.outcome == "CANCEL_REQUESTED":  # a crash may come before it is written
+            self.promised[execution] |= {"INTERRUPTED"}
+        if answer.outcome == "ALREADY_FINISHED":
+            assert answer.execution.state.terminal
 
     async def _fail(self, pick: int) -> None:
         """The next attempt has trouble, at once or when there is one."""
@@ -183,6 +199,7 @@ class Walk:
             assert self.codes[row.id] in made
             assert receipts[-1].tables == row.tables
             assert sum(one.created for one in row.tables) == 1
+        assert row.state.value in self.promised.get(row.id, set(ExecutionState))
         assert row.retry_count == outcomes.count("RETRIED")  # C-I5
         assert row.deferral_count >= outcomes.count("DEFERRED")
 

@@ -31,6 +31,7 @@ async def _claim(fleet: Driver, execution_id: str) -> None:
 
 
 async def test_what_ran_is_interrupted_and_its_session_goes_on(path: Path) -> None:
+    """C-3.2 "service restart while RUNNING"."""
     async with drive(path, start=False) as fleet:
         session = await fleet.ready(SHEET)
         execution = await fleet.submit(session)

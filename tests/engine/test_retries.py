@@ -325,7 +325,10 @@ async def replay(fleet: Stepped, execution: str, *, confirm: bool = True) -> str
 
 
 async def test_a_dead_letter_is_replayed_once_and_keeps_its_link(path: Place) -> None:
-    """C-R15, 1.2 "dead-letter replay", C-3.3 "replay of dead letter twice"."""
+    """C-R15, 1.2 "dead-letter replay", C-3.3 "replay of dead letter twice -> second NOT_FOUND".
+
+    The original stays here, so the second is told who replayed it: EXECUTION_NOT_REPLAYABLE.
+    """
     async with stepped(path) as fleet:
         session = await fleet.ready(SHEET)
         intent = intents.SubmitSheet(confirm=True, priority=5, timeout=SECOND)

@@ -34,11 +34,13 @@ PATIENT = Retry(attempts=40, first=0.05, longest=0.5)
 class Replica:
     """`sheetgrpc serve`, which may be killed, stopped, continued and started again; `address` stays."""
 
-    def __init__(self, url: str, log: Path, **flags: object) -> None:
+    def __init__(self, url: str, log: Path, *, token: str = "", **flags: object) -> None:
+        """`token` is the one that its client sends, where the flags ask for tokens."""
         self.address = ""
         self.name = ""  # as it calls itself
         self._url = url
         self._log = log
+        self._token = token
         self._flags = {**_FLAGS, **flags}
         self._process: asyncio.subprocess.Process | None = None
         self._client: Client | None = None
@@ -68,7 +70,7 @@ class Replica:
         assert line.startswith("listening on "), self._log.read_text()
         self.address = line.removeprefix("listening on ").strip()
         options = (("grpc.use_local_subchannel_pool", 1),)
-        self._client = self._client or connect(self.address, retry=PATIENT, options=options)
+        self._client = self._client or connect(self.address, token=self._token, retry=PATIENT, options=options)
         self.name = (await self.client.control.server_info()).replica
 
     def signal(self, which: signal.Signals) -> None:
@@ -132,9 +134,11 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(url: str, folder: Path, count: int = 3, **flags: object) -> AsyncIterator[Cluster]:
+async def cluster(
+    url: str, folder: Path, count: int = 3, *, token: str = "", **flags: object
+) -> AsyncIterator[Cluster]:
     """So many servers, started at once."""
-    replicas = [Replica(url, folder / f"replica-{number}.log", **flags) for number in range(count)]
+    replicas = [Replica(url, folder / f"replica-{number}.log", token=token, **flags) for number in range(count)]
     async with AsyncExitStack() as stack:
         for replica in replicas:
             stack.push_async_callback(replica.close)

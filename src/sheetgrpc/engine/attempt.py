@@ -192,6 +192,8 @@ class Attempt:
         total = len(plan.batches) // 4
         open_phase = PhaseCompleted(0, 0, 0, 0, 0)
         while self._done < total:
+            if self._is_told_to_stop():
+                raise Interrupted("the run was told to stop")  # and nobody is told of a phase that never starts
             until = _trip(plan, self._done)
             depth = plan.batches[4 * self._done + 3]
             if not self._done or plan.batches[4 * self._done - 1] != depth:

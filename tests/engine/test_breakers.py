@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 from tests.engine.calling import plugged
 from tests.engine.driving import BEST, Driver, drive
-from tests.engine.hands import Hands
 from tests.engine.places import Place
 from tests.engine.stopping import cancel
 from tests.engine.troubling import AWAY, Stepped, stepped
 
 from sheetgrpc.engine import intents, queueing
-from sheetgrpc.engine.breakers import Breaker, BreakerState
+from sheetgrpc.engine.breakers import Breaker, Breakers, BreakerState
 from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.errors import InvalidRequest
 from sheetgrpc.session.model import ExecutionState, Mode
@@ -295,3 +294,28 @@ async def test_what_waits_begins_by_itself(path: Place, tmp_path: Path, by_hand:
             await turn(fleet, "quay_calls", QueueMode.RUNNING)
         assert (await fleet.finish(execution)).state is SUCCEEDED
         assert breaker(fleet)[0] is CLOSED
+
+
+def test_of_those_that_began_before_it_opened_none_counts() -> None:
+    """Where several run at once: neither a late success closes nor a late failure makes it longer; its probe does."""
+    now = [0.0]
+    breakers = Breakers(["m"], 2, DELAY, lambda: now[0])
+
+    def seen() -> tuple[BreakerState, int, float | None]:
+        (view,) = breakers.all()
+        return view.state, view.breaker.failures, view.wait
+
+    for one in "abcd":
+        breakers.begin(one, ["m"])
+    breakers.end("a", ["m"], ())
+    breakers.end("b", ["m"], ())
+    now[0] = 20.0
+    breakers.end("c", ["m"], ())
+    assert seen() == (OPEN, 2, 40.0)
+    now[0] = 60.0
+    assert (seen(), breakers.blocked()) == ((HALF_OPEN, 2, 0.0), frozenset())
+    breakers.begin("probe", ["m"])
+    breakers.end("d", (), ["m"])
+    assert (seen()[0], breakers.blocked()) == (HALF_OPEN, {"m"})
+    breakers.end("probe", (), ["m"])
+    assert (seen(), breakers.blocked()) == ((CLOSED, 0, None), frozenset())

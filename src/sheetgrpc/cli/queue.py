@@ -122,16 +122,17 @@ def _facts(found: QueueStats) -> dict[str, str]:
 
 
 def _breaker(one: Breaker) -> str:
-    failed = f" after {one.consecutive_failures:,} failures in a row" if one.consecutive_failures else ""
+    many = one.consecutive_failures
+    failed = f"after {many:,} failure{'s' * (many != 1)} in a row"
     match words.breaker_state(one.state):
         case "CLOSED":
-            text = f"runs{failed}"
+            text = f"runs, {failed}" if many else "runs"
         case "OPEN" if one.paused_by:
             text = f"paused, by {one.paused_by}"
         case "OPEN":
-            text = f"paused{failed}, until {shown_time(one.next_probe_time)}"
+            text = f"paused {failed}, until {shown_time(one.next_probe_time)}"
         case "HALF_OPEN":
-            text = f"paused{failed}, but for one execution"
+            text = f"paused {failed}, but for one execution"
         case _:
             text = "in a state this program does not know"
     return f"{one.module}: {text}"
@@ -140,8 +141,9 @@ def _breaker(one: Breaker) -> str:
 async def _tell(client: Client, queue: Queue, module: str, *, as_json: bool) -> None:
     """How the queue stands now, or the module."""
     if module:
-        (one,) = (one for one in (await client.control.queue_stats()).breakers if one.module == module)
-        print_document(document_of(one)) if as_json else stdout().line(_breaker(one))
+        for one in (await client.control.queue_stats()).breakers:
+            if one.module == module:
+                print_document(document_of(one)) if as_json else stdout().line(_breaker(one))
     elif as_json:
         print_document(document_of(queue))
     else:

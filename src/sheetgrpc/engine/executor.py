@@ -153,8 +153,8 @@ class Executor:
         succeeded: frozenset[str] = frozenset()
         try:
             ended = await self._runner.run(attempt, run, claimed)
-            failed, succeeded = endings.judge_modules(self._context.handlers, ended, attempt.plan, attempt.results)
             self._settle(run, claimed, ended)
+            failed, succeeded = endings.judge_modules(self._context.handlers, ended, attempt.plan, attempt.results)
         except (Exception, asyncio.CancelledError):  # one broken run must not end the queue; see `recover` and takeover
             log.exception("execution.left", execution=claimed.id)
             self._leave(claimed.id)

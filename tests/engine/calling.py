@@ -27,7 +27,7 @@ class Calls:
         self.plugin.GATE.set()
 
 
-def plugged(folder: Path, *modules: str) -> dict[str, str]:
+def plugged(folder: Path, *modules: str) -> dict[str, Any]:
     """The settings of an engine that calls into these plug-ins; `folder` is for its catalog and allow-list."""
     catalog, allow = folder / "calls.yaml", folder / "allow.yaml"
     texts = [HERE / "fleet.yaml", *(PLUGINS / f"{module}.yaml" for module in modules)]

@@ -284,7 +284,7 @@ async def test_a_retry_waits_for_its_breaker_too(path: Place, tmp_path: Path) ->
 @pytest.mark.parametrize("by_hand", [False, True])
 async def test_what_waits_begins_by_itself(path: Place, tmp_path: Path, by_hand: bool) -> None:
     """When the delay is over, or at once when the module is resumed; nothing else happens meanwhile."""
-    settings = {"breaker_failures": 1, "breaker_delay": 3600.0 if by_hand else 0.1}
+    settings: dict[str, Any] = {"breaker_failures": 1, "breaker_delay": 3600.0 if by_hand else 0.1}
     async with drive(path, **plugged(tmp_path, *BOTH), **settings) as fleet:
         await fleet.run(ERROR)
         execution = await fleet.submit(await fleet.ready(WELL))
@@ -316,6 +316,6 @@ def test_of_those_that_began_before_it_opened_none_counts() -> None:
     assert (seen(), breakers.blocked()) == ((HALF_OPEN, 2, 0.0), frozenset())
     breakers.begin("probe", ["m"])
     breakers.end("d", (), ["m"])
-    assert (seen()[0], breakers.blocked()) == (HALF_OPEN, {"m"})
+    assert (seen()[0], breakers.blocked()) == (HALF_OPEN, frozenset("m"))
     breakers.end("probe", (), ["m"])
     assert (seen(), breakers.blocked()) == ((CLOSED, 0, None), frozenset())

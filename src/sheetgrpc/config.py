@@ -143,6 +143,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _count_or_none(text: str) -> int:
+    return 0 if text == "0" else _count(text)
+
+
 def _delays(text: str) -> tuple[float, ...]:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > _MOST_DELAYS:
@@ -247,6 +251,17 @@ class Settings:
         _some_seconds,
         "how long an execution is first put off for which the database has no room; doubles up to 32 times that",
         text="50ms",
+    )
+    breaker_failures: int = _setting(
+        5,
+        _count_or_none,
+        "after how many failures in a row of a module that call verbs run what calls into it waits; 0 means never",
+    )
+    breaker_delay: float = _setting(
+        60.0,
+        _some_seconds,
+        "how long it waits then, until one execution is let through to see whether the module does well again",
+        text="60s",
     )
     start_paused: bool = _setting(
         False,

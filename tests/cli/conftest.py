@@ -78,10 +78,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
+def running(folder: Path, *arguments: object) -> Iterator[str]:
     """A server with its database in a folder; where it listens."""
     with (folder / "log").open("w") as log:  # a pipe that nobody reads is full after some hundred calls
-        process = serve("--listen", "127.0.0.1:0", "--database", f"sqlite:///{folder / 'shared.db'}", stderr=log)
+        place = ("--listen", "127.0.0.1:0", "--database", f"sqlite:///{folder / 'shared.db'}")
+        process = serve(*place, *arguments, stderr=log)
         try:
             yield listening(process)
         finally:

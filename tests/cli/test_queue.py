@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.cli.conftest import run, running
@@ -35,18 +36,47 @@ def test_the_queue_is_paused_shown_and_resumed(address: str) -> None:
     assert json.loads(run("queue", "resume", "--address", address, "--json").raw)["mode"] == "QUEUE_MODE_RUNNING"
 
 
-async def _fail(address: str) -> None:
-    """An execution that is rolled back, of a session that stays open."""
+@pytest.fixture
+def plugged(tmp_path: Path) -> Iterator[str]:
+    """Where a server listens that calls into a module, which fails."""
+    (tmp_path / "bells.py").write_text("def ring(call):\n    raise RuntimeError\n")
+    (tmp_path / "bells.yaml").write_text('verbs: {bell.ring: {kind: call, handler: "bells:ring"}}\n')
+    line = run("trust", "bells", "--handlers", tmp_path).raw
+    (tmp_path / "allow.yaml").write_text(f"version: 1\nmodules:\n  {line}")
+    files = ("--catalog", tmp_path / "bells.yaml", "--allow", tmp_path / "allow.yaml", "--handlers", tmp_path)
+    with running(tmp_path, "--breaker-failures", 2, *files) as address:
+        yield address
+
+
+def test_a_module_is_paused_shown_and_resumed(plugged: str) -> None:
+    """C-R14, and as the requirements' section 2 has it: visible in the figures."""
+    paused = run("queue", "pause", "--module", "bells", "--address", plugged)
+    assert (paused.code, paused.err, paused.out) == (0, "", "bells: paused, by anonymous\n")
+    resumed = run("queue", "resume", "--module", "bells", "--address", plugged, "--json")
+    found = json.loads(resumed.raw)
+    assert (found["module"], found["state"], found["paused_by"]) == ("bells", "BREAKER_STATE_CLOSED", "")
+    asyncio.run(_run(plugged, "(bell.ring)"))
+    assert "\nmodule   bells: runs, after 1 failure in a row\n" in run("queue", "stats", "--address", plugged).out
+    asyncio.run(_run(plugged, "(bell.ring)"))
+    assert (
+        "\nmodule   bells: paused after 2 failures in a row, until " in run("queue", "stats", "--address", plugged).out
+    )
+    unknown = run("queue", "pause", "--module", "none", "--address", plugged)
+    assert (unknown.code, 'no call verb runs "none"' in unknown.err) == (1, True)
+
+
+async def _run(address: str, sheet: str) -> None:
+    """An execution, of a session that stays open."""
     async with connect(address) as client:
-        session = await client.sessions.create("fails")
-        await session.import_sheet(FAILING)
+        session = await client.sessions.create()
+        await session.import_sheet(sheet)
         await session.parse_sheet()
         async for _ in session.execute_sheet(confirm=True):
             pass
 
 
 def test_executions_are_listed_and_replayed_when_confirmed(address: str) -> None:
-    asyncio.run(_fail(address))
+    asyncio.run(_run(address, FAILING))
     listed = run("executions", "--state", "rolled-back", "--limit", "1", "--address", address)
     heading, row = listed.raw.splitlines()
     assert heading.split() == ["execution", "session", "state", "priority", "retries", "submitted", "why"]

@@ -110,7 +110,7 @@ async def call_everything(client: Client) -> None:
         client.control.ping(),
         client.control.queue_stats(),
         client.control.pause_queue("DRAIN"),
-        client.control.resume_queue(),
+        client.control.resume_queue(module="m"),
     ]
     for call in calls:
         if isawaitable(call):

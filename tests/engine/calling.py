@@ -27,15 +27,20 @@ class Calls:
         self.plugin.GATE.set()
 
 
+def plugged(folder: Path, *modules: str) -> dict[str, Any]:
+    """The settings of an engine that calls into these plug-ins; `folder` is for its catalog and allow-list."""
+    catalog, allow = folder / "calls.yaml", folder / "allow.yaml"
+    texts = [HERE / "fleet.yaml", *(PLUGINS / f"{module}.yaml" for module in modules)]
+    catalog.write_text("".join(text.read_text() for text in texts))
+    lines = [f'  {module}: {{sha256: "{look_at(module, str(PLUGINS)).sha256}"}}\n' for module in modules]
+    allow.write_text("version: 1\nmodules:\n" + "".join(lines))
+    return {"catalog": str(catalog), "allow": str(allow), "handlers": str(PLUGINS)}
+
+
 @asynccontextmanager
 async def drive_calls(path: Place, folder: Path, **settings: Any) -> AsyncIterator[Calls]:
     """An engine; `folder` is for its catalog and allow-list. Handlers that ignored everything are let go at the end."""
-    catalog, allow = folder / "calls.yaml", folder / "allow.yaml"
-    catalog.write_text((HERE / "fleet.yaml").read_text() + (PLUGINS / "calls.yaml").read_text())
-    module = look_at("fleet_calls", str(PLUGINS))
-    allow.write_text(f'version: 1\nmodules:\n  fleet_calls: {{sha256: "{module.sha256}"}}\n')
-    known = {"catalog": str(catalog), "allow": str(allow), "handlers": str(PLUGINS)}
-    async with drive(path, **{**known, **settings}) as fleet:
+    async with drive(path, **{**plugged(folder, "fleet_calls"), **settings}) as fleet:
         calls = Calls(fleet)
         for event in (calls.plugin.STARTED, calls.plugin.GATE, calls.plugin.ENDED):
             event.clear()

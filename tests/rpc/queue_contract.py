@@ -22,13 +22,14 @@ QUEUE_FIELDS = {
     "QueueStats": (
         "queue:Queue state_counts:ExecutionStateCount* execution_count:int64 max_running:int32 running:int32"
         " max_queued:int32 oldest_queued_time:Timestamp oldest_queued_age:Duration retry_count:int64"
-        " deferral_count:int64"
+        " deferral_count:int64 breakers:Breaker*"
     ),
+    "Breaker": "module state:BreakerState consecutive_failures:int32 paused_by next_probe_time:Timestamp",
     "ExecutionStateCount": "state:ExecutionState count:int64",
     "Queue": "mode:QueueMode changed_by change_time:Timestamp",
-    "PauseQueueRequest": "mode:QueueMode request_id",
+    "PauseQueueRequest": "mode:QueueMode request_id module",
     "PauseQueueResponse": "queue:Queue",
-    "ResumeQueueRequest": "request_id",
+    "ResumeQueueRequest": "request_id module",
     "ResumeQueueResponse": "queue:Queue",
 }
 
@@ -37,5 +38,6 @@ QUEUE_ENUMS = {
         "ATTEMPT_OUTCOME_",
         "SUCCEEDED PARTIAL ROLLED_BACK FAILED CANCELLED TIMED_OUT INTERRUPTED RETRIED DEFERRED",
     ),
+    "BreakerState": ("BREAKER_STATE_", "CLOSED OPEN HALF_OPEN"),
     "QueueMode": ("QUEUE_MODE_", "RUNNING HOLD REJECT DRAIN"),
 }

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import grpc
 import pytest
 from tests.rpc.conftest import StartServer
-from tests.rpc.serving import Running
+from tests.rpc.serving import Running, refused
 from tests.trust.making import Folder
 
 from sheetgrpc.config import StartError
@@ -44,13 +45,13 @@ def fail(call):
 """
 
 
-async def serve(folder: Folder, start_server: StartServer, catalog: str) -> tuple[Running, str]:
+async def serve(folder: Folder, start_server: StartServer, catalog: str, **settings: int) -> tuple[Running, str]:
     """A server that trusts a module, and its digest."""
     name = folder.write({"NAME.py": MODULE})
     folder.allows(folder.line(name))
     (folder.path / "catalog.yaml").write_text(catalog.replace("NAME", name))
     files = {"catalog": folder.path / "catalog.yaml", "allow": folder.allow, "handlers": folder.modules}
-    server = await start_server(**{setting: str(path) for setting, path in files.items()})
+    server = await start_server(**{setting: str(path) for setting, path in files.items()}, **settings)
     return server, name
 
 
@@ -80,6 +81,55 @@ async def test_the_decision_is_told_of_the_server_and_of_each_execution(
     assert [(verb.kind, verb.handler, verb.table) for verb in verbs if verb.name == "fund.note"] == [
         ("call", f"{name}:note", "")
     ]
+
+
+async def test_a_module_that_fails_opens_its_breaker_and_is_paused_and_resumed_by_name(
+    tmp_path: Path, start_server: StartServer
+) -> None:
+    """C-R14: visible in the figures of the queue."""
+    server, name = await serve(Folder(tmp_path), start_server, CATALOG, breaker_failures=2)
+
+    async def breaker() -> control_service_pb2.Breaker:
+        answer = await server.control.GetQueueStats(control_service_pb2.GetQueueStatsRequest())
+        (found,) = answer.queue_stats.breakers
+        return found
+
+    await run(server, "(fund.fail)")
+    found = await breaker()
+    assert (found.module, found.state, found.consecutive_failures) == (
+        name,
+        control_service_pb2.BREAKER_STATE_CLOSED,
+        1,
+    )
+    assert not found.HasField("next_probe_time")
+    before = await server.control.Ping(control_service_pb2.PingRequest())
+    await run(server, "(fund.fail)")
+    found = await breaker()
+    assert (found.state, found.consecutive_failures) == (control_service_pb2.BREAKER_STATE_OPEN, 2)
+    assert 50 < found.next_probe_time.seconds - before.time.seconds <= 70
+    paused = await server.control.PauseQueue(control_service_pb2.PauseQueueRequest(module=name))
+    assert paused.queue.mode == control_service_pb2.QUEUE_MODE_RUNNING
+    found = await breaker()
+    assert (found.state, found.paused_by) == (control_service_pb2.BREAKER_STATE_OPEN, "anonymous")
+    assert not found.HasField("next_probe_time")
+    await server.control.ResumeQueue(control_service_pb2.ResumeQueueRequest(module=name))
+    assert await breaker() == control_service_pb2.Breaker(module=name, state=control_service_pb2.BREAKER_STATE_CLOSED)
+    assert (await run(server, "(fund.note)")).state == execution_pb2.EXECUTION_STATE_SUCCEEDED
+
+
+async def test_only_a_module_that_is_called_can_be_paused_and_only_held(
+    tmp_path: Path, start_server: StartServer
+) -> None:
+    server, name = await serve(Folder(tmp_path), start_server, CATALOG)
+    drain = control_service_pb2.PauseQueueRequest(module=name, mode=control_service_pb2.QUEUE_MODE_DRAIN)
+    for call, field in (
+        (server.control.PauseQueue(drain), "mode"),
+        (server.control.PauseQueue(control_service_pb2.PauseQueueRequest(module="none")), "module"),
+        (server.control.ResumeQueue(control_service_pb2.ResumeQueueRequest(module="none")), "module"),
+    ):
+        refusal = await refused(call)
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+        assert refusal.details["BadRequest"].field_violations[0].field == field
 
 
 async def test_a_failing_handler_tells_an_error_id_and_no_text(tmp_path: Path, start_server: StartServer) -> None:

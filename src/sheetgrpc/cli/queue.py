@@ -9,10 +9,12 @@ from sheetgrpc.cli.documents import document_of, print_document
 from sheetgrpc.cli.failure import NOT_BEGUN, Failure
 from sheetgrpc.cli.options import DEFAULT_ADDRESS, Address, AsJson, first, read_word
 from sheetgrpc.cli.terminal import shown_time, stdout
-from sheetgrpc.client import words
+from sheetgrpc.client import Client, words
 from sheetgrpc.client.words import QueuePause, RunState
-from sheetgrpc.v1.control_service_pb2 import Queue, QueueStats
+from sheetgrpc.v1.control_service_pb2 import Breaker, Queue, QueueStats
 from sheetgrpc.v1.execution_pb2 import Execution
+
+Module = Annotated[str, Parameter(help="A module of call verbs: only what calls into it, in this server alone.")]
 
 _MODES = {
     "RUNNING": "runs",
@@ -33,6 +35,8 @@ async def stats(*, address: Address = DEFAULT_ADDRESS, as_json: AsJson = False) 
     for label, fact in _facts(found).items():
         if fact:
             terminal.line((f"{label:<9}", "bold"), fact)
+    for one in found.breakers:
+        terminal.line(("module   ", "bold"), _breaker(one))
     counts = [[words.execution_state(one.state), f"{one.count:,}"] for one in found.state_counts]
     terminal.line()
     rows = [["executions", "number"], *counts, ["in all", f"{found.execution_count:,}"]]
@@ -46,17 +50,18 @@ async def pause(
         QueuePause,
         Parameter(converter=read_word, help="hold begins nothing more, drain takes nothing in, reject does neither."),
     ] = "HOLD",
+    module: Module = "",
     as_json: AsJson = False,
 ) -> None:
     """Pause the queue, for every server of the database and until it is resumed."""
     async with reaching(address) as client:
-        _tell(await client.control.pause_queue(mode), as_json=as_json)
+        await _tell(client, await client.control.pause_queue(mode, module=module), module, as_json=as_json)
 
 
-async def resume(*, address: Address = DEFAULT_ADDRESS, as_json: AsJson = False) -> None:
+async def resume(*, address: Address = DEFAULT_ADDRESS, module: Module = "", as_json: AsJson = False) -> None:
     """Let the queue run again."""
     async with reaching(address) as client:
-        _tell(await client.control.resume_queue(), as_json=as_json)
+        await _tell(client, await client.control.resume_queue(module=module), module, as_json=as_json)
 
 
 async def executions(
@@ -116,8 +121,30 @@ def _facts(found: QueueStats) -> dict[str, str]:
     }
 
 
-def _tell(queue: Queue, *, as_json: bool) -> None:
-    if as_json:
+def _breaker(one: Breaker) -> str:
+    many = one.consecutive_failures
+    failed = f"after {many:,} failure{'s' * (many != 1)} in a row"
+    match words.breaker_state(one.state):
+        case "CLOSED":
+            text = f"runs, {failed}" if many else "runs"
+        case "OPEN" if one.paused_by:
+            text = f"paused, by {one.paused_by}"
+        case "OPEN":
+            text = f"paused {failed}, until {shown_time(one.next_probe_time)}"
+        case "HALF_OPEN":
+            text = f"paused {failed}, but for one execution"
+        case _:
+            text = "in a state this program does not know"
+    return f"{one.module}: {text}"
+
+
+async def _tell(client: Client, queue: Queue, module: str, *, as_json: bool) -> None:
+    """How the queue stands now, or the module."""
+    if module:
+        for one in (await client.control.queue_stats()).breakers:
+            if one.module == module:
+                print_document(document_of(one)) if as_json else stdout().line(_breaker(one))
+    elif as_json:
         print_document(document_of(queue))
     else:
         stdout().line(_MODES.get(words.queue_mode(queue.mode), "in a mode this program does not know"))

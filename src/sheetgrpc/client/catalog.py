@@ -74,16 +74,15 @@ class Control:
         """The queue in figures."""
         return (await self._caller.read(self._stubs.control.GetQueueStats, GetQueueStatsRequest(), options)).queue_stats
 
-    async def pause_queue(self, mode: QueuePause = "HOLD", **options: Unpack[Creating]) -> Queue:
-        """Pause the queue of every server of the database.
+    async def pause_queue(self, mode: QueuePause = "HOLD", *, module: str = "", **options: Unpack[Creating]) -> Queue:
+        """Pause the queue of every server of the database; with `module`, in this server, what calls into that alone.
 
         HOLD begins nothing more, DRAIN takes nothing in, REJECT neither.
         """
-        request = PauseQueueRequest(mode=QueueMode.Value(f"QUEUE_MODE_{mode}"))
+        request = PauseQueueRequest(mode=QueueMode.Value(f"QUEUE_MODE_{mode}"), module=module)
         return (await self._caller.command(self._stubs.control.PauseQueue, request, options)).response.queue
 
-    async def resume_queue(self, **options: Unpack[Creating]) -> Queue:
-        """Let the queue run again."""
-        return (
-            await self._caller.command(self._stubs.control.ResumeQueue, ResumeQueueRequest(), options)
-        ).response.queue
+    async def resume_queue(self, *, module: str = "", **options: Unpack[Creating]) -> Queue:
+        """Let the queue run again; with `module`, in this server, what calls into that alone."""
+        request = ResumeQueueRequest(module=module)
+        return (await self._caller.command(self._stubs.control.ResumeQueue, request, options)).response.queue

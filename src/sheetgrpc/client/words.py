@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from sheetgrpc.v1 import task_pb2
 from sheetgrpc.v1.approval_pb2 import ApprovalState, ApprovalVerdict
-from sheetgrpc.v1.control_service_pb2 import QueueMode
+from sheetgrpc.v1.control_service_pb2 import BreakerState, QueueMode
 from sheetgrpc.v1.diagnostic_pb2 import DiagnosticCode, DiagnosticSeverity
 from sheetgrpc.v1.execution_pb2 import AttemptOutcome, ExecutionMode, ExecutionState
 from sheetgrpc.v1.execution_service_pb2 import CancelOutcome
@@ -107,6 +107,11 @@ def attempt_outcome(number: AttemptOutcome.ValueType) -> str:
 def queue_mode(number: QueueMode.ValueType) -> str:
     """The word of a QueueMode, such as "HOLD"."""
     return _word(QueueMode.Name, "QUEUE_MODE_", number)
+
+
+def breaker_state(number: BreakerState.ValueType) -> str:
+    """The word of a BreakerState, such as "HALF_OPEN"."""
+    return _word(BreakerState.Name, "BREAKER_STATE_", number)
 
 
 def statement_status(number: StatementStatus.ValueType) -> str:

@@ -9,6 +9,7 @@ from sheetgrpc.clock import Draws
 from sheetgrpc.config import Settings
 from sheetgrpc.engine.analyst import Analyst
 from sheetgrpc.engine.aside import decode
+from sheetgrpc.engine.breakers import Breakers
 from sheetgrpc.engine.lifetimes import Lifetimes
 from sheetgrpc.engine.presence import Presence
 from sheetgrpc.engine.replies import Replies
@@ -37,6 +38,7 @@ class Context(msgspec.Struct, frozen=True):
     lifetimes: Lifetimes
     replies: Replies
     handlers: Handlers = NO_HANDLERS
+    breakers: Breakers = msgspec.field(default_factory=Breakers)
 
     def view(self, row: SessionRow) -> SessionView:
         """A session as a caller sees it now; the progress of a running execution is live."""
@@ -62,12 +64,16 @@ class Context(msgspec.Struct, frozen=True):
             self.analyst.unmark(sheet.id, mark)
         return analysis
 
-    def trusted_modules(self, sheet_id: str) -> tuple[TrustedModule, ...]:
-        """The modules whose functions a run of this sheet calls; all that it might, while its plan is not known."""
-        kept = self.analyst.recall(sheet_id)
-        if kept is None or kept.plan is None:
+    async def trusted_modules(self, session: Session) -> tuple[TrustedModule, ...]:
+        """The modules whose functions a run of the session's sheet calls; all that it might, where it has no plan."""
+        if not self.handlers.modules or session.sheet is None:
+            return ()
+        analysis = self.analyst.recall(session.sheet.id)  # however old: the verbs are the sheet's
+        if analysis is None:
+            analysis = await self.analyse(await self.store.sheet(session.sheet.id), session)
+        if analysis.plan is None:
             return self.handlers.trusted
-        return self.handlers.of(group.verb for group in kept.plan.groups)
+        return self.handlers.of(group.verb for group in analysis.plan.groups)
 
     async def _is_current(self, sheet: SheetRow, kept: Analysis) -> bool:
         """False where another server has resolved references since, or has undone that."""

@@ -10,11 +10,13 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
+from sheetgrpc.engine.breakers import BreakerView
 from sheetgrpc.engine.closing import settle_all
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.handling import replay, request_key
 from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.engine.views import Reply
+from sheetgrpc.errors import invalid_field
 from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.queue import QueueChange, QueueCounts, QueueMode, QueueRow
 from sheetgrpc.store.records import ExecutionFilter, StoredReply
@@ -27,13 +29,17 @@ _ROWS = 1000  # of what runs; there are no more slots than that
 
 
 class QueueStats(msgspec.Struct, frozen=True):
-    """The queue in figures; `states` with what this process knows better of its own runs, `now` is when."""
+    """The queue in figures; `states` with what this process knows better of its own runs, `now` is when.
+
+    `breakers` are this process's.
+    """
 
     queue: QueueRow
     states: dict[ExecutionState, int]
     counts: QueueCounts
     running: int
     now: int
+    breakers: list[BreakerView]
 
 
 class QueueKeeper:
@@ -43,9 +49,16 @@ class QueueKeeper:
         self._context = context
         self._tasks: set[asyncio.Task[Reply]] = set()
 
-    async def change(self, envelope: Envelope, mode: QueueMode, encode: Callable[[QueueRow], bytes]) -> Reply:
-        """The answer to a pause or a resume; a caller that goes away has asked all the same. Raises Unavailable."""
-        task = asyncio.create_task(self._change(envelope, mode, encode))
+    async def change(
+        self, envelope: Envelope, mode: QueueMode, encode: Callable[[QueueRow], bytes], module: str = ""
+    ) -> Reply:
+        """The answer to a pause or a resume, of the queue or, in this process, of one module that call verbs run.
+
+        A caller that goes away has asked all the same. Raises InvalidRequest for a module that none runs, Unavailable.
+        """
+        if module and module not in self._context.breakers:
+            raise invalid_field("module", f'no call verb runs "{module}"; GetServerInfo lists the modules that they do')
+        task = asyncio.create_task(self._change(envelope, mode, encode, module))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         return await asyncio.shield(task)
@@ -73,7 +86,8 @@ class QueueKeeper:
             states[state] += moved
             states[ExecutionState.RUNNING] -= moved
         here = (run.live.state for run in self._context.runs.all() if run.here)
-        return QueueStats(queue, states, counts, sum(state in _RUNNING for state in here), self._context.draws.now())
+        running = sum(state in _RUNNING for state in here)
+        return QueueStats(queue, states, counts, running, self._context.draws.now(), self._context.breakers.all())
 
     async def _running_as_shown(self) -> Counter[ExecutionState]:
         """What is stored as RUNNING, on whatever server, by the state that lists show."""
@@ -81,7 +95,9 @@ class QueueKeeper:
         rows = await self._context.store.executions(running, _ROWS, None)
         return Counter(self._context.runs.overlay(row).state for row in rows)
 
-    async def _change(self, envelope: Envelope, mode: QueueMode, encode: Callable[[QueueRow], bytes]) -> Reply:
+    async def _change(
+        self, envelope: Envelope, mode: QueueMode, encode: Callable[[QueueRow], bytes], module: str
+    ) -> Reply:
         store, key = self._context.store, request_key(envelope)
         stored = await store.reply(key) if key is not None else None
         if stored is not None:
@@ -92,15 +108,24 @@ class QueueKeeper:
                 return replay(opened.reply, envelope)
             now = self._context.draws.now()
             queue = await store.queue()
-            if queue.mode is not mode:
+            if queue.mode is not mode and not module:
                 queue = QueueRow(mode, envelope.caller, now)
             body = encode(queue)
             expires = now + self._context.settings.request_id_ttl_us
             reply = StoredReply(key, envelope.fingerprint, body, "", expires) if key is not None else None
             await transaction.commit(QueueChange(queue, reply))
+        if module:
+            self._turn(module, envelope.caller, closes=mode.claims)
+        else:
+            log.info("queue.changed", mode=mode.value, by=envelope.caller)
         self._context.runs.wake()
-        log.info("queue.changed", mode=mode.value, by=envelope.caller)
         return Reply(body, reply, replayed=False)
+
+    def _turn(self, module: str, caller: str, *, closes: bool) -> None:
+        if closes:
+            self._context.breakers.resume(module)
+        else:
+            self._context.breakers.pause(module, caller)
 
     def _forget(self, task: asyncio.Task[Reply]) -> None:
         self._tasks.discard(task)

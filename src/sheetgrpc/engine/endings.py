@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from sheetgrpc.catalog.model import Catalog
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.runs import Cancel
 from sheetgrpc.planning import blocking
-from sheetgrpc.planning.model import Effect, ErrorCode, Group, Key, Plan, Results, Status
+from sheetgrpc.planning.model import Effect, ErrorCode, Group, HandlerFault, Key, Plan, Results, Status
 from sheetgrpc.session import commands
 from sheetgrpc.session.machine import decide, evolve
 from sheetgrpc.session.model import ExecutionState, Session
@@ -24,6 +24,7 @@ from sheetgrpc.store.records import (
     SymbolRow,
     TableCounts,
 )
+from sheetgrpc.trust.model import Handlers
 
 _SHOWN_SYMBOLS = 100
 
@@ -121,6 +122,26 @@ def count_tables(catalog: Catalog, plan: Plan, results: Results) -> tuple[TableC
             if one.kind in effects and one.table in catalog.tables:  # a handler may tell of changes elsewhere too
                 counts.setdefault(one.table, [0] * len(effects))[effects.index(Effect(one.kind))] += 1
     return tuple(TableCounts(table, *sums) for table, sums in sorted(counts.items()))
+
+
+def judge_modules(
+    handlers: Handlers, ended: ExecutionRow, plan: Plan | None, results: Results | None
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The modules that failed in an attempt, and those that did well, for their breakers; of others it says nothing.
+
+    A call has failed if its function did by itself, or was under way when the time was over. That a dry run goes well
+    says nothing: functions may leave out there what would fail.
+    """
+    if plan is None or results is None or not ended.trusted_modules:
+        return frozenset(), frozenset()
+    faults: Iterable[int] = ()
+    if ended.state in (ExecutionState.ROLLED_BACK, ExecutionState.PARTIAL):
+        faults = [index for index, error in results.errors.items() if isinstance(error, HandlerFault)]
+    elif ended.state is ExecutionState.TIMED_OUT and results.running >= 0:
+        faults = (results.running,)
+    failed = handlers.of(plan.groups[plan.group_of[index]].verb for index in faults)
+    well = ended.trusted_modules if ended.state is ExecutionState.SUCCEEDED and not ended.dry_run else ()
+    return frozenset(one.module for one in failed), frozenset(one.module for one in well)
 
 
 def outcome(context: Context, session: Session, ended: ExecutionRow, before: ExecutionRow) -> Changes:

@@ -123,6 +123,7 @@ class Executor:
             await self._let_go(row.id)
             return
         self._ownership.own(run, claimed)
+        self._context.breakers.begin(row.id, (one.module for one in claimed.trusted_modules))
         attempt = self._attempts[row.id] = Attempt(self._context, run, claimed)
         if self._halted:
             attempt.halt()
@@ -151,13 +152,17 @@ class Executor:
             self._context.runs.remove(execution_id)
 
     async def _run(self, attempt: Attempt, run: Run, claimed: ExecutionRow) -> None:
+        failed: frozenset[str] = frozenset()
+        succeeded: frozenset[str] = frozenset()
         try:
             ended = await self._runner.run(attempt, run, claimed)
             self._settle(run, claimed, ended)
+            failed, succeeded = endings.judge_modules(self._context.handlers, ended, attempt.plan, attempt.results)
         except (Exception, asyncio.CancelledError):  # one broken run must not end the queue; see `recover` and takeover
             log.exception("execution.left", execution=claimed.id)
             self._leave(claimed.id)
         finally:
+            self._context.breakers.end(claimed.id, failed, succeeded)
             self._attempts.pop(claimed.id, None)
             self._running -= {asyncio.current_task()}
             self._context.runs.wake()  # a slot is free

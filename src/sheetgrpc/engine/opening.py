@@ -13,6 +13,7 @@ from sheetgrpc.clock import Draws
 from sheetgrpc.config import Settings, StartError, redact
 from sheetgrpc.dsl.limits import Limits
 from sheetgrpc.engine.analyst import Analyst
+from sheetgrpc.engine.breakers import Breakers
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.engine import Engine
 from sheetgrpc.engine.lifetimes import Lifetimes
@@ -57,11 +58,14 @@ async def open_engine(settings: Settings, draws: Draws | None = None) -> Engine:
     presence = Presence(draws.now, shared=store.leases is not None)
     lifetimes = Lifetimes(draws, presence, settings.retention_us)
     analyst = Analyst(catalog, store, limits)
+    breakers = Breakers(sorted(handlers.modules), settings.breaker_failures, settings.breaker_delay, draws.monotonic)
     leases = store.leases
     runs = Runs(shared=leases is not None)
     topics, replies = Topics(presence, leases.hint if leases is not None else None), Replies(store)
     return Engine(
-        Context(store, catalog, settings, draws, analyst, runs, topics, presence, lifetimes, replies, handlers)
+        Context(
+            store, catalog, settings, draws, analyst, runs, topics, presence, lifetimes, replies, handlers, breakers
+        )
     )
 
 

@@ -11,6 +11,7 @@ from sheetgrpc.errors import invalid_field
 from sheetgrpc.session import commands
 from sheetgrpc.session.model import ExecutionState, Mode, Session
 from sheetgrpc.store.records import Changes, ExecutionRow, SessionRow
+from sheetgrpc.trust.model import TrustedModule
 
 
 def step(context: Context, intent: intents.PlanSheet | intents.CloseSession, caller: str) -> "PlanSheet | CloseSession":
@@ -28,12 +29,15 @@ class PlanSheet(Simple):
     def __init__(self, context: Context, intent: intents.PlanSheet) -> None:
         super().__init__(context, commands.ConfirmIntent())
         self._intent = intent
+        self._modules: tuple[TrustedModule, ...] = ()
 
     async def prepare(self, row: SessionRow | None) -> None:
-        """Nothing but the plain refusals."""
+        """Nothing but the plain refusals, and what the queue is to know."""
         if row is not None:
             self.refuse_early(row.session, self.command(_NO_DRAW))
         await check_queue(self.context)
+        if row is not None:
+            self._modules = await self.context.trusted_modules(row.session)
 
     def command(self, draw: Draw) -> commands.Command:
         """The plan, with the draw's id for its execution."""
@@ -57,6 +61,7 @@ class PlanSheet(Simple):
             phases_total=sheet.phase_count,
             timeout=self._intent.timeout,
             dry_run=True,
+            trusted_modules=self._modules,
         )
 
     def outcome(self, row: SessionRow, changes: Changes) -> Outcome:

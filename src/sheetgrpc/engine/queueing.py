@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import structlog
 
+from sheetgrpc.engine.breakers import Breaker
 from sheetgrpc.engine.context import Context
 from sheetgrpc.errors import NotFound, SheetError
 from sheetgrpc.session.model import ExecutionState
@@ -20,6 +21,7 @@ _MICROS = 1_000_000
 _TROUBLE_SECONDS = 0.5  # until the next look where the store did not answer
 _POLL_SECONDS = 1.0  # until the next look where other servers may have queued something
 _LONGEST_DEFERRAL = 60.0
+_LOOK = 100  # rows a read, where some may have to wait for a breaker
 
 
 class Queue:
@@ -31,6 +33,9 @@ class Queue:
         self._draws = context.draws
         self._longest = round(max((*context.settings.retry_delays, _LONGEST_DEFERRAL)) * _MICROS)
         self._not_before: dict[str, int] = {}  # execution -> microseconds on the monotonic clock
+        self._breakers = context.breakers
+        self._blocked: frozenset[str] = frozenset()  # modules, as of the last look
+        self._held: set[str] = set()  # executions that were found to call into these
         self._troubled = False
 
     def put_off(self, row: ExecutionRow) -> None:
@@ -71,14 +76,33 @@ class Queue:
         """What may begin now, by this process's clocks."""
         now = self._now()
         early = {one for one, due in self._not_before.items() if due > now}
-        found = {row.id: row for row in await self._store.waiting(1 + len(early))}
-        for one in self._not_before.keys() - early - found.keys():  # due here, and by the store's clock not yet
+        found = {row.id: row for row in await self._first_waiting(early)}
+        for one in self._not_before.keys() - early - found.keys() - self._held:  # by the store's clock not yet due
             row = await self._find(one)
-            if row is not None and row.state is ExecutionState.QUEUED:
-                found[one] = row
-            else:
+            if row is None or row.state is not ExecutionState.QUEUED:
                 self.forget(one)
-        return [row for one, row in found.items() if one not in early]
+            elif not self._holds(row):
+                found[one] = row
+        return list(found.values())
+
+    async def _first_waiting(self, early: set[str]) -> list[ExecutionRow]:
+        """The first that is neither early nor held, if there is one; what is held is read once while that is so."""
+        blocked = self._breakers.blocked()
+        if blocked != self._blocked:
+            self._blocked = blocked
+            self._held.clear()
+        while rows := await self._store.waiting(_LOOK if blocked else 1, early | self._held):
+            for row in rows:
+                if not self._holds(row):
+                    return [row]
+        return []
+
+    def _holds(self, row: ExecutionRow) -> bool:
+        """Whether it has to wait for a breaker."""
+        held = any(one.module in self._blocked for one in row.trusted_modules)
+        if held:
+            self._held.add(row.id)
+        return held
 
     async def _find(self, execution_id: str) -> ExecutionRow | None:
         try:
@@ -90,11 +114,17 @@ class Queue:
         """For how many seconds nothing need be looked at; None for as long as nobody wakes it."""
         now = self._now()
         pauses = [(due - now) / _MICROS for due in self._not_before.values() if due > now]
+        if self._held:
+            pauses += [one.wait for one in self._breakers.all() if one.wait is not None and self._is_shut(one.breaker)]
         if self._troubled:
             pauses.append(_TROUBLE_SECONDS)
         if self._store.about.shared:
             pauses.append(_POLL_SECONDS)
         return min(pauses, default=None)
+
+    def _is_shut(self, breaker: Breaker) -> bool:
+        """Whether it was at the last look, and not because of an execution whose end will be heard."""
+        return breaker.module in self._blocked and not breaker.probe
 
     def _now(self) -> int:
         return round(self._draws.monotonic() * _MICROS)

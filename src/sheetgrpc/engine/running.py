@@ -51,7 +51,7 @@ class Runner:
             state=ExecutionState.RUNNING,
             epoch=row.epoch + 1,
             started_at=self._now(),
-            trusted_modules=self._context.trusted_modules(row.sheet_id),
+            trusted_modules=self._context.handlers.current(row.trusted_modules),
             replica=self._replica,
             next_attempt_at=None,
             error=None,

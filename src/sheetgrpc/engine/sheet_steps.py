@@ -22,6 +22,7 @@ from sheetgrpc.session import commands
 from sheetgrpc.session.model import Choice, ExecutionState, Mode, Session, Sheet
 from sheetgrpc.store.queue import check_admission
 from sheetgrpc.store.records import Changes, ExecutionRow, ReferenceRow, SessionRow, SheetRow
+from sheetgrpc.trust.model import TrustedModule
 
 
 def encode(source: str) -> tuple[bytes, str]:
@@ -258,6 +259,7 @@ class SubmitSheet(Simple):
     def __init__(self, context: Context, intent: intents.SubmitSheet) -> None:
         super().__init__(context, commands.ConfirmIntent())
         self._intent = intent
+        self._modules: tuple[TrustedModule, ...] = ()
 
     async def prepare(self, row: SessionRow | None) -> None:
         """Nothing but the plain refusals: the plan is made ready by the run, before it takes the writer."""
@@ -268,7 +270,11 @@ class SubmitSheet(Simple):
             await self.judge(row.session)
 
     async def judge(self, session: Session) -> None:
-        """Refuses what the queue is not to be asked for, whatever state the session is in: here nothing."""
+        """Refuses what the queue is not to be asked for, whatever state the session is in: here nothing.
+
+        The queue is to know which modules the run will call into.
+        """
+        self._modules = await self.context.trusted_modules(session)
 
     def command(self, draw: Draw) -> commands.Command:
         """The submit, with the draw's id for the execution."""
@@ -300,6 +306,7 @@ class SubmitSheet(Simple):
             table_budgets=dict(self._intent.table_budgets),
             priority=self._intent.priority,
             replay_of=self._intent.replay_of,
+            trusted_modules=self._modules,
         )
         changes.most_waiting = self.context.settings.max_queued
 

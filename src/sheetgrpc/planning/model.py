@@ -216,6 +216,10 @@ class StatementError(msgspec.Struct, frozen=True, gc=False):
     blocked_by: int | None = None
 
 
+class HandlerFault(StatementError, frozen=True, gc=False):
+    """Of a call whose function failed by itself: it did not refuse, and nothing was refused to it."""
+
+
 class Image(msgspec.Struct, frozen=True, gc=False):
     """A row as it is before a statement changes it: its key, its text for people, columns as JSON values."""
 

@@ -64,22 +64,25 @@ class ControlService:
     async def pause_queue(self, request: pb.PauseQueueRequest, call: Call) -> bytes:
         """Pauses the queue."""
         form = Form()
-        mode = read_pause_queue(form, request)
+        mode, module = read_pause_queue(form, request), form.name("module", request.module, required=False)
         envelope = await read_envelope(form, call, request)
-        return await self._change(call, envelope, mode, lambda queue: pb.PauseQueueResponse(queue=write_queue(queue)))
+        return await self._change(
+            call, envelope, mode, module, lambda queue: pb.PauseQueueResponse(queue=write_queue(queue))
+        )
 
     async def resume_queue(self, request: pb.ResumeQueueRequest, call: Call) -> bytes:
         """Lets the queue run."""
-        envelope = await read_envelope(Form(), call, request)
-        running = QueueMode.RUNNING
+        form = Form()
+        module = form.name("module", request.module, required=False)
+        envelope = await read_envelope(form, call, request)
         return await self._change(
-            call, envelope, running, lambda queue: pb.ResumeQueueResponse(queue=write_queue(queue))
+            call, envelope, QueueMode.RUNNING, module, lambda queue: pb.ResumeQueueResponse(queue=write_queue(queue))
         )
 
     async def _change(
-        self, call: Call, envelope: Envelope, mode: QueueMode, write: Callable[[QueueRow], Message]
+        self, call: Call, envelope: Envelope, mode: QueueMode, module: str, write: Callable[[QueueRow], Message]
     ) -> bytes:
-        reply = await self._engine.queue.change(envelope, mode, lambda queue: write(queue).SerializeToString())
+        reply = await self._engine.queue.change(envelope, mode, lambda queue: write(queue).SerializeToString(), module)
         tell_reply(call, reply)
         return reply.body
 

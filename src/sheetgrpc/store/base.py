@@ -7,7 +7,7 @@ SHUTTING_DOWN). A caller that is cancelled gets its CancelledError once the data
 before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -254,8 +254,11 @@ class Store(Protocol):
         """With their decisions, newest requested first, (requested_at, id) before `before`."""
         ...
 
-    async def waiting(self, limit: int) -> list[ExecutionRow]:
-        """The first of what is queued and due by `next_attempt_at`, next first: priority, then age, then id."""
+    async def waiting(self, limit: int, without: Collection[str] = ()) -> list[ExecutionRow]:
+        """The first of what is queued and due by `next_attempt_at`, next first: priority, then age, then id.
+
+        `without` are executions that are not asked for.
+        """
         ...
 
     async def queue(self) -> QueueRow:

@@ -42,5 +42,9 @@ class Handlers(msgspec.Struct, frozen=True):
         wanted = {self.by_verb[verb].module for verb in verbs if verb in self.by_verb}
         return tuple(self.modules[name] for name in sorted(wanted))
 
+    def current(self, modules: Iterable[TrustedModule]) -> tuple[TrustedModule, ...]:
+        """These modules as they are trusted here and now."""
+        return tuple(self.modules[one.module] for one in modules if one.module in self.modules)
+
 
 NO_HANDLERS = Handlers()

@@ -22,6 +22,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _BreakerState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BreakerStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BreakerState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BREAKER_STATE_UNSPECIFIED: _BreakerState.ValueType  # 0
+    """Never sent."""
+    BREAKER_STATE_CLOSED: _BreakerState.ValueType  # 1
+    """They may."""
+    BREAKER_STATE_OPEN: _BreakerState.ValueType  # 2
+    """They wait, QUEUED; others do not wait for them."""
+    BREAKER_STATE_HALF_OPEN: _BreakerState.ValueType  # 3
+    """One of them may, and then all if it does well, or none if the module fails again."""
+
+class BreakerState(_BreakerState, metaclass=_BreakerStateEnumTypeWrapper):
+    """Whether executions that call into a module may begin."""
+
+BREAKER_STATE_UNSPECIFIED: BreakerState.ValueType  # 0
+"""Never sent."""
+BREAKER_STATE_CLOSED: BreakerState.ValueType  # 1
+"""They may."""
+BREAKER_STATE_OPEN: BreakerState.ValueType  # 2
+"""They wait, QUEUED; others do not wait for them."""
+BREAKER_STATE_HALF_OPEN: BreakerState.ValueType  # 3
+"""One of them may, and then all if it does well, or none if the module fails again."""
+Global___BreakerState: _TypeAlias = BreakerState  # noqa: Y015
+
 class _QueueMode:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -343,6 +371,7 @@ class QueueStats(_message.Message):
     OLDEST_QUEUED_AGE_FIELD_NUMBER: _builtins.int
     RETRY_COUNT_FIELD_NUMBER: _builtins.int
     DEFERRAL_COUNT_FIELD_NUMBER: _builtins.int
+    BREAKERS_FIELD_NUMBER: _builtins.int
     execution_count: _builtins.int
     """Executions that are stored."""
     max_running: _builtins.int
@@ -371,6 +400,10 @@ class QueueStats(_message.Message):
     def oldest_queued_age(self) -> _duration_pb2.Duration:
         """For how long it has waited; absent where none waits."""
 
+    @_builtins.property
+    def breakers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Breaker]:
+        """Of every module that the catalog's `call` verbs run, in this server, by name."""
+
     def __init__(
         self,
         *,
@@ -384,14 +417,57 @@ class QueueStats(_message.Message):
         oldest_queued_age: _duration_pb2.Duration | None = ...,
         retry_count: _builtins.int = ...,
         deferral_count: _builtins.int = ...,
+        breakers: _abc.Iterable[Global___Breaker] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_queued_age", b"oldest_queued_age", "oldest_queued_time", b"oldest_queued_time", "queue", b"queue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deferral_count", b"deferral_count", "execution_count", b"execution_count", "max_queued", b"max_queued", "max_running", b"max_running", "oldest_queued_age", b"oldest_queued_age", "oldest_queued_time", b"oldest_queued_time", "queue", b"queue", "retry_count", b"retry_count", "running", b"running", "state_counts", b"state_counts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breakers", b"breakers", "deferral_count", b"deferral_count", "execution_count", b"execution_count", "max_queued", b"max_queued", "max_running", b"max_running", "oldest_queued_age", b"oldest_queued_age", "oldest_queued_time", b"oldest_queued_time", "queue", b"queue", "retry_count", b"retry_count", "running", b"running", "state_counts", b"state_counts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueueStats: _TypeAlias = QueueStats  # noqa: Y015
+
+@_typing.final
+class Breaker(_message.Message):
+    """Whether executions that call into a module may begin in this server. It opens when calls into the module fail by
+    themselves in several executions in a row, or when somebody pauses the module. Closed in a server that starts.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODULE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CONSECUTIVE_FAILURES_FIELD_NUMBER: _builtins.int
+    PAUSED_BY_FIELD_NUMBER: _builtins.int
+    NEXT_PROBE_TIME_FIELD_NUMBER: _builtins.int
+    module: _builtins.str
+    """Name of the module."""
+    state: Global___BreakerState.ValueType
+    """Whether they may."""
+    consecutive_failures: _builtins.int
+    """Executions in a row that the module has failed."""
+    paused_by: _builtins.str
+    """Who paused the module, as the server knows callers; empty where nobody has."""
+    @_builtins.property
+    def next_probe_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is half open; absent unless it is open by itself."""
+
+    def __init__(
+        self,
+        *,
+        module: _builtins.str = ...,
+        state: Global___BreakerState.ValueType = ...,
+        consecutive_failures: _builtins.int = ...,
+        paused_by: _builtins.str = ...,
+        next_probe_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_probe_time", b"next_probe_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consecutive_failures", b"consecutive_failures", "module", b"module", "next_probe_time", b"next_probe_time", "paused_by", b"paused_by", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Breaker: _TypeAlias = Breaker  # noqa: Y015
 
 @_typing.final
 class ExecutionStateCount(_message.Message):
@@ -459,19 +535,25 @@ class PauseQueueRequest(_message.Message):
 
     MODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    MODULE_FIELD_NUMBER: _builtins.int
     mode: Global___QueueMode.ValueType
-    """How: HOLD (absent = HOLD), REJECT or DRAIN."""
+    """How: HOLD (absent = HOLD), REJECT or DRAIN; HOLD with `module`."""
     request_id: _builtins.str
     """Makes a repeat safe (see SessionService)."""
+    module: _builtins.str
+    """Pauses only what calls into this module, and not the queue: a name of ServerInfo.trusted_modules. Such executions
+    wait in this server, until the module is resumed or the server is started anew. Absent: the queue.
+    """
     def __init__(
         self,
         *,
         mode: Global___QueueMode.ValueType = ...,
         request_id: _builtins.str = ...,
+        module: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "module", b"module", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -508,16 +590,20 @@ class ResumeQueueRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    MODULE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes a repeat safe (see SessionService)."""
+    module: _builtins.str
+    """Closes this module's breaker in this server, whatever had opened it, and forgets its failures. Absent: the queue."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
+        module: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["module", b"module", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -81,7 +81,8 @@ class ControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PauseQueue(self, request, context):
-        """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on.
+        """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on. Or, with
+        `module`, pauses what calls into one module, in this server alone.
 
         Legal at any time; with another mode than before the mode changes, with the same one nothing does.
         """
@@ -90,7 +91,7 @@ class ControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResumeQueue(self, request, context):
-        """Lets the queue run again. Legal at any time; where it runs nothing changes.
+        """Lets the queue run again, or with `module` what calls into it. Legal at any time; where it runs nothing changes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,12 +38,13 @@ class ControlServiceStub:
     GetQueueStats: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.GetQueueStatsRequest, _control_service_pb2.GetQueueStatsResponse]
     """Counts the executions and says how the queue stands, as one read of the database saw it."""
     PauseQueue: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.PauseQueueRequest, _control_service_pb2.PauseQueueResponse]
-    """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on.
+    """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on. Or, with
+    `module`, pauses what calls into one module, in this server alone.
 
     Legal at any time; with another mode than before the mode changes, with the same one nothing does.
     """
     ResumeQueue: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.ResumeQueueRequest, _control_service_pb2.ResumeQueueResponse]
-    """Lets the queue run again. Legal at any time; where it runs nothing changes."""
+    """Lets the queue run again, or with `module` what calls into it. Legal at any time; where it runs nothing changes."""
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.GetServerInfoRequest, _control_service_pb2.GetServerInfoResponse]
     """Gets what runs here. But for `queue_paused`, answers the same until the server is started anew."""
 
@@ -57,12 +58,13 @@ class ControlServiceAsyncStub(ControlServiceStub):
     GetQueueStats: _aio.UnaryUnaryMultiCallable[_control_service_pb2.GetQueueStatsRequest, _control_service_pb2.GetQueueStatsResponse]  # type: ignore[assignment]
     """Counts the executions and says how the queue stands, as one read of the database saw it."""
     PauseQueue: _aio.UnaryUnaryMultiCallable[_control_service_pb2.PauseQueueRequest, _control_service_pb2.PauseQueueResponse]  # type: ignore[assignment]
-    """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on.
+    """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on. Or, with
+    `module`, pauses what calls into one module, in this server alone.
 
     Legal at any time; with another mode than before the mode changes, with the same one nothing does.
     """
     ResumeQueue: _aio.UnaryUnaryMultiCallable[_control_service_pb2.ResumeQueueRequest, _control_service_pb2.ResumeQueueResponse]  # type: ignore[assignment]
-    """Lets the queue run again. Legal at any time; where it runs nothing changes."""
+    """Lets the queue run again, or with `module` what calls into it. Legal at any time; where it runs nothing changes."""
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_control_service_pb2.GetServerInfoRequest, _control_service_pb2.GetServerInfoResponse]  # type: ignore[assignment]
     """Gets what runs here. But for `queue_paused`, answers the same until the server is started anew."""
 
@@ -91,7 +93,8 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_service_pb2.PauseQueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_service_pb2.PauseQueueResponse, _abc.Awaitable[_control_service_pb2.PauseQueueResponse]]:
-        """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on.
+        """Pauses the queue of every server of the database, until it is resumed and over restarts. What runs, runs on. Or, with
+        `module`, pauses what calls into one module, in this server alone.
 
         Legal at any time; with another mode than before the mode changes, with the same one nothing does.
         """
@@ -102,7 +105,7 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_service_pb2.ResumeQueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_service_pb2.ResumeQueueResponse, _abc.Awaitable[_control_service_pb2.ResumeQueueResponse]]:
-        """Lets the queue run again. Legal at any time; where it runs nothing changes."""
+        """Lets the queue run again, or with `module` what calls into it. Legal at any time; where it runs nothing changes."""
 
     @_abc_1.abstractmethod
     def GetServerInfo(

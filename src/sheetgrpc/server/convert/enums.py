@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
 from sheetgrpc.dsl.diagnostics import DiagnosticCode, Severity
+from sheetgrpc.engine.breakers import BreakerState
 from sheetgrpc.planning.model import Effect, ErrorCode, Status
 from sheetgrpc.server.convert.form import Form
 from sheetgrpc.session.approvals import ApprovalState, Verdict
@@ -82,6 +83,7 @@ ERROR_CODES = Twins(ErrorCode, statement_result_pb2.StatementErrorCode, "STATEME
 STATUSES = Twins(Status, statement_pb2.StatementStatus, "STATEMENT_STATUS_")
 CANCEL_OUTCOMES = Twins(CancelOutcome, execution_service_pb2.CancelOutcome, "CANCEL_OUTCOME_")
 ATTEMPT_OUTCOMES = Twins(AttemptOutcome, execution_pb2.AttemptOutcome, "ATTEMPT_OUTCOME_")
+BREAKER_STATES = Twins(BreakerState, control_service_pb2.BreakerState, "BREAKER_STATE_")
 QUEUE_MODES = Twins(QueueMode, control_service_pb2.QueueMode, "QUEUE_MODE_")
 EFFECTS = Twins([effect for effect in Effect if effect], statement_result_pb2.EffectKind, "EFFECT_KIND_")
 TASK_KINDS = Twins(TaskKind, task_pb2.TaskKind, "TASK_KIND_")

@@ -1,7 +1,8 @@
 """Writes how the queue stands, in words and figures, as messages."""
 
+from sheetgrpc.engine.breakers import BreakerView
 from sheetgrpc.engine.controlling import QueueStats
-from sheetgrpc.server.convert.enums import EXECUTION_STATES, QUEUE_MODES
+from sheetgrpc.server.convert.enums import BREAKER_STATES, EXECUTION_STATES, QUEUE_MODES
 from sheetgrpc.server.convert.values import write_duration, write_time
 from sheetgrpc.store.queue import QueueRow
 from sheetgrpc.v1 import control_service_pb2 as pb
@@ -34,4 +35,15 @@ def write_stats(stats: QueueStats, *, max_running: int, max_queued: int) -> pb.Q
         oldest_queued_age=write_duration(max(0, stats.now - oldest)) if oldest is not None else None,
         retry_count=stats.counts.retries,
         deferral_count=stats.counts.deferrals,
+        breakers=[_write_breaker(view, stats.now) for view in stats.breakers],
+    )
+
+
+def _write_breaker(view: BreakerView, now: int) -> pb.Breaker:
+    return pb.Breaker(
+        module=view.breaker.module,
+        state=BREAKER_STATES.write(view.state),
+        consecutive_failures=view.breaker.failures,
+        paused_by=view.breaker.paused_by,
+        next_probe_time=write_time(now + round(view.wait * 1_000_000)) if view.wait else None,
     )

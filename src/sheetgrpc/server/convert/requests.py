@@ -236,6 +236,8 @@ def read_pause_queue(form: Form, request: control_service_pb2.PauseQueueRequest)
     mode = QUEUE_MODES.read(form, "mode", request.mode)
     if mode is QueueMode.RUNNING:
         form.refuse("mode", "must be HOLD, REJECT or DRAIN; to let the queue run, call ResumeQueue")
+    elif request.module and mode is not QueueMode.HOLD:
+        form.refuse("mode", "must be HOLD where a module is paused")
     return mode or QueueMode.HOLD
 
 

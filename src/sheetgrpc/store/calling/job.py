@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from sheetgrpc.handler import Cancelled, Refused
-from sheetgrpc.planning.model import Emitted, ErrorCode, Key, Results, StatementError
+from sheetgrpc.planning.model import Emitted, ErrorCode, HandlerFault, Key, Results, StatementError
 from sheetgrpc.store.calling.asking import End, Question
 from sheetgrpc.store.calling.call import Statement, StatementCall, refusal
 from sheetgrpc.store.calling.values import key_of
@@ -206,4 +206,4 @@ def _failed(statement: Statement, error: BaseException) -> StatementError:
 
 
 def _wrong(message: str) -> StatementError:
-    return StatementError(ErrorCode.HANDLER_FAILED, message)
+    return HandlerFault(ErrorCode.HANDLER_FAILED, message)

@@ -1,5 +1,6 @@
 """The queue on PostgreSQL: functions of a connection that read it, and that write executions, receipts, its mode."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,9 +30,11 @@ def execution_row(body: bytes, cancelled_by: str, cancelled_at: int | None) -> E
     return msgspec.structs.replace(row, cancelled_by=cancelled_by, cancelled_at=cancelled_at)
 
 
-async def read_waiting(connection: "Connection", now: int, limit: int) -> list[ExecutionRow]:
+async def read_waiting(
+    connection: "Connection", now: int, limit: int, without: Collection[str] = ()
+) -> list[ExecutionRow]:
     """Who is next."""
-    return [execution_row(*row) for row in await connection.fetch(_SQL["waiting"], now, limit)]
+    return [execution_row(*row) for row in await connection.fetch(_SQL["waiting"], now, limit, list(without))]
 
 
 async def read_waiting_count(connection: "Connection", limit: int) -> int:

@@ -5,7 +5,7 @@ and never wait for writers.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -197,9 +197,9 @@ class PostgresStore:
         """A page, newest requested first."""
         return await self._read(approvals.read_approvals, wanted, limit, before)
 
-    async def waiting(self, limit: int) -> list[ExecutionRow]:
+    async def waiting(self, limit: int, without: Collection[str] = ()) -> list[ExecutionRow]:
         """Who is next."""
-        return await self._read(queue.read_waiting, self._now(), limit)
+        return await self._read(queue.read_waiting, self._now(), limit, without)
 
     async def queue(self) -> QueueRow:
         """How the queue stands."""

@@ -1,6 +1,7 @@
 """The queue on SQLite: functions of a connection that read it, and that write executions, receipts and its mode."""
 
 import sqlite3
+from collections.abc import Collection
 
 import msgspec
 
@@ -21,9 +22,12 @@ def execution_row(number: int, body: bytes) -> ExecutionRow:
     return msgspec.structs.replace(_execution.decode(body), number=number)
 
 
-def read_waiting(connection: sqlite3.Connection, now: int, limit: int) -> list[ExecutionRow]:
+def read_waiting(
+    connection: sqlite3.Connection, now: int, limit: int, without: Collection[str] = ()
+) -> list[ExecutionRow]:
     """Who is next."""
-    return [execution_row(*row) for row in connection.execute(_SQL["waiting"], {"now": now, "limit": limit}).fetchall()]
+    asked = {"now": now, "limit": limit, "without": _encode(list(without)).decode()}
+    return [execution_row(*row) for row in connection.execute(_SQL["waiting"], asked).fetchall()]
 
 
 def read_waiting_count(connection: sqlite3.Connection, limit: int) -> int:

@@ -6,7 +6,7 @@ one transaction at a time; who waits for it too long is told to come back.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
@@ -202,9 +202,9 @@ class SQLiteStore:
         """A page, newest requested first."""
         return await self._read(approvals.read_approvals, wanted, limit, before)
 
-    async def waiting(self, limit: int) -> list[ExecutionRow]:
+    async def waiting(self, limit: int, without: Collection[str] = ()) -> list[ExecutionRow]:
         """Who is next."""
-        return await self._read_near(queue.read_waiting, self._now(), limit)
+        return await self._read_near(queue.read_waiting, self._now(), limit, without)
 
     async def queue(self) -> QueueRow:
         """How the queue stands."""

@@ -506,7 +506,7 @@ LIMIT $4;
 -- Who is next.
 SELECT body, cancelled_by, cancelled_at
 FROM sheetgrpc.executions
-WHERE state = 'QUEUED' AND next_attempt_at <= $1
+WHERE state = 'QUEUED' AND next_attempt_at <= $1 AND id NOT IN (SELECT unnest($3::text[]))
 ORDER BY priority DESC, submitted_at, id
 LIMIT $2;
 

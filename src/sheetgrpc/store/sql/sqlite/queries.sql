@@ -440,7 +440,7 @@ LIMIT :limit;
 -- Who is next.
 SELECT number, body
 FROM sheetgrpc_executions
-WHERE state = 'QUEUED' AND next_attempt_at <= :now
+WHERE state = 'QUEUED' AND next_attempt_at <= :now AND id NOT IN (SELECT value FROM json_each(:without))
 ORDER BY priority DESC, submitted_at, id
 LIMIT :limit;
 

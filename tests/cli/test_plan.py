@@ -42,6 +42,8 @@ def test_a_plan_of_new_rows_shows_what_would_be_added(address: str, sheet: Write
     assert '      entity_id  "#1"' in lines
     assert "Plan: 3 to add, 0 to change, 0 to delete." in lines
     assert re.fullmatch("digest [0-9a-f]{64}", lines[-1])
+    listed = run("executions", "--limit", "1", "--address", address).raw.splitlines()[-1]
+    assert listed.endswith("only a plan: nothing of it stays")
     assert plan(address, path).out == ended.out
 
 

@@ -158,5 +158,5 @@ def _row(run: Execution) -> list[str]:
         f"{run.priority}",
         f"{run.retry_count}",
         shown_time(run.submit_time),
-        run.error.message,
+        run.error.message or ("only a plan: nothing of it stays" if run.dry_run else ""),
     ]

@@ -6,6 +6,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import grpc
 from tests.bench.measuring import Bench, Client
 
 from sheetgrpc.v1 import control_service_pb2 as pb
@@ -27,7 +28,7 @@ async def bench_queue(bench: Bench, client: Client, control: ControlServiceStub,
     await last.read()  # it waits, behind all others
     began = time.perf_counter()
     await control.ResumeQueue(pb.ResumeQueueRequest())
-    async for _ in last:
+    while await last.read() is not grpc.aio.EOF:
         pass
     mine = time.perf_counter() - began
     base = await asyncio.to_thread(_bare, folder / "queue.db", count)

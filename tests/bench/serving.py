@@ -102,7 +102,7 @@ async def serve_ours(database: str, catalog: str) -> None:
                 run = engine._context.runs.get(execution_id)
                 assert run is not None
                 published += 1
-                run._publish(Progress(published, 1_000_000))
+                run.publish(Progress(published, 1_000_000))
     if watching is not None:
         watching.cancel()
     await server.stop()

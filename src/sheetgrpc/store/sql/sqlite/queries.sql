@@ -188,12 +188,12 @@ LIMIT :limit;
 -- name: add_session
 -- A new session.
 INSERT INTO sheetgrpc_sessions (
-    id, created_at, state, lifecycle, version, role, task_id, parent_id, active_at, active_hour, long_log, lease,
+    id, created_at, state, lifecycle, version, role, task_id, parent_id, active_at, active_minute, long_log, lease,
     ended_at, client_name, client_target, owner, body
 )
 VALUES (
     :id, :created_at, :state, :lifecycle, :version, :role, :task_id, :parent_id, coalesce(:active_at, :created_at),
-    coalesce(:active_at, :created_at) / 3600000000, :version > 100, :lease, :ended_at, :client_name, :client_target,
+    coalesce(:active_at, :created_at) / 60000000, :version > 100, :lease, :ended_at, :client_name, :client_target,
     :owner, :body
 );
 
@@ -202,7 +202,7 @@ VALUES (
 -- An end that is judged by the last sign of life needs that to be as it was read, too.
 UPDATE sheetgrpc_sessions
 SET state = :state, lifecycle = :lifecycle, version = :version, role = :role, task_id = :task_id,
-    active_at = coalesce(:active_at, active_at), active_hour = coalesce(:active_at, active_at) / 3600000000,
+    active_at = coalesce(:active_at, active_at), active_minute = coalesce(:active_at, active_at) / 60000000,
     long_log = :version - oldest_sequence >= 100, ended_at = :ended_at, body = :body
 WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at);
 
@@ -213,7 +213,7 @@ UPDATE sheetgrpc_sessions
 SET version = :version, active_at = coalesce(:active_at, active_at), body = :body
 WHERE id = :id AND version = :before AND purged = 0 AND (:seen_active_at IS NULL OR active_at = :seen_active_at)
   AND state = :state AND lifecycle = :lifecycle AND role = :role AND task_id = :task_id AND ended_at IS :ended_at
-  AND active_hour = coalesce(:active_at, active_at) / 3600000000
+  AND active_minute = coalesce(:active_at, active_at) / 60000000
   AND long_log = (:version - oldest_sequence >= 100);
 
 -- name: change_symbols
@@ -634,8 +634,8 @@ LIMIT :limit;
 SELECT id
 FROM sheetgrpc_sessions
 WHERE ended_at IS NULL AND state <> 'EXECUTING' AND lease IS NULL
-    AND active_hour <= :before / 3600000000 AND active_at <= :before
-ORDER BY active_hour
+    AND active_minute <= :before / 60000000 AND active_at <= :before
+ORDER BY active_minute
 LIMIT :limit;
 
 -- name: due_tombstones
@@ -673,13 +673,13 @@ SELECT base FROM sheetgrpc_sessions WHERE id = :id AND base IS NOT NULL;
 -- A sign of life that was no command. One from a clock that has been set back since counts for nothing.
 UPDATE sheetgrpc_sessions
 SET active_at = CASE WHEN active_at > :now THEN :at ELSE max(active_at, :at) END,
-    active_hour = (CASE WHEN active_at > :now THEN :at ELSE max(active_at, :at) END) / 3600000000
+    active_minute = (CASE WHEN active_at > :now THEN :at ELSE max(active_at, :at) END) / 60000000
 WHERE id = :id AND ended_at IS NULL;
 
 -- name: ahead_sessions
 -- Live sessions whose last sign of life is yet to come: the clock was set back.
 SELECT id FROM sheetgrpc_sessions
-WHERE ended_at IS NULL AND state <> 'EXECUTING' AND active_hour >= :beyond / 3600000000 AND active_at > :beyond
+WHERE ended_at IS NULL AND state <> 'EXECUTING' AND active_minute >= :beyond / 60000000 AND active_at > :beyond
 LIMIT :limit;
 
 -- name: trim_session

@@ -1,15 +1,15 @@
 -- Control: the queue, plans, whose things are, approvals, tasks. First: what makes a command cheaper.
 
--- The hour of active_at, since 1970. The index of idle sessions has this and not the time itself, which every command
+-- The minute of active_at, since 1970. The index of idle sessions has this and not the time itself, which every command
 -- changes: most commands write no page of it.
-ALTER TABLE sheetgrpc_sessions ADD COLUMN active_hour integer NOT NULL DEFAULT 0;
+ALTER TABLE sheetgrpc_sessions ADD COLUMN active_minute integer NOT NULL DEFAULT 0;
 
-UPDATE sheetgrpc_sessions SET active_hour = active_at / 3600000000;
+UPDATE sheetgrpc_sessions SET active_minute = active_at / 60000000;
 
 DROP INDEX sheetgrpc_sessions_by_activity;
 
 -- The live sessions that nothing has happened to for longest; lease beside it, as only those without one end by it.
-CREATE INDEX sheetgrpc_sessions_by_activity ON sheetgrpc_sessions (active_hour, lease)
+CREATE INDEX sheetgrpc_sessions_by_activity ON sheetgrpc_sessions (active_minute, lease)
 WHERE ended_at IS NULL AND state <> 'EXECUTING';
 
 -- 1: the log is long enough to be looked at for trimming. In the index instead of the version, for the same reason.

@@ -178,7 +178,7 @@ CREATE TABLE sheetgrpc_meta (
     name text PRIMARY KEY,
     value text NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO "sheetgrpc_meta" VALUES('incarnation','4ae76bb1-6e0b-4a8b-af93-5f876e70bf85');
+INSERT INTO "sheetgrpc_meta" VALUES('incarnation','a885a751-322e-473f-99d3-fe3ddbf401c9');
 CREATE TABLE sheetgrpc_migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at integer NOT NULL);
 INSERT INTO "sheetgrpc_migrations" VALUES(1,'initial',1790000000001000);
 INSERT INTO "sheetgrpc_migrations" VALUES(2,'lifecycle',1790000000001000);
@@ -227,11 +227,11 @@ CREATE TABLE sheetgrpc_results (
     detail blob,
     PRIMARY KEY (execution, statement_index)
 ) WITHOUT ROWID;
-INSERT INTO "sheetgrpc_results" VALUES(1,0,0,4,1,'01a0c450-6c15-7000-8000-8ff645501b73','star','ship',148,NULL);
-INSERT INTO "sheetgrpc_results" VALUES(1,1,0,4,1,'01a0c450-6c15-7000-8001-8ff645501b73',NULL,NULL,148,NULL);
-INSERT INTO "sheetgrpc_results" VALUES(2,0,0,4,1,1,NULL,NULL,278,NULL);
-INSERT INTO "sheetgrpc_results" VALUES(3,0,0,4,1,NULL,NULL,NULL,126,NULL);
-INSERT INTO "sheetgrpc_results" VALUES(3,1,0,4,3,'01a0c450-6c15-7000-8000-8ff645501b73',NULL,NULL,147,NULL);
+INSERT INTO "sheetgrpc_results" VALUES(1,0,0,4,1,'01a0c450-6c15-7000-8000-8ff645501b73','star','ship',140,NULL);
+INSERT INTO "sheetgrpc_results" VALUES(1,1,0,4,1,'01a0c450-6c15-7000-8001-8ff645501b73',NULL,NULL,140,NULL);
+INSERT INTO "sheetgrpc_results" VALUES(2,0,0,4,1,1,NULL,NULL,221,NULL);
+INSERT INTO "sheetgrpc_results" VALUES(3,0,0,4,1,NULL,NULL,NULL,150,NULL);
+INSERT INTO "sheetgrpc_results" VALUES(3,1,0,4,3,'01a0c450-6c15-7000-8000-8ff645501b73',NULL,NULL,114,NULL);
 CREATE TABLE sheetgrpc_scopes (
     id text PRIMARY KEY,
     session_id text NOT NULL REFERENCES sheetgrpc_sessions (id) ON DELETE CASCADE,
@@ -409,8 +409,8 @@ END;
 CREATE INDEX sheetgrpc_executions_unfinished ON sheetgrpc_executions (session_id) WHERE state IN ('QUEUED', 'RUNNING');
 CREATE UNIQUE INDEX sheetgrpc_executions_one_a_session ON sheetgrpc_executions (session_id)
 WHERE state IN ('QUEUED', 'RUNNING') AND dry_run = 0;
-CREATE INDEX sheetgrpc_sessions_by_owner ON sheetgrpc_sessions (owner, created_at, id);
-CREATE INDEX sheetgrpc_executions_by_owner ON sheetgrpc_executions (owner, submitted_at, id);
+CREATE INDEX sheetgrpc_sessions_by_owner ON sheetgrpc_sessions (owner, created_at, id, state, lifecycle);
+CREATE INDEX sheetgrpc_executions_by_owner ON sheetgrpc_executions (owner, submitted_at, id, state);
 CREATE INDEX sheetgrpc_labels_by_session ON sheetgrpc_labels (session_id);
 CREATE INDEX sheetgrpc_approvals_by_age ON sheetgrpc_approvals (requested_at, id);
 CREATE INDEX sheetgrpc_approvals_by_session ON sheetgrpc_approvals (session_id, requested_at, id);

@@ -110,12 +110,13 @@ CREATE TABLE sheetgrpc_effects (
 ALTER TABLE sheetgrpc_sessions ADD COLUMN owner text NOT NULL DEFAULT 'anonymous';
 
 -- lists, newest first: each reads its caller's sessions and no others
-CREATE INDEX sheetgrpc_sessions_by_owner ON sheetgrpc_sessions (owner, created_at, id);
+-- state and lifecycle so that a filter reads the index alone
+CREATE INDEX sheetgrpc_sessions_by_owner ON sheetgrpc_sessions (owner, created_at, id, state, lifecycle);
 
 -- The owner of its session, kept here too for lists over all of a caller's sessions.
 ALTER TABLE sheetgrpc_executions ADD COLUMN owner text NOT NULL DEFAULT 'anonymous';
 
-CREATE INDEX sheetgrpc_executions_by_owner ON sheetgrpc_executions (owner, submitted_at, id);
+CREATE INDEX sheetgrpc_executions_by_owner ON sheetgrpc_executions (owner, submitted_at, id, state);
 
 -- PRIMARY KEY: prevents one label of an owner from meaning two sessions. Others may have labels of the same name.
 CREATE TABLE sheetgrpc_owned_labels (

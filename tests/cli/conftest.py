@@ -70,9 +70,9 @@ def listening(process: subprocess.Popen[str]) -> str:
     return line.removeprefix("listening on ").strip()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a server listens that all tests of this folder share."""
+    """Where a server listens that the tests of a file share."""
     with running(tmp_path_factory.mktemp("server")) as address:
         yield address
 

@@ -16,13 +16,6 @@ FAILING = """\
 """
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of these tests' own: they pause its queue and count what is in it."""
-    with running(tmp_path_factory.mktemp("queue")) as address:
-        yield address
-
-
 def test_the_queue_is_paused_shown_and_resumed(address: str) -> None:
     paused = run("queue", "pause", "--mode", "drain", "--address", address)
     assert (paused.code, paused.err, paused.out) == (0, "", "paused: takes nothing in, runs what waits\n")

@@ -3,6 +3,7 @@
 The queue is stepped by hand and the clocks stand still, but for the tests of a server that looks by itself.
 """
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ DELAY = 60
 async def quay(path: Place, folder: Path, **settings: Any) -> AsyncIterator[Stepped]:
     """An engine in hand that calls into two modules."""
     async with stepped(path, **plugged(folder, *BOTH), **settings) as fleet:
+        sys.modules["fleet_calls"].GATE.clear()  # another file's tests may have left it open
         yield fleet
 
 

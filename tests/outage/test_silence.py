@@ -134,17 +134,7 @@ async def test_who_listens_can_be_stopped_when_the_connection_is_gone(
 
 async def test_a_store_that_is_abandoned_lets_everybody_go_at_once(store: PostgresStore, line: Proxy) -> None:
     """Whatever they wait for: an answer, a commit, or the way to the database."""
-    inside = asyncio.Event()
-
-    async def run() -> None:
-        async with store.begin() as transaction:
-            await transaction.execute(lambda connection: connection.execute("SELECT 1"))
-            line.block()
-            inside.set()
-            await transaction.execute(lambda connection: connection.execute("SELECT 2"))
-
-    running = asyncio.create_task(run())
-    await inside.wait()
+    running = await unanswered_command(store, line)
     waiting = [running, *(asyncio.create_task(store.session("x")) for _ in range(3))]
     await asyncio.sleep(0)
     store.abandon()
@@ -156,6 +146,14 @@ async def test_a_store_that_is_abandoned_lets_everybody_go_at_once(store: Postgr
 
 
 async def test_a_store_closes_although_the_database_stands_still(store: PostgresStore, line: Proxy) -> None:
+    running = await unanswered_command(store, line)
+    await unanswered_close(store)
+    with pytest.raises(Unavailable):
+        await running
+
+
+async def unanswered_command(store: PostgresStore, line: Proxy) -> asyncio.Task[None]:
+    """A transaction under way whose database says nothing any more."""
     inside = asyncio.Event()
 
     async def run() -> None:
@@ -167,9 +165,7 @@ async def test_a_store_closes_although_the_database_stands_still(store: Postgres
 
     running = asyncio.create_task(run())
     await inside.wait()
-    await unanswered_close(store)
-    with pytest.raises(Unavailable):
-        await running
+    return running
 
 
 async def unanswered_close(store: PostgresStore) -> None:

@@ -31,8 +31,10 @@ async def test_so_are_very_many(start_server: StartServer, seed: int) -> None:
 async def judge(start_server: StartServer, *, seed: int, commands: int) -> None:
     server = await start_server()
     worlds, counts = await play([server.server.address], seed=seed, commands=commands)
-    for kind in ("Read", "Rename", "Label", "Stale", "repeated", "replayed", "unanswered"):
-        assert counts[kind] >= commands // 400, counts  # what the judge is to see has happened
+    for kind in ("Read", "Rename", "Label", "Stale"):
+        assert counts[kind] >= commands // 20, counts  # what the judge is to see has happened
+    for kind in ("repeated", "replayed", "unanswered"):  # how often is for the moment to say
+        assert counts[kind], counts
     for world in worlds:
         violation = find_violation(world.recorder.history, world.start, apply, over)
         assert violation is None, violation

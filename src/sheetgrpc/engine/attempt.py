@@ -62,7 +62,8 @@ class Attempt:
             message = f"the sheet is not what was parsed any more: {problem}; parse it again"
             raise NotAllowed(Reason.ACTION_NOT_ALLOWED, message)
         self.plan = plan
-        self._keys = await asyncio.to_thread(self._draw_keys, plan)
+        large = plan.count > _TRIP_STATEMENTS
+        self._keys = await asyncio.to_thread(self._draw_keys, plan) if large else self._draw_keys(plan)
         self._analysis, self._sheet = analysis, sheet
         trusted = self._context.handlers.of(group.verb for group in plan.groups)
         self._execution = msgspec.structs.replace(self._execution, trusted_modules=trusted)
@@ -84,7 +85,6 @@ class Attempt:
         # The session itself is not opened yet: where it is locked for that, other commands must not wait for the run.
         if not await transaction.claim(self._execution):
             return await self._context.store.execution(self._execution.id)
-        self.begun = True
         self._run.begin(self._execution, plan, results)
         self._run.break_off = partial(_break_off, transaction, results)
         timer, watchdog = self._set_timer(), self._set_watchdog(results)
@@ -92,6 +92,7 @@ class Attempt:
             if self._is_told_to_stop():
                 return await self._stopped()
             await transaction.recheck(plan, results)
+            self.begun = True
             failed = await self._write_batches(transaction, plan, results)
             if self._execution.dry_run and not failed:
                 await transaction.check_deferred()

@@ -8,7 +8,6 @@ The work runs in a task of its own: a caller that goes away cancels nothing half
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -25,7 +24,7 @@ from sheetgrpc.session.events import Event
 from sheetgrpc.session.machine import decide, evolve
 from sheetgrpc.session.model import Lifecycle, Session
 from sheetgrpc.store.base import Store
-from sheetgrpc.store.records import Changes, Moved, RequestKey, Seen, SessionRow, StoredReply
+from sheetgrpc.store.records import Changes, Moved, Opened, RequestKey, Seen, SessionRow, StoredReply
 
 _ATTEMPTS = 3
 T = TypeVar("T")
@@ -186,36 +185,54 @@ class Handler:
     ) -> Reply | None:
         """None if the session moved since it was prepared, or its time ran out."""
         row = seen.row
-        async with AsyncExitStack() as waking, self._store.begin() as transaction:
-            opened = await transaction.open(row.session.id if row is not None else None, key, step.label, seen)
-            if opened.reply is not None:
-                return replay(opened.reply, envelope)
-            if row is not None and not self._is_as_read(opened.row, row):
-                if opened.row is None or not step.additive or self._expiry.due(opened.row):
-                    return None
-                _check_version(envelope, opened.row, step)
-                row = opened.row
-            draw = self._draws.draw()
-            row = None if step.fresh else row
-            before = row.session if row is not None else None
-            session, events = self._decide(before, step, draw, envelope.caller)
-            changes = Changes(session=session, events=events, active_at=draw.now, created=before is None)
-            changes.relabelled = before is None or set(before.labels) != set(session.labels)
-            changes.loser = _take_label(opened.holder, session, step.label, draw.now, envelope.caller)
-            step.changes(session, draw, changes)
-            if changes.execution is not None:
-                changes.execution = msgspec.structs.replace(changes.execution, submitted_by=envelope.caller)
-            body = encode(step.outcome(row_after(opened.row, changes, draw.now), changes))
-            if key is not None:
-                execution = changes.execution.id if changes.execution is not None else ""
-                changes.reply = StoredReply(
-                    key, envelope.fingerprint, body, session.id, draw.now + self._ttl, execution
-                )
+        # A label that it has already is nobody else's.
+        has_label = row is not None and not step.fresh and step.label in row.session.labels
+        label = "" if has_label else step.label
+        tried: Changes | None = None
+        try:
+            async with self._store.begin() as transaction:
+                opened = await transaction.open(row.session.id if row is not None else None, key, label, seen)
+                if opened.reply is not None:
+                    return replay(opened.reply, envelope)
+                if row is not None and not self._is_as_read(opened.row, row):
+                    if opened.row is None or not step.additive or has_label or self._expiry.due(opened.row):
+                        return None
+                    _check_version(envelope, opened.row, step)
+                    row = opened.row
+                changes, body = self._change(envelope, key, row, opened, step, encode)
+                tried = changes
+                await transaction.commit(changes)
+        finally:
             # Also where the commit fails and may have taken effect all the same: who is woken looks for itself.
-            waking.callback(step.woken, changes)
-            await transaction.commit(changes)
+            if tried is not None:
+                step.woken(tried)
         self._published(changes)
         return Reply(body, changes.reply, replayed=False)
+
+    def _change(
+        self,
+        envelope: Envelope,
+        key: RequestKey | None,
+        row: SessionRow | None,
+        opened: Opened,
+        step: Step,
+        encode: Callable[[Outcome], bytes],
+    ) -> tuple[Changes, bytes]:
+        """What is to be written, and the answer."""
+        draw = self._draws.draw()
+        before = row.session if row is not None and not step.fresh else None
+        session, events = self._decide(before, step, draw, envelope.caller)
+        changes = Changes(session=session, events=events, active_at=draw.now, created=before is None)
+        changes.relabelled = before is None or set(before.labels) != set(session.labels)
+        changes.loser = _take_label(opened.holder, session, step.label, draw.now, envelope.caller)
+        step.changes(session, draw, changes)
+        if changes.execution is not None:
+            changes.execution = msgspec.structs.replace(changes.execution, submitted_by=envelope.caller)
+        body = encode(step.outcome(row_after(opened.row, changes, draw.now), changes))
+        if key is not None:
+            execution = changes.execution.id if changes.execution is not None else ""
+            changes.reply = StoredReply(key, envelope.fingerprint, body, session.id, draw.now + self._ttl, execution)
+        return changes, body
 
     def _decide(self, before: Session | None, step: Step, draw: Draw, actor: str) -> tuple[Session, tuple[Event, ...]]:
         """The session after the step's commands, and their events."""

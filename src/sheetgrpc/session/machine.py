@@ -108,16 +108,19 @@ def allowed_actions(session: Session, catalog_digest: str) -> tuple[str, ...]:
     """The names, sorted, of the RPCs that `decide` accepts now, given a request that is right in itself."""
     if session.lifecycle.terminal:
         return ()
-    return _actions(session.state, tuple(guard.holds(session, catalog_digest) for guard in _GUARDS))
+    return _actions(session.state, tuple([guard.holds(session, catalog_digest) for guard in _guards(session.state)]))
 
 
-_GUARDS = tuple(dict.fromkeys(guard for row in TABLE for guard in row.guards))
+@cache
+def _guards(state: State) -> tuple[Guard, ...]:
+    """The guards of the rows of this state."""
+    return tuple(dict.fromkeys(guard for row in TABLE if state in row.sources for guard in row.guards))
 
 
-@cache  # as many entries as there are states and outcomes of the guards: a few hundred
+@cache  # as many entries as there are states and outcomes of their guards: a few hundred
 def _actions(state: State, held: tuple[bool, ...]) -> tuple[str, ...]:
-    """The actions of the rows of this state whose guards, in the order of _GUARDS, are among those that hold."""
-    holding = {guard for guard, holds in zip(_GUARDS, held, strict=True) if holds}
+    """The actions of the rows of this state whose guards, in the order of _guards, are among those that hold."""
+    holding = {guard for guard, holds in zip(_guards(state), held, strict=True) if holds}
     rows = (row for row in TABLE if state in row.sources and holding.issuperset(row.guards))
     return tuple(sorted({action for row in rows for action in row.actions}))
 
@@ -131,14 +134,13 @@ def _digest_or_own(session: Session | None, catalog_digest: str | None) -> str:
 
 def _legal_row(session: Session | None, command: Command, digest: str) -> Row:
     """The row that lets the command through; raises what `decide` raises where there is none."""
-    rows = [row for row in TABLE if row.command is type(command)]
+    rows = _rows(type(command))
     if session is None:
         if rows[0].sources != (None,):
             raise NotFound(Reason.SESSION_NOT_FOUND, f"{_name(command)} needs a session; call CreateSession first")
         return rows[0]
     check_alive(session)
-    outspoken = (guard for row in rows for guard in row.guards if guard.reason is not Reason.ACTION_NOT_ALLOWED)
-    _check_guards(session, command, outspoken, digest)
+    _check_guards(session, command, _outspoken(type(command)), digest)
     here = [row for row in rows if session.state in row.sources]
     if not here:
         raise _refusal(session, Reason.ACTION_NOT_ALLOWED, f"{_name(command)} needs {_needed_states(rows)}", digest)
@@ -147,6 +149,19 @@ def _legal_row(session: Session | None, command: Command, digest: str) -> Row:
         raise _misfit(session, command, digest)
     _check_guards(session, command, row.guards, digest)
     return row
+
+
+@cache
+def _rows(command: type[Command]) -> tuple[Row, ...]:
+    """The rows of a command, in the table's order."""
+    return tuple(row for row in TABLE if row.command is command)
+
+
+@cache
+def _outspoken(command: type[Command]) -> tuple[Guard, ...]:
+    """The guards with reasons of their own, which are judged before the state is."""
+    guards = (guard for row in _rows(command) for guard in row.guards)
+    return tuple(guard for guard in guards if guard.reason is not Reason.ACTION_NOT_ALLOWED)
 
 
 def check_alive(session: Session) -> None:

@@ -56,7 +56,7 @@ class Form:
     def label(self, field: str, label: str) -> str:
         """A label of a session, without the spaces around it."""
         label = self.name(field, label.strip())
-        if 0 < len(label) <= NAME_LENGTH and not _CONTROL.search(label) and not _is_visible(label):
+        if not (label.isprintable() or len(label) > NAME_LENGTH or _CONTROL.search(label) or _is_visible(label)):
             self.refuse(field, "must have something to see")
         if _ID_PREFIX.fullmatch(label):
             self._reserved.append(
@@ -94,7 +94,7 @@ class Form:
             self.refuse(field, f"has {len(text):,} characters; {limit:,} are allowed")
         elif required and not text:
             self.refuse(field, "must not be empty")
-        elif _CONTROL.search(text):
+        elif not text.isprintable() and _CONTROL.search(text):
             self.refuse(field, "must not have control characters")
         return text
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -40,7 +41,12 @@ def read_time(form: Form, field: str, time: Timestamp) -> int:
 
 def write_rfc3339(micros: int) -> str:
     """A time as text, in UTC."""
-    return f"{datetime.fromtimestamp(micros // _MICROS, UTC).isoformat()[:19]}.{micros % _MICROS:06}Z"
+    return f"{_write_second(micros // _MICROS)}.{micros % _MICROS:06}Z"
+
+
+@lru_cache(maxsize=16)  # most of what is told in a second is of the same one
+def _write_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
 def write_duration(micros: int) -> Duration:

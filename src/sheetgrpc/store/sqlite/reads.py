@@ -171,12 +171,21 @@ def read_scope(connection: sqlite3.Connection, scope_id: str) -> ScopeRow:
     return ScopeRow(scope, session_id, entity_type, source, _keys.decode(keys))
 
 
+def find_sheet(
+    connection: sqlite3.Connection, sheet_id: str, owner: str | None, longest: int | None = None
+) -> SheetRow | None:
+    """A sheet whose source has no more bytes than `longest`."""
+    asked = {"id": sheet_id.upper(), "owner": owner, "longest": longest}
+    row = connection.execute(_SQL["sheet"], asked).fetchone()
+    return SheetRow(*row) if row is not None else None
+
+
 def read_sheet(connection: sqlite3.Connection, sheet_id: str, owner: str | None = None) -> SheetRow:
     """A sheet with its source."""
-    row = connection.execute(_SQL["sheet"], {"id": sheet_id.upper(), "owner": owner}).fetchone()
-    if row is None:
+    sheet = find_sheet(connection, sheet_id, owner)
+    if sheet is None:
         raise _missing(Reason.SHEET_NOT_FOUND, "sheet", sheet_id)
-    return SheetRow(*row)
+    return sheet
 
 
 def read_analysis(connection: sqlite3.Connection, sheet_id: str) -> AnalysisRow | None:

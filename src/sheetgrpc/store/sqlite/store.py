@@ -6,8 +6,8 @@ one transaction at a time; who waits for it too long is told to come back.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -59,6 +59,7 @@ T = TypeVar("T")
 _READERS = 3
 _RETRY_AFTER = 1.0  # seconds
 _NEAR_CACHE = 8192  # KiB: the keys of 100,000 sessions and their labels, and a page is not fetched for each read
+_NEAR_BYTES = 16384  # of a sheet that is read on the loop
 _NEAR_EVENTS = 4  # so many are read on the loop: watchers that are woken read the one that woke them
 
 
@@ -76,7 +77,8 @@ class SQLiteStore:
         """Takes `released` over: it is closed when the last connection is."""
         self._released = released
         self._place = place
-        self._file = identify(place)
+        self._path = str(place.path)
+        self._file = identify(self._path)
         self._writer_timeout = writer_timeout
         self._now = now
         self._lock = asyncio.Lock()
@@ -113,19 +115,13 @@ class SQLiteStore:
         """Those of the one writer that there is."""
         return self._writer.commits
 
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[SQLiteTransaction]:
+    def begin(self) -> "_Turn":
         """The writer, waited for at most the writer timeout."""
-        self._check_place()
-        await self._take_writer()
-        try:
-            transaction = SQLiteTransaction(self._writer, self._compiled, self._now, self._read_near)
-            try:
-                yield transaction
-            finally:
-                await transaction.end()
-        finally:
-            self._lock.release()
+        return _Turn(
+            SQLiteTransaction(self._writer, self._compiled, self._now, self._read_near),
+            self._take_writer,
+            self._lock.release,
+        )
 
     async def reply(self, key: RequestKey) -> StoredReply | None:
         """The stored, unexpired reply."""
@@ -154,7 +150,8 @@ class SQLiteStore:
 
     async def sheet(self, sheet_id: str, owner: str | None = None) -> SheetRow:
         """A sheet with its source."""
-        return await self._read(reads.read_sheet, sheet_id, owner)
+        small = await self._read_near(reads.find_sheet, sheet_id, owner, _NEAR_BYTES)
+        return small if small is not None else await self._read(reads.read_sheet, sheet_id, owner)
 
     async def analysis(self, sheet_id: str) -> AnalysisRow | None:
         """The counts of the last parse."""
@@ -289,12 +286,13 @@ class SQLiteStore:
 
     def _check_place(self) -> None:
         """Refuses to write to a file that was moved away or removed: SQLite would, and the next start find nothing."""
-        if identify(self._place) != self._file:
+        if identify(self._path) != self._file:
             raise Unavailable(
                 Reason.STORE_UNAVAILABLE, "the database is not at its place; try again", retry_after=_RETRY_AFTER
             )
 
     async def _take_writer(self) -> None:
+        self._check_place()
         if not self._lock.locked() and not self._waiting:
             await self._lock.acquire()  # had at once
             return
@@ -326,6 +324,27 @@ class SQLiteStore:
             except sqlite3.OperationalError:
                 pass  # busy, or worse: the long way tells which
         return await self._read(function, *args, **kwargs)
+
+
+class _Turn:
+    """A transaction from when the writer is had until it is given back."""
+
+    def __init__(
+        self, transaction: SQLiteTransaction, take: Callable[[], Awaitable[None]], release: Callable[[], None]
+    ) -> None:
+        self._transaction = transaction
+        self._take = take
+        self._release = release
+
+    async def __aenter__(self) -> SQLiteTransaction:
+        await self._take()
+        return self._transaction
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self._transaction.end()
+        finally:
+            self._release()
 
 
 async def open_sqlite(

@@ -59,19 +59,20 @@ class SQLiteTransaction:
     async def open(
         self, session_id: str | None, key: RequestKey | None, label: str = "", seen: Seen | None = None
     ) -> Opened:
-        """Reads, as of the last commit or within what was begun."""
+        """Reads; nothing of it again where nothing was committed since it was `seen`."""
         if seen is not None and seen.commits == self._writer.commits and not self._begun:
             if not label or seen.row is None:
                 return Opened(seen.row, None)
             finding = partial(find_labelled, label=label, owner=seen.row.session.owner)
             return Opened(seen.row, None, await self._read(finding))
         reading = partial(read_opened, session_id=session_id, key=key, now=self._now(), label=label)
-        opened: Opened = await (self._run(reading) if self._begun or self._over else self._read(reading))
+        opened: Opened = await self._look(reading)
         return opened
 
     async def claim(self, execution: ExecutionRow) -> bool:
         """True if the stored execution still has this state and epoch."""
-        return await self._run(is_as_read, execution)
+        claimed: bool = await self._look(partial(is_as_read, execution=execution))
+        return claimed
 
     async def hold(self, execution: ExecutionRow, *, lapsed: bool = False) -> Held | None:
         """As `claim`: nobody else writes meanwhile, and there are no leases."""
@@ -96,7 +97,7 @@ class SQLiteTransaction:
     async def open_task(self, task_id: str, key: TaskKey | None) -> Task | None:
         """Reads, as `open` does."""
         reading = partial(tasks.open_task, task_id=task_id, key=key)
-        found: Task | None = await (self._run(reading) if self._begun or self._over else self._read(reading))
+        found: Task | None = await self._look(reading)
         return found
 
     async def record_effects(self, execution: ExecutionRow, pieces: Sequence[Piece]) -> None:
@@ -142,32 +143,35 @@ class SQLiteTransaction:
         assert self._compiled is not None, "prepare() comes before the first run"
         return self._compiled
 
+    async def _look(self, reading: Callable[[sqlite3.Connection], T]) -> T:
+        """What our own tables hold: as of the last commit that is, begun or not, until `commit` writes to them."""
+        self._check_not_over()
+        found: T = await self._read(reading)
+        return found
+
+    def _check_not_over(self) -> None:
+        if self._over:
+            raise RuntimeError("the transaction is over")
+
     async def _run(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        if self._over:
-            raise RuntimeError("the transaction is over")
-        return await self._writer.run(lambda connection: self._within(connection, function, *args, **kwargs))
+        self._check_not_over()
+        return await self._writer.run(self._within, lambda connection: function(connection, *args, **kwargs))
 
-    def _within(
-        self,
-        connection: sqlite3.Connection,
-        function: Callable[Concatenate[sqlite3.Connection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
+    def _within(self, connection: sqlite3.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
         if not self._begun:
             _roll_back(connection)  # what a failing disk kept an earlier holder from
             connection.execute("BEGIN IMMEDIATE")
             self._begun = True
         _check_open(connection)
-        outcome = function(connection, *args, **kwargs)
+        outcome = function(connection)
         if not self._over:
             _check_open(connection)
         return outcome
 
     def _commit(self, connection: sqlite3.Connection, changes: Changes | TaskChanges | QueueChange) -> None:
-        self._finish(connection, lambda writer: _write(writer, changes, self._now()))
+        self._finish(connection, partial(_write, changes=changes, now=self._now()))
 
     def _finish(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
         try:

@@ -67,7 +67,7 @@ class Worker:
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The function's outcome. Raises Unavailable where the database is at fault, Interrupted after `interrupt`."""
-        return await self._send(lambda: function(self._connected(), *args, **kwargs))
+        return await self._send(partial(function, self._connected(), *args, **kwargs))
 
     def interrupt(self) -> None:
         """Fails the statement that runs now, if one does."""

@@ -269,10 +269,10 @@ INSERT INTO sheetgrpc_scopes (id, session_id, entity_type, source, keys)
 VALUES (:id, :session_id, :entity_type, :source, :keys);
 
 -- name: sheet
--- A sheet with its source, unless its session is on its way out.
+-- A sheet with its source, unless its session is on its way out, or the source is longer than asked for.
 SELECT id, session_id, digest, source, statement_count, created_at, scope_id, template_statements
 FROM sheetgrpc_sheets
-WHERE id = :id
+WHERE id = :id AND (:longest IS NULL OR length(source) <= :longest)
     AND EXISTS (
         SELECT 1
         FROM sheetgrpc_sessions AS s

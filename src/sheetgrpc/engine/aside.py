@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 LARGE = 1 << 20
+STATEMENT = 512  # bytes that a statement of a plan counts for
 
 T = TypeVar("T")
 

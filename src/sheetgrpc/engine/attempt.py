@@ -11,6 +11,7 @@ from sheetgrpc.catalog.model import KeySource, VerbKind
 from sheetgrpc.dsl.diagnostics import Extent, Span
 from sheetgrpc.dsl.source import Source
 from sheetgrpc.engine import consent, dry_runs, endings
+from sheetgrpc.engine.aside import STATEMENT, aside
 from sheetgrpc.engine.budgets import Budget, OverBudget
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.runs import Cancel, Run
@@ -62,8 +63,7 @@ class Attempt:
             message = f"the sheet is not what was parsed any more: {problem}; parse it again"
             raise NotAllowed(Reason.ACTION_NOT_ALLOWED, message)
         self.plan = plan
-        large = plan.count > _TRIP_STATEMENTS
-        self._keys = await asyncio.to_thread(self._draw_keys, plan) if large else self._draw_keys(plan)
+        self._keys = await aside(plan.count * STATEMENT, self._draw_keys, plan)
         self._analysis, self._sheet = analysis, sheet
         trusted = self._context.handlers.of(group.verb for group in plan.groups)
         self._execution = msgspec.structs.replace(self._execution, trusted_modules=trusted)

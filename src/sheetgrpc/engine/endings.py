@@ -1,12 +1,12 @@
 """How an execution ends: what its statements read afterwards, its counts, and what follows for the session."""
 
-import asyncio
 import heapq
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from sheetgrpc.catalog.model import Catalog
+from sheetgrpc.engine.aside import STATEMENT, aside
 from sheetgrpc.engine.context import Context
 from sheetgrpc.engine.runs import Cancel
 from sheetgrpc.planning import blocking
@@ -170,7 +170,7 @@ async def committed_symbols(
     store: Store, row: SessionRow, catalog: Catalog, plan: Plan, results: Results, execution_id: str
 ) -> SymbolChange:
     """The session's symbols once this run has committed: a new binding of a name hides the old one."""
-    fresh = await asyncio.to_thread(_bound, catalog, plan, results)
+    fresh = await aside(plan.count * STATEMENT, _bound, catalog, plan, results)
     again = 0
     earlier: Sequence[str] = row.session.committed
     if earlier and fresh:

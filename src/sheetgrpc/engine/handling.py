@@ -2,6 +2,10 @@
 
     replay?  prepare  ->  begin  open  (moved? again)  decide  commit  ->  wake
 
+Only a request id that this server has answered before is looked up first: nearly all others are new. One that is not,
+as another server has answered it, or this one before it was restarted, meets its reply inside its transaction, or is
+refused and then looked up.
+
 What can be done before the writer is taken is done in `prepare`, against reads; inside, only pure decisions and writes.
 The work runs in a task of its own: a caller that goes away cancels nothing half-way.
 """
@@ -27,6 +31,7 @@ from sheetgrpc.store.base import Store
 from sheetgrpc.store.records import Changes, Moved, Opened, RequestKey, Seen, SessionRow, StoredReply
 
 _ATTEMPTS = 3
+_ANSWERED = 10_000  # request ids that are known to have been answered, the latest
 T = TypeVar("T")
 Attempt: TypeAlias = Callable[[RequestKey | None], Coroutine[None, None, Reply]]
 
@@ -87,6 +92,7 @@ class Handler:
         self._published = published
         self._expiry = expiry
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._answered: dict[RequestKey, None] = {}
 
     async def handle(self, envelope: Envelope, step: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
         """The answer to a changing call about a session. The commit is not undone by the caller going away."""
@@ -100,9 +106,10 @@ class Handler:
         happens to the caller.
         """
         key = request_key(envelope)
-        replayed = await self._recall(key, envelope)
-        if replayed is not None:
-            return replayed
+        if key in self._answered:
+            replayed = await self._recall(key, envelope)
+            if replayed is not None:
+                return replayed
         return await self.shielded(self._once(envelope, key, attempt))
 
     async def find(self, envelope: Envelope, session: str) -> SessionRow | None:
@@ -123,14 +130,19 @@ class Handler:
 
     async def _once(self, envelope: Envelope, key: RequestKey | None, attempt: Attempt) -> Reply:
         try:
-            return await attempt(key)
+            reply = await attempt(key)
         except SheetError:
-            # Another sending of this very request may have been accepted meanwhile, and be what stands in the way; or
-            # this one was, where nothing is known of its commit.
+            # Another sending of this very request may have been accepted before or meanwhile, and be what stands in
+            # the way; or this one was, where nothing is known of its commit.
             replayed = await self._recall_if_possible(key, envelope)
             if replayed is None:
                 raise
-            return replayed
+            reply = replayed
+        if key is not None:
+            self._answered[key] = None
+            if len(self._answered) > _ANSWERED:
+                del self._answered[next(iter(self._answered))]
+        return reply
 
     async def _recall(self, key: RequestKey | None, envelope: Envelope) -> Reply | None:
         """The answer given before; None where there is none."""

@@ -75,12 +75,13 @@ class Transaction(Protocol):
     ) -> Opened:
         """The session (None: none is meant), the reply of `key`, who has `label`: as they are, and stay till commit.
 
-        What was `seen` of them is not read again where nothing was committed since.
+        Where nothing was committed since the session was `seen`, it is not read again, and of a reply nothing is told:
+        the commit is refused if there is one.
         """
         ...
 
     async def claim(self, execution: ExecutionRow) -> bool:
-        """Begins if need be; True if the stored execution still has this state and epoch (DESIGN section 7)."""
+        """True if the stored execution still has this state and epoch, and stays so till commit (DESIGN section 7)."""
         ...
 
     async def hold(self, execution: ExecutionRow, *, lapsed: bool = False) -> Held | None:

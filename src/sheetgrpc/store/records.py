@@ -257,9 +257,9 @@ class SymbolChange(msgspec.Struct):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What a command read before it took the writer: no reply to its request id, and this row.
+    """What a command read before it took the writer: this row. `commits` is what `Store.commits` was before that.
 
-    `commits` is what `Store.commits` was before that.
+    Of a reply to its request id nothing is known; where there is one, the commit is refused.
     """
 
     commits: int | None

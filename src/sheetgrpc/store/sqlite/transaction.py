@@ -55,6 +55,7 @@ class SQLiteTransaction:
         self._begun = False
         self._over = False
         self._desk = Desk()
+        self._last: list[Callable[[sqlite3.Connection], None]] = []  # what goes with the commit: a trip less
 
     async def open(
         self, session_id: str | None, key: RequestKey | None, label: str = "", seen: Seen | None = None
@@ -91,8 +92,11 @@ class SQLiteTransaction:
         await self._run(writes.recheck, self._catalog.catalog, plan, results)
 
     async def record(self, execution: ExecutionRow, plan: Plan, results: Results) -> None:
-        """Writes the result rows."""
-        await self._run(writes.record, execution, plan, results, self._catalog.catalog)
+        """Writes the result rows, with the commit."""
+        self._check_not_over()
+        self._last.append(
+            partial(writes.record, execution=execution, plan=plan, results=results, catalog=self._catalog.catalog)
+        )
 
     async def open_task(self, task_id: str, key: TaskKey | None) -> Task | None:
         """Reads, as `open` does."""
@@ -101,8 +105,9 @@ class SQLiteTransaction:
         return found
 
     async def record_effects(self, execution: ExecutionRow, pieces: Sequence[Piece]) -> None:
-        """Writes what the statements did to rows."""
-        await self._run(effects.record_effects, execution, pieces)
+        """Writes what the statements did to rows, with the commit."""
+        self._check_not_over()
+        self._last.append(partial(effects.record_effects, execution=execution, pieces=pieces))
 
     async def check_deferred(self) -> None:
         """Raises what the commit would raise."""
@@ -175,6 +180,8 @@ class SQLiteTransaction:
 
     def _finish(self, connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], T]) -> T:
         try:
+            for also in self._last:
+                also(connection)
             done = write(connection)
             _check_open(connection)
             try:

@@ -34,7 +34,7 @@ async def bench_queue(bench: Bench, client: Client, control: ControlServiceStub,
     base = await asyncio.to_thread(_bare, folder / "queue.db", count)
     told = f"{count / mine:,.0f} a second; bare {count / base:,.0f}; with their submits {submitting + mine:.1f} s"
     name = f"(n) a queue of {count:,} one-statement executions"
-    bench.note(name, mine * 1000, "ms", mine / base, 6, 3, told)
+    bench.note(name, mine * 1000, "ms", mine / base, 20, 10, told)
 
 
 async def _submit(bench: Bench, client: Client, count: int) -> None:

@@ -234,3 +234,31 @@ async def test_a_command_that_is_refused_changes_nothing(fleet: Driver) -> None:
 
 def _every(session: str = "") -> ExecutionFilter:
     return ExecutionFilter(session_id=session)
+
+
+async def test_a_server_that_does_not_know_a_request_id_meets_its_answer_where_it_would_commit(path: Path) -> None:
+    """As after a restart, or where another server answered: also what would be accepted a second time is not."""
+    commands: dict[str, Intent] = {
+        "create": intents.CreateSession(),
+        "label": intents.LabelSession("red"),
+        "import": intents.ImportSheet(SHEET),
+        "parse": intents.ParseSheet(),
+        "plan": intents.PlanSheet(),
+    }
+    async with drive(path) as fleet:
+        session = await fleet.open()
+        target = {name: "" if name == "create" else session for name in commands}
+        first = {name: await fleet.send(target[name], intent, name) for name, intent in commands.items()}
+        (planned,) = await fleet.engine.list_executions(_every(), 10, None)
+        await fleet.finish(planned.id)
+    before = fleet.dump()
+    async with drive(path) as fleet:
+        for name, intent in commands.items():
+            again = await fleet.send(target[name], intent, name)
+            assert (again.body, again.replayed) == (first[name].body, True), name
+    async with drive(path) as fleet:
+        for name, intent in commands.items():
+            with pytest.raises(InvalidRequest) as refused:
+                await fleet.send(target[name], intent, name, b"other")
+            assert refused.value.reason is Reason.REQUEST_ID_REUSED, name
+    assert fleet.dump() == before

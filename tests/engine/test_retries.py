@@ -45,7 +45,7 @@ async def _retry(fleet: Stepped, execution: str, number: int, delay: int) -> Non
     fleet.hands.go(0.001)
 
 
-@pytest.mark.parametrize(("method", "error"), [("apply", BUSY), ("apply", AWAY), ("recheck", BUSY), ("record", AWAY)])
+@pytest.mark.parametrize(("method", "error"), [("apply", BUSY), ("apply", AWAY), ("record", AWAY)])
 async def test_transient_three_times_then_success(path: Place, method: str, error: object) -> None:
     """C-3.3 "transient x3 then success (count 3, COMPLETED)"; 1.2 "transient failure, count < 3": 4, 16, 64 s."""
     async with stepped(path) as fleet:
@@ -135,6 +135,16 @@ async def test_rejected_a_thousand_times_it_still_waits_and_has_not_failed(path:
         row = await fleet.row(execution)
         assert (row.state, row.retry_count, row.deferral_count, row.epoch) == (SUCCEEDED, 0, 1000, 1)
         assert await fleet.outcomes(execution) == ["SUCCEEDED"]  # what was never begun leaves no receipt
+
+
+async def test_no_room_when_a_claimed_run_is_to_begin_is_a_rejection(path: Place) -> None:
+    """Where another program has SQLite's file locked, the first statement of the run is told."""
+    async with stepped(path) as fleet:
+        execution = await fleet.queued(SHEET)
+        fleet.trouble.give("recheck", BUSY)
+        assert await fleet.step()
+        row = await fleet.row(execution)
+        assert (row.state, row.retry_count, row.deferral_count, row.epoch) == (QUEUED, 0, 1, 1)
 
 
 async def test_rejections_and_failures_are_counted_apart(path: Place) -> None:

@@ -26,6 +26,7 @@ from sheetgrpc.store.records import Changes, ExecutionRow, RequestKey, SessionRo
 
 _ATTEMPTS = 4  # queued, claimed, left behind, over: an execution moves no more often
 _MICROS = 1_000_000
+_WRITTEN_SECONDS = 2.0  # what an answer waits for that is to be known to other servers
 
 Encode = Callable[[CancelView], bytes]
 
@@ -95,7 +96,7 @@ class Canceller:
                 if intent.wait and (run is not None or (runs.shared and not row.state.terminal)):
                     await self._wait(runs.adopt(row), intent.wait)
                     row, session = await store.execution(row.id), await store.session(row.session_id)
-                return self._answer(envelope, key, outcome, row, session, encode)
+                return await self._answer(envelope, key, outcome, row, session, encode)
             reply = await self._end(envelope, key, outcome, row, encode)
             if reply is not None:
                 return reply
@@ -124,7 +125,7 @@ class Canceller:
             return Reply(body, changes.reply, replayed=False)
         await self._wait(run, intent.wait)
         session = await context.store.session(row.session_id)
-        return self._answer(envelope, key, outcome, await context.store.execution(row.id), session, encode)
+        return await self._answer(envelope, key, outcome, await context.store.execution(row.id), session, encode)
 
     def _is_elsewhere(self, row: ExecutionRow) -> bool:
         """True where another server has claimed it. One of this server's that nobody runs is ended here."""
@@ -137,7 +138,7 @@ class Canceller:
             with run.watched():
                 await run.ended(micros / _MICROS)
 
-    def _answer(
+    async def _answer(
         self,
         envelope: Envelope,
         key: RequestKey | None,
@@ -146,7 +147,7 @@ class Canceller:
         session: SessionRow,
         encode: Encode,
     ) -> Reply:
-        """An answer for which nothing is written now."""
+        """An answer for which nothing is written with what it tells; see replies.py."""
         context = self._context
         body = encode(CancelView(outcome, context.runs.overlay(row), context.view(session)))
         stored = self._stored(envelope, key, body, row)
@@ -154,6 +155,8 @@ class Canceller:
             context.replies.keep(stored)
             if context.runs.here(row.id) is None:
                 context.replies.settle(row.id)
+                if context.runs.shared:  # a repeat may come to another server the next moment
+                    await context.replies.written(_WRITTEN_SECONDS)
         return Reply(body, stored, replayed=False)
 
     async def _end(

@@ -97,16 +97,24 @@ class Handler:
     async def handle(self, envelope: Envelope, step: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
         """The answer to a changing call about a session. The commit is not undone by the caller going away."""
         commits = self._store.commits  # before anything is read
-        return await self.once(envelope, lambda key: self._try(envelope, key, commits, step, encode))
+        key = request_key(envelope)
+        known = key in self._answered
+        reply = await self.once(envelope, lambda key: self._try(envelope, key, commits, step, encode), recall=known)
+        if key is not None and not known:
+            self._answered[key] = None
+            if len(self._answered) > _ANSWERED:
+                del self._answered[next(iter(self._answered))]
+        return reply
 
-    async def once(self, envelope: Envelope, attempt: Attempt) -> Reply:
+    async def once(self, envelope: Envelope, attempt: Attempt, *, recall: bool = True) -> Reply:
         """What `attempt` answers; of a repeat, what was answered before.
 
+        Unless `recall`, that is looked up only once the attempt is refused: it is to meet the reply in its transaction.
         It is given what the reply is to be kept under, and keeps it in its own transaction. It runs to its end whatever
         happens to the caller.
         """
         key = request_key(envelope)
-        if key in self._answered:
+        if recall:
             replayed = await self._recall(key, envelope)
             if replayed is not None:
                 return replayed
@@ -130,19 +138,14 @@ class Handler:
 
     async def _once(self, envelope: Envelope, key: RequestKey | None, attempt: Attempt) -> Reply:
         try:
-            reply = await attempt(key)
+            return await attempt(key)
         except SheetError:
             # Another sending of this very request may have been accepted before or meanwhile, and be what stands in
             # the way; or this one was, where nothing is known of its commit.
             replayed = await self._recall_if_possible(key, envelope)
             if replayed is None:
                 raise
-            reply = replayed
-        if key is not None:
-            self._answered[key] = None
-            if len(self._answered) > _ANSWERED:
-                del self._answered[next(iter(self._answered))]
-        return reply
+            return replayed
 
     async def _recall(self, key: RequestKey | None, envelope: Envelope) -> Reply | None:
         """The answer given before; None where there is none."""

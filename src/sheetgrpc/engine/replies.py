@@ -52,6 +52,11 @@ class Replies:
         if self._behind and self._writing is None:
             self._writing = asyncio.create_task(self._write_behind(), name="replies")
 
+    async def written(self, seconds: float) -> None:
+        """Waits until all of that is in the database, at most so long."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing], timeout=seconds)
+
     async def close(self) -> None:
         """Writes what can be written now; what cannot is given up."""
         self._closing.set()

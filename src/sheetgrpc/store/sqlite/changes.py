@@ -27,6 +27,9 @@ _encode = msgspec.json.Encoder().encode
 def write_changes(connection: sqlite3.Connection, changes: Changes, now: int) -> None:
     """Everything but the COMMIT. Raises Conflict, AlreadyExists(LABEL_TAKEN)."""
     session = changes.session
+    # Before all that may stand in the way of what was done before: a repeat is to be told as that.
+    for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
+        write_reply(connection, reply, now)
     if changes.loser is not None:  # first: a label has one session at a time
         write_state(connection, Changes(session=changes.loser.session, events=changes.loser.events))
     write_state(connection, changes)
@@ -38,8 +41,6 @@ def write_changes(connection: sqlite3.Connection, changes: Changes, now: int) ->
         write_execution(connection, changes, changes.execution, now)
     if changes.approval is not None:
         write_approval(connection, changes.approval)
-    for reply in (*changes.replies, *([] if changes.reply is None else [changes.reply])):
-        write_reply(connection, reply, now)
 
 
 def commit(connection: sqlite3.Connection) -> None:

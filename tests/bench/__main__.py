@@ -96,16 +96,11 @@ async def bench_chain(bench: Bench, client: Client) -> None:
         for make, found in taken.items():
             session, parse = await client.parse(make(count, bench.fresh()))
             found.append((parse, await client.execute(session)))
-    times = {make: tuple(map(statistics.median, zip(*found, strict=True))) for make, found in taken.items()}
-    for name, at in (("parse", 0), ("execute", 1)):
-        mine, base = times[chain][at], times[independent][at]
-        bench.note(
-            f"(c) a chain of 100,000: {name}", mine * 1000, "ms", mine / base, 3, 2, f"independent {base * 1000:.0f} ms"
-        )
-    mine, base = sum(times[chain]), sum(times[independent])
-    bench.note(
-        "(c) a chain of 100,000: whole", mine * 1000, "ms", mine / base, 3, 2, f"independent {base * 1000:.0f} ms"
-    )
+    for name, of in (("parse", lambda pair: pair[0]), ("execute", lambda pair: pair[1]), ("whole", sum)):
+        mine, base = [of(pair) for pair in taken[chain]], [of(pair) for pair in taken[independent]]
+        ratio = statistics.median(one / other for one, other in zip(mine, base, strict=True))  # each round's own
+        beside = f"independent {statistics.median(base) * 1000:.0f} ms"
+        bench.note(f"(c) a chain of 100,000: {name}", statistics.median(mine) * 1000, "ms", ratio, 3, 2, beside)
 
 
 async def bench_reads(bench: Bench, ours: Process, client: Client) -> None:

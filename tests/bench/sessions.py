@@ -52,7 +52,7 @@ async def bench_commands(bench: Bench, client: Client, folder: Path) -> None:
     async with bare(answer, str(folder / "rows.db")) as echo:
         await beside(
             bench, "(h) LabelSession with a request id", lambda: client.sessions.LabelSession(request()),
-            lambda: echo("Commit", same), "echo + commit of 3 rows", 1.5, 1.3,
+            lambda: echo("Commit", request()), "echo + commit of 3 rows", 1.5, 1.3,
         )  # fmt: skip
         await beside(
             bench, "(i) a repeat of LabelSession", lambda: client.sessions.LabelSession(same),

@@ -101,6 +101,21 @@ async def test_a_repeat_is_answered_though_the_session_has_expired_since(path: P
         assert (await fleet.send(session, intents.ImportSheet(SHEET), "r")).body == first.body
 
 
+async def test_a_repeat_that_a_server_does_not_know_as_one_ends_nothing(path: Path) -> None:
+    """It is answered before its session, whose time has run out, is judged."""
+    hands = Hands()
+    async with drive_by(hands, path) as fleet:
+        session = await open_leased(fleet, 10)
+        first = await fleet.send(session, RENEW, "r")
+    async with drive_by(hands, path) as fleet:
+        hands.go(11)
+        before = await stored(fleet, session)
+        again = await fleet.send(session, RENEW, "r")
+        assert (again.body, again.replayed) == (first.body, True)
+        assert await stored(fleet, session) == before
+        assert await refusal(fleet, session, RENEW) is EXPIRED
+
+
 async def test_a_session_without_a_lease_ends_by_retention(path: Path) -> None:
     """A2, B7: counted from the last activity, not from its creation."""
     hands = Hands()

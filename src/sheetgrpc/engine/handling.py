@@ -122,7 +122,8 @@ class Handler:
 
     async def find(self, envelope: Envelope, session: str) -> SessionRow | None:
         """The session of this name as the caller may use it, expired if its time has run out; None for no name."""
-        return await self._find(msgspec.structs.replace(envelope, session=session))
+        row = await self._named(msgspec.structs.replace(envelope, session=session))
+        return await self._expiry.settle(row) if row is not None else None
 
     async def shielded(self, work: Coroutine[None, None, T]) -> T:
         """Runs `work` to its end whatever happens to the caller."""
@@ -169,7 +170,12 @@ class Handler:
         encode: Callable[[Outcome], bytes],
     ) -> Reply:
         for _ in range(_ATTEMPTS):
-            row = await self._find(envelope)
+            row = await self._named(envelope)
+            if row is not None and self._expiry.due(row):
+                replayed = await self._recall(key, envelope)  # a repeat ends nothing
+                if replayed is not None:
+                    return replayed
+                row = await self._expiry.settle(row)
             step = make()
             _check_version(envelope, row, step)
             await step.prepare(row)
@@ -178,17 +184,17 @@ class Handler:
                 return reply
         raise Conflict(Reason.CONFLICT, "the session keeps changing under this command; read it and try again")
 
-    async def _find(self, envelope: Envelope) -> SessionRow | None:
-        """The session that is meant, expired if its time has run out."""
+    async def _named(self, envelope: Envelope) -> SessionRow | None:
+        """The session that is meant, though its time may have run out."""
         if envelope.approval:
             approval = await self._store.approval(envelope.approval)
-            return await self._expiry.settle(await self._store.session(approval.session_id))
+            return await self._store.session(approval.session_id)
         if not envelope.session:
             return None
         named = envelope.session
         if envelope.names_execution:
             named = (await self._store.execution(named, envelope.caller)).session_id
-        return await self._expiry.settle(await self._store.session(named, envelope.caller))
+        return await self._store.session(named, envelope.caller)
 
     async def _commit(
         self,

@@ -49,9 +49,9 @@ async def test_a_cancel_of_what_has_ended_is_no_sign_of_life_and_finds_its_sessi
         last = await cancel(fleet, execution, request_id="c")
         assert (last.outcome, last.execution) == ("ALREADY_FINISHED", first.execution)
         assert (last.session.row.session.lifecycle, last.session.allowed_actions) == (Lifecycle.EXPIRED, ())
-        writing = fleet.engine._context.replies._writing  # the answer, behind
-        assert writing is not None
-        await writing
+        writing = fleet.engine._context.replies._writing  # the answer, behind; where servers share it, it is there
+        if writing is not None:
+            await writing
         assert (await stored(fleet, session)).active_at == last.session.row.active_at
 
 

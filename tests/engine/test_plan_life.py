@@ -81,8 +81,10 @@ async def test_a_close_cancels_the_plans_of_the_session(path: Path) -> None:
         gate.set("apply", 1)
         run(fleet)
         await gate.reached.wait()
-        gate.opened.set()
+        if isinstance(path, Path):  # SQLite's one writer is the plan's; elsewhere it could be over before the close
+            gate.opened.set()
         await fleet.call(session, intents.CloseSession(Lifecycle.COMPLETED))
+        gate.opened.set()
         ends = [(await fleet.finish(one)).state.value for one in planned]
         assert ends == ["CANCELLED", "CANCELLED", "SUCCEEDED"]
         assert await fleet.state(session) is State.READY

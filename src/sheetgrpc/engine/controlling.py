@@ -3,7 +3,6 @@
 The mode is the store's, so that it holds for every server of the database and over restarts.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 
@@ -11,15 +10,14 @@ import msgspec
 import structlog
 
 from sheetgrpc.engine.breakers import BreakerView
-from sheetgrpc.engine.closing import settle_all
 from sheetgrpc.engine.context import Context
-from sheetgrpc.engine.handling import replay, request_key
+from sheetgrpc.engine.handling import Handler, replay
 from sheetgrpc.engine.intents import Envelope
 from sheetgrpc.engine.views import Reply
 from sheetgrpc.errors import invalid_field
 from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.queue import QueueChange, QueueCounts, QueueMode, QueueRow
-from sheetgrpc.store.records import ExecutionFilter, StoredReply
+from sheetgrpc.store.records import ExecutionFilter, RequestKey, StoredReply
 
 log = structlog.get_logger(__name__)
 
@@ -45,9 +43,9 @@ class QueueStats(msgspec.Struct, frozen=True):
 class QueueKeeper:
     """Reads and changes how the queue stands."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, handler: Handler) -> None:
         self._context = context
-        self._tasks: set[asyncio.Task[Reply]] = set()
+        self._handler = handler
 
     async def change(
         self, envelope: Envelope, mode: QueueMode, encode: Callable[[QueueRow], bytes], module: str = ""
@@ -58,14 +56,7 @@ class QueueKeeper:
         """
         if module and module not in self._context.breakers:
             raise invalid_field("module", f'no call verb runs "{module}"; GetServerInfo lists the modules that they do')
-        task = asyncio.create_task(self._change(envelope, mode, encode, module))
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
-        return await asyncio.shield(task)
-
-    async def settle(self) -> None:
-        """Waits for every change under way; cancelled, breaks them off."""
-        await settle_all(self._tasks)
+        return await self._handler.once(envelope, lambda key: self._change(envelope, key, mode, encode, module))
 
     async def hold(self) -> None:
         """Holds the queue at start, unless it is paused already."""
@@ -96,12 +87,14 @@ class QueueKeeper:
         return Counter(self._context.runs.overlay(row).state for row in rows)
 
     async def _change(
-        self, envelope: Envelope, mode: QueueMode, encode: Callable[[QueueRow], bytes], module: str
+        self,
+        envelope: Envelope,
+        key: RequestKey | None,
+        mode: QueueMode,
+        encode: Callable[[QueueRow], bytes],
+        module: str,
     ) -> Reply:
-        store, key = self._context.store, request_key(envelope)
-        stored = await store.reply(key) if key is not None else None
-        if stored is not None:
-            return replay(stored, envelope)
+        store = self._context.store
         async with store.begin() as transaction:
             opened = await transaction.open(None, key)
             if opened.reply is not None:
@@ -126,8 +119,3 @@ class QueueKeeper:
             self._context.breakers.resume(module)
         else:
             self._context.breakers.pause(module, caller)
-
-    def _forget(self, task: asyncio.Task[Reply]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # taken, even if the caller is gone

@@ -78,7 +78,7 @@ class Engine:
         self._executor = Executor(context, self._replica.ownership)
         self._canceller = Canceller(context, self._expiry)
         self._closing = Closing()
-        self.queue = QueueKeeper(context)
+        self.queue = QueueKeeper(context, self._handler)
         self.sheets = SheetReader(context)
         self.approvals = Approvals(context)
         self.tasks = Tasks(context, self._handler, self._expiry, self._find)
@@ -133,7 +133,7 @@ class Engine:
         finish = self._closing.finish
         try:
             await finish(self._handler.settle(), self._executor.stop(grace), self.sweeper.stop())
-            await finish(self._canceller.settle(), self.queue.settle())
+            await finish(self._canceller.settle())
             await finish(self._context.replies.close())
             await finish(self._replica.stop())
             await finish(self._context.analyst.close())

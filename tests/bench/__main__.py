@@ -134,7 +134,7 @@ async def bench_watchers(bench: Bench, ours: Process, client: Client) -> None:
             mine = await Fan.open(stack, ours, "/sheetgrpc.v1.ExecutionService/WatchExecution", request, count)
             base = await Fan.open(stack, bare, "/bench.Bare/Watch", b"", count)
             rounds: tuple[list[float], list[float]] = ([], [])
-            for _ in range(15 if bench.quick else 25):
+            for _ in range(max(15 if bench.quick else 25, 200 // count)):  # one message is soon told, and late as soon
                 for fan, times, word in ((mine, rounds[0], f"publish {execution}"), (base, rounds[1], "publish")):
                     times.append(await fan.publish(word))
         own, plain = statistics.median(rounds[0]), statistics.median(rounds[1])

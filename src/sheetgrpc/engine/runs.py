@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import msgspec
 
 from sheetgrpc.clock import monotonic, wall_clock
+from sheetgrpc.engine.deadlines import Waiters
 from sheetgrpc.engine.tokens import make_token
 from sheetgrpc.engine.updates import (
     Body,
@@ -66,7 +67,7 @@ class Run:
         self._clock = clock
         self._updates: list[Update] = []
         self._first = 1  # sequence of the oldest kept update
-        self._waiting: set[asyncio.Future[bool]] = set()
+        self._waiting = Waiters()
         self._snapshot: Update | None = None
         self._next_flush = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
@@ -156,8 +157,7 @@ class Run:
         self._updates, self._first = [], sequence + 1
         self._snapshot = None
         self.phases, self.completed = phases, completed
-        for waiter in self._waiting:
-            _wake(waiter, True)  # what the future answers
+        self._wake(changed=True)
 
     def relay(self, update: Update) -> None:
         """What the run has told elsewhere, next in sequence."""
@@ -193,8 +193,7 @@ class Run:
     def leave(self) -> None:
         """Nobody knows how it ends before the next start: who waits for that is let go."""
         self.left, self.moving = True, False
-        for waiter in self._waiting:
-            _wake(waiter, False)  # what the future answers
+        self._wake(changed=False)
 
     def finish(self, execution: ExecutionRow) -> None:
         """It is over; whatever waits goes out first."""
@@ -227,15 +226,7 @@ class Run:
 
     async def changed(self, seconds: float) -> bool:
         """Waits for the next update at most so long; True if there is one. A thousand watchers wait here at once."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[bool] = loop.create_future()
-        self._waiting.add(waiter)
-        timer = loop.call_later(seconds, _wake, waiter, False)  # what the future answers
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
-            self._waiting.discard(waiter)
+        return await self._waiting.wait(seconds)
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -302,8 +293,12 @@ class Run:
             cut = len(self._updates) - _KEPT_UPDATES
             del self._updates[:cut]
             self._first += cut
-        for waiter in self._waiting:
-            _wake(waiter, True)  # what the future answers
+        self._wake(changed=True)
+
+    def _wake(self, *, changed: bool) -> None:
+        for waiter in self._waiting.take():
+            if not waiter.done():
+                waiter.set_result(changed)
 
     def _update(self, body: Body, sequence: int) -> Update:
         epoch = self.execution.epoch
@@ -322,11 +317,6 @@ def result_row(plan: Plan, results: Results, index: int) -> ResultRow:
         error=results.errors.get(index),
         rows=results.rows.get(index),
     )
-
-
-def _wake(waiter: "asyncio.Future[bool]", changed: bool) -> None:  # what the future answers
-    if not waiter.done():
-        waiter.set_result(changed)
 
 
 class Runs:

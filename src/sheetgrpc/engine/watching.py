@@ -6,12 +6,12 @@ the log. What the database has not committed nobody is told. The hint only says 
 heartbeat. When each may send is the pace's to say.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from sheetgrpc.engine.pace import Pace, Turn
+from sheetgrpc.engine.deadlines import Waiters
+from sheetgrpc.engine.pace import Pace
 from sheetgrpc.engine.presence import Presence
 from sheetgrpc.engine.views import SessionView
 from sheetgrpc.session.events import ENDINGS, Event
@@ -51,7 +51,7 @@ class Topic:
         self.watchers = 0
         self.head = 0  # sequence of the last event that anybody here knows of
         self._pace = pace
-        self._waiting: dict[Turn, None] = {}  # in the order in which they came
+        self._waiting = Waiters()
         self._kept: dict[int, Logged] = {}
 
     def wake(self, session: Session, events: Sequence[Event]) -> None:
@@ -60,27 +60,17 @@ class Topic:
         for sequence, event in enumerate(events, first):
             self._keep(sequence, event)
         self.head = max(self.head, session.version)
-        waiting, self._waiting = self._waiting, {}
-        self._pace.give(waiting)
+        self._pace.give(self._waiting.take())
 
     def hint(self, head: int) -> None:
         """Somebody says that the log is as long as this."""
         if head > self.head:
             self.head = head
-            waiting, self._waiting = self._waiting, {}
-            self._pace.give(waiting)
+            self._pace.give(self._waiting.take())
 
     async def changed(self, seconds: float) -> bool:
         """Waits for a turn after the next commit; False if there was none for so long."""
-        loop = asyncio.get_running_loop()
-        turn: Turn = loop.create_future()
-        self._waiting[turn] = None
-        timer = loop.call_later(seconds, _give_up, turn)
-        try:
-            return await turn
-        finally:
-            timer.cancel()
-            self._waiting.pop(turn, None)
+        return await self._waiting.wait(seconds)
 
     def recall(self, after: int) -> Logged | None:
         """The event after this sequence, if it is kept."""
@@ -243,8 +233,3 @@ class SessionWatcher:
             self._position = found.sequence
             self._ended = self._ended or isinstance(found.event, ENDINGS)
         return found
-
-
-def _give_up(turn: Turn) -> None:
-    if not turn.done():
-        turn.set_result(False)

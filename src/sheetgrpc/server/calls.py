@@ -21,6 +21,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from sheetgrpc.clock import monotonic
 from sheetgrpc.engine.aside import aside
+from sheetgrpc.engine.deadlines import Deadlines
 from sheetgrpc.engine.pace import Pace
 from sheetgrpc.errors import Reason, SheetError, Unavailable, invalid_field, limit_exceeded
 from sheetgrpc.server.identity import NOBODY, Identify, check_role, trust_all
@@ -44,6 +45,7 @@ class Call:
     max_send_bytes: int
     streaming: bool
     task: "asyncio.Task[Any] | None"  # Any: gRPC's own task, whose result is nobody's
+    writing: "Deadlines[Call]"  # the streams whose messages are on their way
     caller: str = ""  # who calls: what sessions belong to and request ids are scoped by; "" while that is not known
     roles: frozenset[str] = frozenset()
     request_id: str = ""
@@ -51,6 +53,7 @@ class Call:
     refusal: SheetError | None = None  # what it is about to end with, unless it is answered
     code: str = "CANCELLED"  # how it ended, for the log; what it is if nothing else was found
     trailers: list[tuple[str, str | bytes]] = field(default_factory=list)
+    stalled: bool = False  # its reader takes nothing
     opening: "asyncio.Task[None] | None" = None  # the headers of a stream, on their way or sent
 
     def add_trailer(self, key: str, value: str) -> None:
@@ -76,14 +79,18 @@ class Call:
 
     async def write(self, message: bytes) -> None:
         """Sends one message of a stream; LimitExceeded once the reader has taken nothing for WRITE_SECONDS."""
+        self.writing.add(self, WRITE_SECONDS)
         try:
-            async with asyncio.timeout(WRITE_SECONDS):
-                if self.opening is None:
-                    await self.open()
-                await self.context.write(message)
-        except TimeoutError:
+            if self.opening is None:
+                await self.open()
+            await self.context.write(message)
+        except asyncio.CancelledError:
+            if not self.stalled or self.task is None or self.task.uncancel():
+                raise
             seconds = int(WRITE_SECONDS)
             raise limit_exceeded("seconds without reading the stream", limit=seconds, actual=seconds) from None
+        finally:
+            self.writing.drop(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +114,7 @@ class Calls:
         self._identify = identify
         self._pace = pace or Pace()
         self._open: set[Call] = set()
+        self._writing: Deadlines[Call] = Deadlines(_break_off)
         self._draining = False
 
     def add(
@@ -169,6 +177,7 @@ class Calls:
             max_send_bytes=self._max_send_bytes,
             streaming=rpc.streaming and not rpc.standing,
             task=asyncio.current_task(),
+            writing=self._writing,
         )
         self._open.add(call)
         started = monotonic()
@@ -269,6 +278,13 @@ def _read(kind: type[Message] | None, raw: bytes) -> Message | None:
 
 def _shutting_down() -> SheetError:
     return Unavailable(Reason.SHUTTING_DOWN, "the server is shutting down; retry the same request")
+
+
+def _break_off(call: Call) -> None:
+    """Ends a stream whose reader takes nothing."""
+    call.stalled = True
+    if call.task is not None:
+        call.task.cancel()
 
 
 def _see(task: "asyncio.Task[None]") -> None:

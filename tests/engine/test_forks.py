@@ -152,6 +152,19 @@ async def test_an_event_that_is_not_kept_any_more_cannot_be_forked_at_but_now_ca
     assert (await fork(fleet, parent)).state is State.READY
 
 
+async def test_a_fork_is_answered_with_its_own_log_though_its_parents_was_trimmed(fleet: Driver) -> None:
+    parent = await fleet.open()
+    for name in ("one", "two", "three"):
+        await fleet.call(parent, intents.UpdateSession(name=name))
+    row = (await fleet.engine.get_session(parent)).row
+    base = fold([logged.event for logged in await fleet.engine.list_events(parent, 0, 2, ())])
+    assert await fleet.engine.store.upkeep.trim(row.session, base)
+    assert (await fleet.engine.get_session(parent)).row.oldest_sequence == 3
+    answered = (await fleet.call(parent, FORK)).session
+    assert answered == await fleet.engine.get_session(answered.row.session.id)
+    assert answered.row.oldest_sequence == 1
+
+
 async def test_a_session_that_there_is_not_cannot_be_forked(fleet: Driver) -> None:
     with pytest.raises(NotFound) as refused:
         await fork(fleet, "nobody")

@@ -1,6 +1,7 @@
 """A command takes effect exactly once: however often it is sent, whoever hangs up, whatever moves meanwhile."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -265,3 +266,45 @@ async def test_a_server_that_does_not_know_a_request_id_meets_its_answer_where_i
             assert await fleet.engine.store.session(session) == kept[0]
             assert await fleet.engine.list_executions(_every(), 10, None) == kept[1]
             assert len(await fleet.engine.list_sessions(SessionFilter(), 10, None)) == 2
+
+
+async def test_a_command_begins_with_what_the_one_before_it_has_left(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is taken as read is what would be; another caller, another commit or a failure has it read."""
+    async with drive(file) as fleet:
+        session, other = await fleet.open(), await fleet.open()
+        store, read = fleet.engine.store, []
+        really = store.session
+
+        async def session_of(ref: str, owner: str | None = None) -> SessionRow:
+            read.append(ref)
+            return await really(ref, owner)
+
+        monkeypatch.setattr(store, "session", session_of)
+
+        async def send(target: str, intent: Intent, caller: str = "anna") -> list[str]:
+            read.clear()
+            with suppress(SheetError):
+                await fleet.engine.handle(Envelope(caller, type(intent).__name__, target), intent, describe)
+            return list(read)
+
+        rename = intents.UpdateSession(name="new")
+        assert await send(session, rename) == [session]  # the other was the last
+        for intent in (intents.ImportSheet(SHEET), intents.ParseSheet(), intents.LabelSession("l"), rename):
+            assert await send(session, intent) == []
+            assert fleet.engine._handler._left == (store.commits, await really(session))
+        assert await send(session, rename, "berta") == [session]  # who has no such session
+        assert await send("l", rename) == ["l"]
+        assert await send(session, intents.GenerateSheet()) == []  # refused
+        assert await send(session, rename) == [session]
+        assert await send(other, rename) == [other]
+        assert await send(session, rename) == [session]
+        async with store.begin() as transaction:
+            await transaction.touch()  # a commit of anybody's
+        assert await send(session, rename) == [session]
+        fork = intents.ForkSession()
+        assert await send(session, fork) == []
+        left = fleet.engine._handler._left
+        assert left is not None
+        assert left[1] == await really(left[1].session.id)

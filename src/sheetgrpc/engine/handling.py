@@ -93,6 +93,7 @@ class Handler:
         self._expiry = expiry
         self._tasks: set[asyncio.Task[Any]] = set()
         self._answered: dict[RequestKey, None] = {}
+        self._left: tuple[int, SessionRow] | None = None  # by the last commit here: after so many, a session
 
     async def handle(self, envelope: Envelope, step: Callable[[], Step], encode: Callable[[Outcome], bytes]) -> Reply:
         """The answer to a changing call about a session. The commit is not undone by the caller going away."""
@@ -170,7 +171,7 @@ class Handler:
         encode: Callable[[Outcome], bytes],
     ) -> Reply:
         for _ in range(_ATTEMPTS):
-            row = await self._named(envelope)
+            row = self._as_left(envelope) or await self._named(envelope)
             if row is not None and self._expiry.due(row):
                 replayed = await self._recall(key, envelope)  # a repeat ends nothing
                 if replayed is not None:
@@ -183,6 +184,19 @@ class Handler:
             if reply is not None:
                 return reply
         raise Conflict(Reason.CONFLICT, "the session keeps changing under this command; read it and try again")
+
+    def _as_left(self, envelope: Envelope) -> SessionRow | None:
+        """The session as this handler's last commit has left it, where it is meant and nothing was committed since.
+
+        Once: should the command fail, the next one reads what there is.
+        """
+        if self._left is None or self._left[0] != self._store.commits:
+            return None
+        row = self._left[1]
+        if row.session.id != envelope.session or row.session.owner != envelope.caller:
+            return None
+        self._left = None
+        return row
 
     async def _named(self, envelope: Envelope) -> SessionRow | None:
         """The session that is meant, though its time may have run out."""
@@ -220,9 +234,11 @@ class Handler:
                         return None
                     _check_version(envelope, opened.row, step)
                     row = opened.row
-                changes, body = self._change(envelope, key, row, opened, step, encode)
+                changes, after, body = self._change(envelope, key, row, opened, step, encode)
                 tried = changes
                 await transaction.commit(changes)
+                commits = self._store.commits  # nobody else's commit comes in between
+                self._left = (commits, after) if commits is not None else None
         finally:
             # Also where the commit fails and may have taken effect all the same: who is woken looks for itself.
             if tried is not None:
@@ -238,8 +254,8 @@ class Handler:
         opened: Opened,
         step: Step,
         encode: Callable[[Outcome], bytes],
-    ) -> tuple[Changes, bytes]:
-        """What is to be written, and the answer."""
+    ) -> tuple[Changes, SessionRow, bytes]:
+        """What is to be written, the session after that, and the answer."""
         draw = self._draws.draw()
         before = row.session if row is not None and not step.fresh else None
         session, events = self._decide(before, step, draw, envelope.caller)
@@ -249,11 +265,12 @@ class Handler:
         step.changes(session, draw, changes)
         if changes.execution is not None:
             changes.execution = msgspec.structs.replace(changes.execution, submitted_by=envelope.caller)
-        body = encode(step.outcome(row_after(opened.row, changes, draw.now), changes))
+        after = row_after(opened.row if before is not None else None, changes, draw.now)
+        body = encode(step.outcome(after, changes))
         if key is not None:
             execution = changes.execution.id if changes.execution is not None else ""
             changes.reply = StoredReply(key, envelope.fingerprint, body, session.id, draw.now + self._ttl, execution)
-        return changes, body
+        return changes, after, body
 
     def _decide(self, before: Session | None, step: Step, draw: Draw, actor: str) -> tuple[Session, tuple[Event, ...]]:
         """The session after the step's commands, and their events."""

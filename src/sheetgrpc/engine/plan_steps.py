@@ -101,8 +101,8 @@ class CloseSession(Simple):
 
     async def prepare(self, row: SessionRow | None) -> None:
         """Stops them first: where there is one writer, the close would wait for the run that has it."""
-        await super().prepare(row)
         if row is not None:
+            self.refuse_early(row.session, self._command)
             self._stop(row.session.id)
 
     def woken(self, changes: Changes) -> None:

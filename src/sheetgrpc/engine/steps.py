@@ -31,8 +31,8 @@ class Simple:
         self._command = command
 
     async def prepare(self, row: SessionRow | None) -> None:
-        """A refusal that is already plain is given without taking the writer."""
-        if row is not None:
+        """A refusal that is already plain does not wait for the writer."""
+        if row is not None and not self.context.store.idle:
             self.refuse_early(row.session, self._command)
 
     def command(self, draw: Draw) -> commands.Command:  # noqa: ARG002  # the step's form

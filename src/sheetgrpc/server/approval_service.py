@@ -9,7 +9,7 @@ from sheetgrpc.server.commands import read_envelope, run_command, tell_reply
 from sheetgrpc.server.convert import approvals
 from sheetgrpc.server.convert.approvals import write_approval
 from sheetgrpc.server.convert.form import Form
-from sheetgrpc.server.convert.sessions import write_session
+from sheetgrpc.server.convert.sessions import with_session
 from sheetgrpc.server.identity import APPROVER
 from sheetgrpc.server.paging import MOMENTS, read_page
 from sheetgrpc.v1 import approval_pb2
@@ -29,9 +29,7 @@ class ApprovalService:
             call,
             request,
             approvals.read_request_approval,
-            lambda outcome: pb.RequestApprovalResponse(
-                approval=_approval(outcome), session=write_session(outcome.session)
-            ),
+            lambda outcome: with_session(pb.RequestApprovalResponse(approval=_approval(outcome)), outcome.session),
         )
 
     async def decide_approval(self, request: pb.DecideApprovalRequest, call: Call) -> bytes:

@@ -16,7 +16,7 @@ from sheetgrpc.server.convert.executions import (
     write_result,
 )
 from sheetgrpc.server.convert.form import Form
-from sheetgrpc.server.convert.sessions import write_session
+from sheetgrpc.server.convert.sessions import with_session
 from sheetgrpc.server.identity import APPROVER
 from sheetgrpc.server.paging import MOMENTS, POSITIONS, read_page
 from sheetgrpc.v1 import execution_pb2
@@ -39,9 +39,7 @@ class ExecutionService:
             call,
             request,
             requests.read_submit_sheet,
-            lambda outcome: pb.SubmitSheetResponse(
-                execution=_execution(outcome), session=write_session(outcome.session)
-            ),
+            lambda outcome: with_session(pb.SubmitSheetResponse(execution=_execution(outcome)), outcome.session),
         )
 
     async def plan_sheet(self, request: pb.PlanSheetRequest, call: Call) -> bytes:
@@ -51,7 +49,7 @@ class ExecutionService:
             call,
             request,
             plans.read_plan_sheet,
-            lambda outcome: pb.PlanSheetResponse(execution=_execution(outcome), session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.PlanSheetResponse(execution=_execution(outcome)), outcome.session),
         )
 
     async def execute_sheet(self, request: pb.ExecuteSheetRequest, call: Call) -> None:
@@ -75,7 +73,7 @@ class ExecutionService:
         envelope = await read_envelope(form, call, request, target="execution")
 
         def write(outcome: Outcome) -> bytes:
-            answer = pb.ReplayExecutionResponse(execution=_execution(outcome), session=write_session(outcome.session))
+            answer = with_session(pb.ReplayExecutionResponse(execution=_execution(outcome)), outcome.session)
             return answer.SerializeToString()
 
         reply = await self._engine.handle(msgspec.structs.replace(envelope, names_execution=True), intent, write)

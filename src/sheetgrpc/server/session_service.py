@@ -7,7 +7,7 @@ from sheetgrpc.server.commands import run_command
 from sheetgrpc.server.convert import lines, requests
 from sheetgrpc.server.convert.events import encode_news, write_event
 from sheetgrpc.server.convert.form import Form
-from sheetgrpc.server.convert.sessions import fill_session, write_session
+from sheetgrpc.server.convert.sessions import fill_session, with_session, write_session
 from sheetgrpc.server.paging import MOMENTS, POSITIONS, RESERVED_BYTES, read_page
 from sheetgrpc.server.recent import read_recent
 from sheetgrpc.session.details import find_drift
@@ -28,7 +28,7 @@ class SessionService:
             call,
             request,
             lambda form, request: requests.read_create_session(form, request, retention),
-            lambda outcome: pb.CreateSessionResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.CreateSessionResponse(), outcome.session),
         )
 
     async def get_session(self, request: pb.GetSessionRequest, call: Call) -> pb.GetSessionResponse:
@@ -68,7 +68,7 @@ class SessionService:
             call,
             request,
             requests.read_close_session,
-            lambda outcome: pb.CloseSessionResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.CloseSessionResponse(), outcome.session),
         )
 
     async def renew_session(self, request: pb.RenewSessionRequest, call: Call) -> bytes:
@@ -78,7 +78,7 @@ class SessionService:
             call,
             request,
             lambda _form, _request: intents.RenewSession(),
-            lambda outcome: pb.RenewSessionResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.RenewSessionResponse(), outcome.session),
         )
 
     async def set_scope(self, request: pb.SetScopeRequest, call: Call) -> bytes:
@@ -89,7 +89,7 @@ class SessionService:
             call,
             request,
             lambda form, request: requests.read_set_scope(form, request, limit),
-            lambda outcome: pb.SetScopeResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.SetScopeResponse(), outcome.session),
         )
 
     async def clear_scope(self, request: pb.ClearScopeRequest, call: Call) -> bytes:
@@ -99,7 +99,7 @@ class SessionService:
             call,
             request,
             lambda _form, _request: intents.ClearScope(),
-            lambda outcome: pb.ClearScopeResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.ClearScopeResponse(), outcome.session),
         )
 
     async def set_template(self, request: pb.SetTemplateRequest, call: Call) -> bytes:
@@ -109,7 +109,7 @@ class SessionService:
             call,
             request,
             requests.read_set_template,
-            lambda outcome: pb.SetTemplateResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.SetTemplateResponse(), outcome.session),
         )
 
     async def confirm_intent(self, request: pb.ConfirmIntentRequest, call: Call) -> bytes:
@@ -119,7 +119,7 @@ class SessionService:
             call,
             request,
             lambda _form, _request: intents.ConfirmIntent(),
-            lambda outcome: pb.ConfirmIntentResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.ConfirmIntentResponse(), outcome.session),
         )
 
     async def reset_session(self, request: pb.ResetSessionRequest, call: Call) -> bytes:
@@ -129,7 +129,7 @@ class SessionService:
             call,
             request,
             requests.read_reset_session,
-            lambda outcome: pb.ResetSessionResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.ResetSessionResponse(), outcome.session),
         )
 
     async def undo_session(self, request: pb.UndoSessionRequest, call: Call) -> bytes:
@@ -139,7 +139,7 @@ class SessionService:
             call,
             request,
             lambda _form, _request: intents.UndoSession(),
-            lambda outcome: pb.UndoSessionResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.UndoSessionResponse(), outcome.session),
         )
 
     async def redo_session(self, request: pb.RedoSessionRequest, call: Call) -> bytes:
@@ -149,7 +149,7 @@ class SessionService:
             call,
             request,
             lambda _form, _request: intents.RedoSession(),
-            lambda outcome: pb.RedoSessionResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.RedoSessionResponse(), outcome.session),
         )
 
     async def fork_session(self, request: pb.ForkSessionRequest, call: Call) -> bytes:
@@ -159,7 +159,7 @@ class SessionService:
             call,
             request,
             requests.read_fork_session,
-            lambda outcome: pb.ForkSessionResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.ForkSessionResponse(), outcome.session),
         )
 
     async def label_session(self, request: pb.LabelSessionRequest, call: Call) -> bytes:
@@ -169,7 +169,7 @@ class SessionService:
             call,
             request,
             requests.read_label_session,
-            lambda outcome: pb.LabelSessionResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.LabelSessionResponse(), outcome.session),
         )
 
     async def update_session(self, request: pb.UpdateSessionRequest, call: Call) -> bytes:
@@ -179,7 +179,7 @@ class SessionService:
             call,
             request,
             requests.read_update_session,
-            lambda outcome: pb.UpdateSessionResponse(session=write_session(outcome.session)),
+            lambda outcome: with_session(pb.UpdateSessionResponse(), outcome.session),
         )
 
     async def append_session_events(self, request: pb.AppendSessionEventsRequest, call: Call) -> bytes:
@@ -189,8 +189,8 @@ class SessionService:
             call,
             request,
             lines.read_append_session_events,
-            lambda outcome: pb.AppendSessionEventsResponse(
-                session=write_session(outcome.session), events=map(write_event, outcome.events)
+            lambda outcome: with_session(
+                pb.AppendSessionEventsResponse(events=map(write_event, outcome.events)), outcome.session
             ),
         )
 

@@ -7,7 +7,7 @@ from sheetgrpc.server.calls import Call
 from sheetgrpc.server.commands import run_command
 from sheetgrpc.server.convert import requests
 from sheetgrpc.server.convert.form import Form
-from sheetgrpc.server.convert.sessions import write_session, write_symbol
+from sheetgrpc.server.convert.sessions import with_session, write_symbol
 from sheetgrpc.server.convert.sheets import (
     write_diagnostic,
     write_phase,
@@ -41,7 +41,7 @@ class SheetService:
             call,
             request,
             requests.read_import_sheet,
-            lambda outcome: pb.ImportSheetResponse(session=write_session(outcome.session), sheet=_sheet(outcome)),
+            lambda outcome: with_session(pb.ImportSheetResponse(sheet=_sheet(outcome)), outcome.session),
         )
 
     async def generate_sheet(self, request: pb.GenerateSheetRequest, call: Call) -> bytes:
@@ -51,7 +51,7 @@ class SheetService:
             call,
             request,
             lambda _form, _request: intents.GenerateSheet(),
-            lambda outcome: pb.GenerateSheetResponse(session=write_session(outcome.session), sheet=_sheet(outcome)),
+            lambda outcome: with_session(pb.GenerateSheetResponse(sheet=_sheet(outcome)), outcome.session),
         )
 
     async def parse_sheet(self, request: pb.ParseSheetRequest, call: Call) -> bytes:
@@ -61,7 +61,7 @@ class SheetService:
             call,
             request,
             lambda _form, _request: intents.ParseSheet(),
-            lambda outcome: pb.ParseSheetResponse(session=write_session(outcome.session), sheet=_sheet(outcome)),
+            lambda outcome: with_session(pb.ParseSheetResponse(sheet=_sheet(outcome)), outcome.session),
         )
 
     async def resolve_reference(self, request: pb.ResolveReferenceRequest, call: Call) -> bytes:
@@ -71,7 +71,7 @@ class SheetService:
             call,
             request,
             requests.read_resolve_reference,
-            lambda outcome: pb.ResolveReferenceResponse(session=write_session(outcome.session), sheet=_sheet(outcome)),
+            lambda outcome: with_session(pb.ResolveReferenceResponse(sheet=_sheet(outcome)), outcome.session),
         )
 
     async def get_sheet(self, request: pb.GetSheetRequest, call: Call) -> pb.GetSheetResponse:

@@ -165,6 +165,11 @@ class Store(Protocol):
         ...
 
     @property
+    def idle(self) -> bool:
+        """Whether a transaction would begin at once and without a trip to the database."""
+        ...
+
+    @property
     def tasks(self) -> TaskReads:
         """Tasks, read."""
         ...

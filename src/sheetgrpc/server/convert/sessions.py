@@ -1,11 +1,24 @@
 """Writes sessions as messages."""
 
+from typing import Protocol, TypeVar
+
 from sheetgrpc.engine.views import SessionView
 from sheetgrpc.server.convert.enums import LIFECYCLES, STATES
 from sheetgrpc.server.convert.values import fill_time, write_duration, write_key, write_struct
 from sheetgrpc.session.model import Session
 from sheetgrpc.store.records import SymbolRow
 from sheetgrpc.v1 import session_pb2, sheet_pb2
+
+
+class HasSession(Protocol):
+    """A message with a session in it."""
+
+    @property
+    def session(self) -> session_pb2.Session:
+        """The session."""
+
+
+M = TypeVar("M", bound=HasSession)
 
 _SYMBOL_BYTES = 512 * 1024  # symbols have no longest name; ListSymbols pages what is left out
 
@@ -14,6 +27,12 @@ def write_session(view: SessionView, *, listed: bool = False) -> session_pb2.Ses
     """A session; without template and symbols where it is one of a list."""
     message = session_pb2.Session()
     fill_session(message, view, listed=listed)
+    return message
+
+
+def with_session(message: M, view: SessionView) -> M:
+    """The message with a session in it."""
+    fill_session(message.session, view)
     return message
 
 

@@ -68,6 +68,8 @@ class PostgresStore:
     about: About
     upkeep: PostgresUpkeep
     tasks: PostgresTasks
+    commits = None  # other servers commit, too
+    idle = False  # to begin is a trip
 
     def __init__(
         self,
@@ -103,11 +105,6 @@ class PostgresStore:
             version = await check_version(connection)
             incarnation = await migrate(connection, self._now())
         self.about = About("postgresql", version, load_migrations("postgres")[-1].version, incarnation, shared=True)
-
-    @property
-    def commits(self) -> None:
-        """Other servers commit, too."""
-        return None
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresTransaction]:

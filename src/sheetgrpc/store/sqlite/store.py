@@ -115,6 +115,11 @@ class SQLiteStore:
         """Those of the one writer that there is."""
         return self._writer.commits
 
+    @property
+    def idle(self) -> bool:
+        """Whether the writer is nobody's: a transaction's BEGIN goes with its first statement."""
+        return not self._lock.locked() and not self._waiting
+
     def begin(self) -> "_Turn":
         """The writer, waited for at most the writer timeout."""
         return _Turn(
@@ -293,7 +298,7 @@ class SQLiteStore:
 
     async def _take_writer(self) -> None:
         self._check_place()
-        if not self._lock.locked() and not self._waiting:
+        if self.idle:
             await self._lock.acquire()  # had at once
             return
         self._waiting += 1

@@ -116,7 +116,7 @@ class Attempt:
         if self._execution.plans:
             recorded = await self._record(plan, results)
             if self._execution.dry_run:
-                return await self._rehearsed(recorded, plan, results)
+                return self._rehearsed(recorded, plan, results)
             if recorded.digest != self._execution.plan_digest:
                 return self._undo(ExecutionState.FAILED, ExecutionError(ErrorCode.PLAN_STALE, "the plan is stale"))
         return await self._commit(transaction, plan, results, failed=failed)
@@ -236,10 +236,9 @@ class Attempt:
         self.recorded = await dry_runs.record(self._context, self._execution, self._sheet, plan, results)
         return self.recorded
 
-    async def _rehearsed(self, recorded: dry_runs.Recorded, plan: Plan, results: Results) -> ExecutionRow:
+    def _rehearsed(self, recorded: dry_runs.Recorded, plan: Plan, results: Results) -> ExecutionRow:
         """The end of a dry run that would have committed. Its transaction is left without a commit."""
         endings.settle(self._context.catalog, plan, results, self._done, undone=False)
-        await dry_runs.forget_keys(self._context, plan, results)
         ended = self._end(ExecutionState.SUCCEEDED, None)
         return msgspec.structs.replace(ended, plan_digest=recorded.digest)
 

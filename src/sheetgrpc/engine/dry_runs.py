@@ -12,7 +12,7 @@ import msgspec
 
 from sheetgrpc.engine.context import Context
 from sheetgrpc.planning.digest import plan_digest, scope_digest
-from sheetgrpc.planning.effects import RowEffect, collect, hide_keys
+from sheetgrpc.planning.effects import RowEffect, collect, hide_keys, name_keys
 from sheetgrpc.planning.model import ErrorCode, Plan, Results
 from sheetgrpc.session.model import ExecutionState
 from sheetgrpc.store.packing import EffectFilter, Piece, pack
@@ -34,29 +34,32 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 async def record(context: Context, execution: ExecutionRow, sheet: SheetRow, plan: Plan, results: Results) -> Recorded:
-    """The effects of a run whose statements are all over. A hundred thousand take a second of a thread."""
+    """The effects of a run whose statements are all over. A hundred thousand take a second of a thread.
+
+    The keys that a dry run made are in none of its results then.
+    """
     scope = await context.store.scope(sheet.scope_id) if sheet.scope_id else None
 
     def work() -> Recorded:
-        effects = collect(context.catalog, plan, results)
+        catalog = context.catalog
+        names = name_keys(catalog, plan, results)
+        effects = collect(catalog, plan, results, names)
         digest = plan_digest(
             sheet=sheet.digest,
             scope=scope_digest(scope.entity_type, scope.keys) if scope is not None else "",
-            catalog=" ".join([context.catalog.digest, *(one.sha256 for one in execution.trusted_modules)]),
+            catalog=" ".join([catalog.digest, *(one.sha256 for one in execution.trusted_modules)]),
             plan=plan,
             effects=effects,
         )
         if not execution.dry_run and digest != execution.plan_digest:
             return Recorded(digest, effects, [])
-        kept = effects if execution.dry_run else collect(context.catalog, plan, results, real=True)
-        return Recorded(digest, effects, pack(kept))
+        if execution.dry_run:
+            hide_keys(results, names)
+            return Recorded(digest, effects, pack(effects))
+        real = name_keys(catalog, plan, results, real=True)
+        return Recorded(digest, effects, pack(collect(catalog, plan, results, real)))
 
     return await asyncio.to_thread(work)
-
-
-async def forget_keys(context: Context, plan: Plan, results: Results) -> None:
-    """Leaves the keys that a dry run made out of its results."""
-    await asyncio.to_thread(hide_keys, context.catalog, plan, results)
 
 
 async def find_plan(context: Context, session_id: str, digest: str) -> ExecutionRow | None:

@@ -8,9 +8,9 @@ read by the stores, into `Results.images`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Any, TypeAlias
 
 import msgspec
@@ -81,9 +81,13 @@ def image_columns(catalog: Catalog, verb: Verb, sets: Sequence[str]) -> list[str
     return list(dict.fromkeys((*known.identity, *sets)))
 
 
-def collect(catalog: Catalog, plan: Plan, results: Results, *, real: bool = False) -> list[RowEffect]:
-    """Every effect of a run that has come to its end, by statement. `real`: keys of rows made as they are, not `#7`."""
-    names = _Names({} if real else _made(catalog, plan, results), catalog, plan, results)
+def name_keys(catalog: Catalog, plan: Plan, results: Results, *, real: bool = False) -> "Names":
+    """How the effects of a run that has come to its end write keys. `real`: those of rows made as they are, too."""
+    return Names({} if real else _made(catalog, plan, results), catalog, plan, results)
+
+
+def collect(catalog: Catalog, plan: Plan, results: Results, names: "Names") -> list[RowEffect]:
+    """Every effect of a run that has come to its end, by statement."""
     tables: dict[str, Shown] = {}
     found: list[RowEffect] = []
     for group in plan.groups:
@@ -96,12 +100,10 @@ def collect(catalog: Catalog, plan: Plan, results: Results, *, real: bool = Fals
     return _mark_made(found, tables)
 
 
-def hide_keys(catalog: Catalog, plan: Plan, results: Results) -> None:
+def hide_keys(results: Results, names: "Names") -> None:
     """Takes the keys that a dry run made out of its results: no row ever has them."""
-    made = _made(catalog, plan, results)
-    if not made:
+    if names.statements is results.keys:
         return
-    names = _Names(made, catalog, plan, results)
     pairs = zip(results.keys, names.statements, strict=True)
     for rows in results.rows.values():
         for row in rows:
@@ -137,7 +139,7 @@ def _made(catalog: Catalog, plan: Plan, results: Results) -> dict[tuple[str, Key
     return made
 
 
-class _Names:
+class Names:
     """How keys are written: those that the run made by their statement, others as they are."""
 
     def __init__(self, made: Mapping[tuple[str, Key], str], catalog: Catalog, plan: Plan, results: Results) -> None:
@@ -175,7 +177,7 @@ class _Collector:
     """The effects of one group of statements."""
 
     def __init__(
-        self, catalog: Catalog, results: Results, names: _Names, verb: Verb, group: Group, known: Shown
+        self, catalog: Catalog, results: Results, names: Names, verb: Verb, group: Group, known: Shown
     ) -> None:
         self._results, self._names, self._verb, self._group, self._known = results, names, verb, group, known
         entity = catalog.entities[verb.entity] if verb.entity is not None else None
@@ -198,28 +200,27 @@ class _Collector:
         return found
 
     def _created(self, kinds: bytes, written: Mapping[str, Sequence[Cell]]) -> list[RowEffect]:
-        """The rows that were inserted; nearly all of most sheets, so there is no call a row."""
-        table, entity, created = self._verb.table, self._entity, int(Effect.CREATED)
-        keys: Sequence[Key | None] = self._names.statements
+        """The rows that were inserted; nearly all of most sheets, so there is no step a row that Python sees."""
+        created = int(Effect.CREATED)
+        here = [kind == created for kind in kinds]
         columns = [name for name in written if name != self._key_column]
-        cells: Iterable[tuple[Cell, ...]] = zip(*(written[name] for name in columns), strict=True)
-        displays: Iterable[object] = written.get(self._display or "", repeat(None))
-        rows = zip(kinds, self._group.indexes, displays, cells if columns else repeat(()), strict=False)
-        return [
-            RowEffect(
-                index,
-                table,
-                created,
-                entity,
-                keys[index] if entity else None,
-                "" if display is None else str(display),
-                {},
-                dict(zip(columns, values, strict=True)),
-                True,
+        cells = compress(zip(*(written[name] for name in columns), strict=True), here) if columns else repeat(())
+        displays = written.get(self._display or "")
+        indexes = list(compress(self._group.indexes, here))
+        return list(
+            map(
+                RowEffect,
+                indexes,
+                repeat(self._verb.table),
+                repeat(created),
+                repeat(self._entity),
+                map(self._names.statements.__getitem__, indexes) if self._entity else repeat(None),
+                map(_display, compress(displays, here)) if displays is not None else repeat(""),
+                map(dict, repeat(())),
+                map(dict, map(zip, repeat(columns), cells)),
+                repeat(True),
             )
-            for kind, index, display, values in rows
-            if kind == created
-        ]
+        )
 
     def _written(self) -> dict[str, Sequence[Cell]]:
         """Column -> what each statement of the group writes there."""
@@ -273,7 +274,7 @@ class _Collector:
         return RowEffect(index, self._verb.table, kind, self._entity, key, image.display, before, result)
 
 
-def _normal(arguments: Mapping[str, Argument], names: _Names, column: str, value: object) -> object:
+def _normal(arguments: Mapping[str, Argument], names: Names, column: str, value: object) -> object:
     """A value of the database in the form that a sheet's would have; `arguments` are those of its table, by column."""
     argument = arguments.get(column)
     if isinstance(value, int) and value.bit_length() > _MAX_BITS:
@@ -289,7 +290,7 @@ def _normal(arguments: Mapping[str, Argument], names: _Names, column: str, value
     return names.text(value) if isinstance(value, str) else value
 
 
-def _emitted(catalog: Catalog, results: Results, names: _Names) -> Iterator[RowEffect]:
+def _emitted(catalog: Catalog, results: Results, names: Names) -> Iterator[RowEffect]:
     """What the handlers of calls did."""
     known: dict[str, Mapping[str, Argument]] = {}
     for index, one in emissions.changes(results):
@@ -304,6 +305,10 @@ def _emitted(catalog: Catalog, results: Results, names: _Names) -> Iterator[RowE
         key = names.key(one.entity_type, one.key)
         display = emissions.display_of(catalog, one)
         yield RowEffect(index, one.table, one.kind, one.entity_type, key, display, before, after, made=bool(one.made))
+
+
+def _display(text: object) -> str:
+    return "" if text is None else str(text)
 
 
 def _statement(effect: RowEffect) -> int:

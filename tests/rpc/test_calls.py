@@ -57,7 +57,8 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     server = grpc.aio.server()
     servicer, calls = Misbehaving(), Calls(max_send_bytes=1000)
-    calls.add(server, health.SERVICE, servicer)
+    calls.add(health.SERVICE, servicer)
+    server.add_generic_rpc_handlers((calls,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -66,28 +67,16 @@ async def stage() -> AsyncIterator[Stage]:
     await calls.settle()
 
 
-class Recorder:
-    """Keeps the handlers that a server would look for."""
-
-    def __init__(self) -> None:
-        self.handlers: dict[str, Any] = {}
-
-    def add_generic_rpc_handlers(self, handlers: Any) -> None:
-        for handler in handlers:
-            self.handlers.update(handler._method_handlers)
-
-
 async def test_every_declared_rpc_has_a_handler_that_is_a_coroutine_function(server: Running) -> None:
     # gRPC runs anything else in a thread pool.
-    recorder = Recorder()
-    server.server._add_services(recorder)  # type: ignore[arg-type]  # records where a server would serve
     declared = {
         f"/{service.full_name}/{method.name}"
         for service in (*app.SERVICES, health.SERVICE, *reflection.SERVICES)
         for method in service.methods
     }
-    assert set(recorder.handlers) == declared
-    for handler in recorder.handlers.values():
+    handlers = server.server._calls._handlers
+    assert set(handlers) == declared
+    for handler in handlers.values():
         (function,) = filter(
             None, (getattr(handler, f"{asked}_{told}") for asked in ("unary", "stream") for told in ("unary", "stream"))
         )
@@ -101,7 +90,7 @@ async def test_a_service_without_all_its_coroutines_is_not_served() -> None:
         def watch(self, request: Any, call: Call) -> None: ...
 
     with pytest.raises(TypeError, match="List, Watch"):
-        Calls(1000).add(grpc.aio.server(), health.SERVICE, Half())
+        Calls(1000).add(health.SERVICE, Half())
 
 
 @pytest.mark.parametrize(

@@ -184,11 +184,12 @@ class Server:
             "TaskService": TaskService(engine),
         }
         for service in SERVICES:
-            calls.add(server, service, servicers[service.name])
-        calls.add(server, health.SERVICE, self._health, standing=True)
+            calls.add(service, servicers[service.name])
+        calls.add(health.SERVICE, self._health, standing=True)
         listed = Reflection(one.full_name for one in (*SERVICES, health.SERVICE, *reflection.SERVICES))
         for service in reflection.SERVICES:
-            calls.add(server, service, listed)
+            calls.add(service, listed)
+        server.add_generic_rpc_handlers((calls,))
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:

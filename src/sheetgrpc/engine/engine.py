@@ -313,7 +313,23 @@ class Engine:
 
     def _step(self, intent: Intent, caller: str) -> Step:
         context = self._context
-        match intent:
+        match intent:  # cases are tried in turn: first the small steps, of which that would be a part
+            case intents.RenewSession():
+                return steps.Simple(context, commands.RenewSession())
+            case intents.LabelSession():
+                return steps.LabelSession(context, intent)
+            case intents.AppendSessionEvents():
+                return steps.AppendSessionEvents(context, intent)
+            case intents.UpdateSession():
+                return steps.Simple(
+                    context,
+                    commands.UpdateSession(
+                        name=intent.name,
+                        role=intent.role,
+                        task_id=intent.task_id,
+                        metadata=None if intent.metadata is None else dict(intent.metadata),
+                    ),
+                )
             case intents.CreateSession():
                 return steps.CreateSession(context, intent, caller)
             case intents.SetScope():
@@ -346,22 +362,6 @@ class Engine:
                 return undoing.RedoSession(context)
             case intents.ForkSession():
                 return forking.ForkSession(context, intent, caller)
-            case intents.RenewSession():
-                return steps.Simple(context, commands.RenewSession())
-            case intents.LabelSession():
-                return steps.LabelSession(context, intent)
-            case intents.AppendSessionEvents():
-                return steps.AppendSessionEvents(context, intent)
-            case intents.UpdateSession():
-                return steps.Simple(
-                    context,
-                    commands.UpdateSession(
-                        name=intent.name,
-                        role=intent.role,
-                        task_id=intent.task_id,
-                        metadata=None if intent.metadata is None else dict(intent.metadata),
-                    ),
-                )
 
 
 def _creation(intent: intents.CreateSession) -> commands.CreateSession:

@@ -63,6 +63,8 @@ class Lifetimes:
         if row.session.lifecycle.terminal or self._presence.watched(row.session.id):
             return None
         now = self.observe()
+        if row.active_at <= now < row.active_at + (self._retention if row.session.lease is None else row.session.lease):
+            return None  # nothing makes it end sooner; as nearly always
         deadline = self.deadline(row)
         if deadline is None or now < deadline:
             return None

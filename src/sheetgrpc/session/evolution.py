@@ -130,7 +130,13 @@ def _created(event: SessionCreated | SessionForked, version: int) -> Session:
 
 def _applied(session: Session, event: Event) -> Session:
     """The session, its version and time already those of the event, with what the event says in it."""
-    match event:
+    match event:  # cases are tried in turn: first the small events, of which that would be a part
+        case LabelGiven(label=label):
+            return replace(session, labels=(*_without(session.labels, label), label))
+        case LabelLost(label=label):
+            return replace(session, labels=_without(session.labels, label))
+        case SessionUpdated():
+            return _updated(session, event)
         case ScopeSet(scope=scope):
             return _layered(session, State.SCOPED, scope=scope)
         case ScopeCleared():
@@ -163,12 +169,6 @@ def _applied(session: Session, event: Event) -> Session:
             return replace(session, lifecycle=outcome, ended_at=at)
         case SessionExpired(at=at):
             return replace(session, lifecycle=Lifecycle.EXPIRED, ended_at=at)
-        case LabelGiven(label=label):
-            return replace(session, labels=(*_without(session.labels, label), label))
-        case LabelLost(label=label):
-            return replace(session, labels=_without(session.labels, label))
-        case SessionUpdated():
-            return _updated(session, event)
         case SheetPlanned() | ApprovalRequested() | ApprovalDecided():
             return session  # it stays as it is: dry runs and approvals have lists of their own
         case PromptLine() | SystemLine() | CommandLine() | WarnLine() | AlertLine() | TaskCreated() | TaskUpdated():

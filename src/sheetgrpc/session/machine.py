@@ -285,7 +285,11 @@ def _created(command: Command, draw: Draw) -> SessionCreated | SessionForked:
 
 def _event(session: Session, command: Command, to: State, at: int) -> Event:
     """What the command, now known to be legal, makes happen; `to` is the state its row leads to."""
-    match command:
+    match command:  # cases are tried in turn: first the small commands, of which that would be a part
+        case LabelSession(label=label):
+            return label_session(session, label, at)
+        case UpdateSession():
+            return update_session(session, command, at)
         case SetScope(scope=scope):
             return ScopeSet(at=at, scope=scope)
         case ClearScope():
@@ -322,10 +326,6 @@ def _event(session: Session, command: Command, to: State, at: int) -> Event:
             return SessionClosed(at=at, outcome=outcome)
         case ExpireSession(by=by):
             return SessionExpired(at=at, by=by)
-        case LabelSession(label=label):
-            return label_session(session, label, at)
-        case UpdateSession():
-            return update_session(session, command, at)
         case CreateSession() | ForkSession() | AppendSessionEvents() | RenewSession() | CancelExecution():
             raise AssertionError("decide itself says what these make happen")
         case _:

@@ -189,7 +189,7 @@ class Reference:
         layers = parent.history[at - 1]
         if layers.state in (State.EXECUTING, State.EXECUTED) and not layers.spent:
             layers = replace(layers, state=State.READY)
-        model = Model(fresh_id, now, layers=layers, parent=parent.id, events=["SessionForked"], history=[layers])
+        model = Model(fresh_id, now, parent.name, layers, parent=parent.id, events=["SessionForked"], history=[layers])
         self.sessions[fresh_id] = model
         return model
 

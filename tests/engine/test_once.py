@@ -12,7 +12,7 @@ from sheetgrpc.engine import intents, sheet_steps
 from sheetgrpc.engine.intents import Envelope, Intent
 from sheetgrpc.errors import Conflict, InvalidRequest, NotAllowed, Reason, SheetError
 from sheetgrpc.session.model import State
-from sheetgrpc.store.records import ExecutionFilter, SessionFilter, SessionRow
+from sheetgrpc.store.records import Changes, ExecutionFilter, SessionFilter, SessionRow
 
 SHEET = '(ship.ensure :name "S" :as @s) (voyage.ensure :ship @s :number 1)'
 SUBMIT = intents.SubmitSheet(confirm=True)
@@ -20,6 +20,7 @@ STEPS: dict[str, Intent] = {
     "ImportSheet": intents.ImportSheet(SHEET),
     "ParseSheet": intents.ParseSheet(),
     "SubmitSheet": SUBMIT,
+    "LabelSession": intents.LabelSession("l"),
 }
 
 
@@ -180,7 +181,7 @@ async def test_a_caller_that_goes_away_at_any_moment_leaves_all_or_nothing(path:
     async with drive(path) as fleet:
         for steps in (*range(100), *range(100, 4000, 40)):
             session = await fleet.open()
-            if step != "ImportSheet":
+            if step not in ("ImportSheet", "LabelSession"):
                 await fleet.call(session, intents.ImportSheet(SHEET))
             if step == "SubmitSheet":
                 await fleet.call(session, intents.ParseSheet())
@@ -205,6 +206,31 @@ async def test_a_caller_that_goes_away_at_any_moment_leaves_all_or_nothing(path:
             if ended:
                 return
         pytest.fail("the command never ended")
+
+
+async def test_watchers_are_told_though_the_caller_goes_away_while_the_change_is_committed(path: Path) -> None:
+    """Whether its own task commits or another, and never of what was not committed."""
+    async with drive(path) as fleet:
+        handler = fleet.engine._handler
+        told: list[int] = []
+        really = handler._published
+
+        def publish(changes: Changes) -> None:
+            told.append(changes.session.version)
+            really(changes)
+
+        handler._published = publish
+        for steps in range(8):
+            session = await fleet.open()
+            told.clear()
+            sent = asyncio.create_task(fleet.send(session, intents.LabelSession(f"l{steps}"), "r"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            sent.cancel()
+            await asyncio.wait([sent])
+            await handler.settle()
+            version = (await fleet.engine.store.session(session)).session.version
+            assert told == [2] * (version - 1)
 
 
 async def test_a_repeat_after_its_time_is_a_new_request(path: Path) -> None:

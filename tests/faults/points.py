@@ -47,8 +47,9 @@ class Watched:
         self._part = part
         self._points = points
 
-    def __getattr__(self, name: str) -> Any:  # Any: a method of any form
-        return self._points.watch(f"{self._name}.{name}", getattr(self._part, name))
+    def __getattr__(self, name: str) -> Any:  # Any: a method of any form, or what it tells
+        found = getattr(self._part, name)
+        return self._points.watch(f"{self._name}.{name}", found) if callable(found) else found
 
 
 class WatchedStore:
@@ -71,6 +72,6 @@ class WatchedStore:
             self._points.pass_by("before end")
         self._points.pass_by("after end")
 
-    def __getattr__(self, name: str) -> Any:  # Any: a method of any form, or a plain value
+    def __getattr__(self, name: str) -> Any:  # Any: a method of any form, or what it tells, or a plain value
         found = getattr(self._store, name)
         return self._points.watch(f"store.{name}", found) if callable(found) else found

@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -202,11 +204,13 @@ async def test_cancelled_while_beginning_leaves_no_transaction(store: SQLiteStor
 async def test_cancelled_late_is_whole_or_nothing(
     store: SQLiteStore, made: Made, stall: Stall, *, committing: bool
 ) -> None:
-    """A commit that was sent is carried out; a transaction that was left is rolled back."""
+    """A commit that was sent is carried out, and known of; a transaction that was left is rolled back."""
     session = made.session()
     ready = asyncio.Event()
+    transaction = store.begin()._transaction
 
     async def command() -> None:
+        nonlocal transaction
         async with store.begin() as transaction:
             await transaction._run(insert("a"))
             await block(store, stall)
@@ -218,6 +222,7 @@ async def test_cancelled_late_is_whole_or_nothing(
     await ready.wait()
     await cancel_while_stalled(store, stall, task)
     assert await things(store) == (["a"] if committing else [])
+    assert transaction.committed is committing
 
 
 async def test_cancelled_reader_waits_for_its_thread(store: SQLiteStore, stall: Stall) -> None:
@@ -230,3 +235,28 @@ async def test_cancelled_reader_waits_for_its_thread(store: SQLiteStore, stall: 
     with pytest.raises(asyncio.CancelledError):
         await reading
     assert [reader.waiting for reader in store._readers] == [0, 0, 0]
+
+
+async def test_all_who_wait_for_one_answer_get_it(store: SQLiteStore, stall: Stall) -> None:
+    """The first in the turn of the loop that brings it; who has stopped waiting is not called."""
+    told: list[str] = []
+    mark: ContextVar[str] = ContextVar("mark", default="")
+    answer = store._readers[0]._put(partial(stall.run, store._readers[0]._connected()))
+
+    def tell(name: str) -> Callable[[object], None]:
+        return lambda _: told.append(name + mark.get())
+
+    left = tell("left")
+    answer.add_done_callback(left)
+    assert answer.remove_done_callback(left) == 1
+    token = mark.set(" in its context")
+    answer.add_done_callback(tell("first"))
+    mark.reset(token)
+    answer.add_done_callback(tell("second"))
+    assert answer.remove_done_callback(left) == 0
+    asked = asyncio.get_running_loop().create_future()
+    answer.add_done_callback(lambda _: asked.set_result(None))
+    stall.release.set()
+    await asyncio.gather(asked, asyncio.wait([answer]), asyncio.shield(answer))
+    assert told == ["first in its context", "second"]
+    assert answer.remove_done_callback(left) == 0

@@ -25,6 +25,11 @@ class Simple:
     label = ""
     fresh = False
     additive = False
+    brief = True
+
+    def __init_subclass__(cls) -> None:
+        """A step that prepares in a way of its own may take long about it."""
+        cls.brief = cls.prepare is Simple.prepare
 
     def __init__(self, context: Context, command: commands.Command) -> None:
         self.context = context

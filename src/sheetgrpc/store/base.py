@@ -70,6 +70,9 @@ class Interrupted(Exception):  # as above
 class Transaction(Protocol):
     """The writer, for as long as one command or one run needs it. Leaving the context without commit rolls back."""
 
+    committed: bool
+    """Whether its commit has taken effect, as is known of one, too, whose caller was cancelled meanwhile."""
+
     async def open(
         self, session_id: str | None, key: RequestKey | None, label: str = "", seen: Seen | None = None
     ) -> Opened:

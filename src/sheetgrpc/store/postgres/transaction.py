@@ -57,6 +57,7 @@ class PostgresTransaction:
         self._now = now
         self._lease = lease
         self._query_timeout = query_timeout
+        self.committed = False
         self._begun = False
         self._over = False
         self._closed = False
@@ -300,6 +301,7 @@ class PostgresTransaction:
         self._begun = False
         if done != "COMMIT":  # the server says ROLLBACK where an earlier statement had failed
             raise Interrupted("the database ended the transaction")
+        self.committed = True
 
     async def _roll_back(self) -> None:
         if not self._begun:

@@ -159,10 +159,11 @@ def write_queue(connection: sqlite3.Connection, change: QueueChange, now: int) -
 
 def write_reply(connection: sqlite3.Connection, reply: StoredReply, now: int) -> None:
     """The answer to a request id. Raises Conflict where it has one that has not expired."""
-    row = msgspec.structs.asdict(reply) | msgspec.structs.asdict(reply.key) | {"now": now}
-    del row["key"]
+    key = reply.key
+    kept = reply.session_id, reply.execution_id, reply.expires_at, reply.fingerprint, reply.reply
+    row = key.caller, key.method, key.target, key.request_id, *kept, now
     if connection.execute(_SQL["add_reply"], row).rowcount != 1:
-        raise conflict(f'request id "{reply.key.request_id}" was used meanwhile; send the request again')
+        raise conflict(f'request id "{key.request_id}" was used meanwhile; send the request again')
 
 
 def _arrays(records: Sequence[msgspec.Struct]) -> Iterator[tuple[int, str]]:

@@ -52,6 +52,7 @@ class SQLiteTransaction:
         self._read = read
         self._compiled = compiled
         self._now = now
+        self.committed = False
         self._begun = False
         self._over = False
         self._desk = Desk()
@@ -188,6 +189,7 @@ class SQLiteTransaction:
                 commit(connection)
             finally:  # whether one that fails took effect is not always known; before, it would count what is not there
                 self._writer.commits += 1
+            self.committed = True
             self._writer.failed = False
         except BaseException:
             _roll_back(connection)  # here and now: nothing half written may be committed by a second try

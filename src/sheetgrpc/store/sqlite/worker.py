@@ -12,10 +12,11 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context, copy_context
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sheetgrpc.errors import Reason, Unavailable
 from sheetgrpc.store.base import Interrupted
@@ -103,9 +104,9 @@ class Worker:
 
     def _put(self, function: Callable[[], T]) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = _Answer(loop=loop)
-        self._calls.put(partial(_answer, loop, future, function))
-        return future
+        answer: _Answer[T] = _Answer(loop=loop)
+        self._calls.put(partial(_answer, loop, answer, function))
+        return answer
 
     def _open(self) -> None:
         self._connection = self._connect()
@@ -123,10 +124,33 @@ class _Answer(asyncio.Future[T]):
     """What a function on the thread answers; it is there when the function has ended and not before.
 
     A task that waits for it and is cancelled gets its CancelledError then: asyncio puts it off where `cancel` declines.
+    Who waits first goes on in the turn of the loop that brings the answer; asyncio would have it wait for the next.
     """
+
+    _first: tuple[Callable[[Any], object], Context] | None = None  # Any: this very answer
 
     def cancel(self, msg: object = None) -> bool:  # noqa: ARG002  # asyncio's form
         return False
+
+    def add_done_callback(self, callback: "Callable[[Self], object]", /, *, context: Context | None = None) -> None:
+        if self._first is None and not self.done():
+            self._first = callback, context or copy_context()
+        else:
+            super().add_done_callback(callback, context=context)
+
+    def remove_done_callback(self, callback: "Callable[[Self], object]", /) -> int:
+        if self._first is None or self._first[0] != callback:
+            return super().remove_done_callback(callback)
+        self._first = None
+        return 1 + super().remove_done_callback(callback)
+
+    def deliver(self, settle: "Callable[[Any], None]", outcome: object) -> None:
+        """Settles it by one of its own setters; on the loop, in a turn of which this is all."""
+        settle(outcome)
+        first, self._first = self._first, None
+        if first is not None:
+            callback, context = first
+            context.run(callback, self)
 
 
 def _serve(calls: "SimpleQueue[Callable[[], None] | None]") -> None:
@@ -135,15 +159,15 @@ def _serve(calls: "SimpleQueue[Callable[[], None] | None]") -> None:
         del call  # what it holds is not kept until the next one comes
 
 
-def _answer(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], function: Callable[[], T]) -> None:
+def _answer(loop: asyncio.AbstractEventLoop, answer: _Answer[T], function: Callable[[], T]) -> None:
     deliver: Callable[[], None]
     try:
-        deliver = partial(future.set_result, _translating(function))
+        deliver = partial(answer.deliver, answer.set_result, _translating(function))
     except BaseException as error:  # noqa: BLE001  # it is the caller's, all of it
-        deliver = partial(future.set_exception, error)
+        deliver = partial(answer.deliver, answer.set_exception, error)
     with suppress(RuntimeError):  # the loop is closed: nobody waits any more
         loop.call_soon_threadsafe(deliver)
-    del deliver, future  # an error would hold itself by way of this frame, and all that was sent with it
+    del deliver, answer  # an error would hold itself by way of this frame, and all that was sent with it
 
 
 def _translating(function: Callable[[], T]) -> T:

@@ -608,11 +608,11 @@ WHERE caller = :caller AND method = :method AND target = :target AND request_id 
 -- name: add_reply
 -- A reply; over one of the same request id only if that has expired.
 INSERT INTO sheetgrpc_replies (caller, method, target, request_id, session_id, execution_id, expires_at, fingerprint, reply)
-VALUES (:caller, :method, :target, :request_id, :session_id, :execution_id, :expires_at, :fingerprint, :reply)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (caller, method, target, request_id) DO UPDATE
 SET session_id = excluded.session_id, execution_id = excluded.execution_id, expires_at = excluded.expires_at,
     fingerprint = excluded.fingerprint, reply = excluded.reply
-WHERE sheetgrpc_replies.expires_at <= :now;
+WHERE sheetgrpc_replies.expires_at <= ?;
 
 -- name: drop_expired_replies
 -- A batch of a sweep: of the oldest, those whose time has run out.

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # before grpc: streams cut at the end are no news
@@ -19,9 +20,9 @@ import grpc
 from tests.bench import postgres, replicas
 from tests.bench.cancels import time_cancels
 from tests.bench.commands import measure_commands
-from tests.bench.measuring import CHANNEL, Bench, Client, Process, in_turn
+from tests.bench.measuring import CHANNEL, Bench, Client, Process
 from tests.bench.queueing import bench_queue
-from tests.bench.sessions import bench_sessions
+from tests.bench.sessions import bare, bench_sessions, beside
 from tests.bench.sheets import CATALOG, SCHEMA, Baseline, chain, independent, two_phases
 
 from sheetgrpc.v1 import execution_service_pb2 as execution_pb
@@ -108,17 +109,11 @@ async def bench_reads(bench: Bench, ours: Process, client: Client) -> None:
     created = await client.sessions.CreateSession(session_pb.CreateSessionRequest(name="bench"))
     request = session_pb.GetSessionRequest(session=created.session.id)
     answer = await client.sessions.GetSession(request)
-    bare = await Process.start("bare", str(answer.ByteSize()))
-    async with grpc.aio.insecure_channel(bare.address) as channel:
-        echo = channel.unary_unary("/bench.Bare/Echo")
-        body = request.SerializeToString()
-        mine, base = await in_turn(
-            lambda: client.sessions.GetSession(request), lambda: echo(body), 800 if bench.quick else 1500
-        )
-    await bare.stop()
-    bench.note(
-        "(d) GetSession, one at a time", mine * 1000, "ms", mine / base, 1.3, 1.2, f"echo {base * 1000:.2f} ms, medians"
-    )
+    async with bare(answer) as echoes:
+        await beside(
+            bench, "(d) GetSession, one at a time", lambda: client.sessions.GetSession(request),
+            [partial(echo, "Echo", lambda: request) for echo in echoes], "echo", 1.3, 1.2, calls=1500,
+        )  # fmt: skip
 
 
 async def bench_watchers(bench: Bench, ours: Process, client: Client) -> None:
@@ -128,11 +123,11 @@ async def bench_watchers(bench: Bench, ours: Process, client: Client) -> None:
     submitted = await client.executions.SubmitSheet(execution_pb.SubmitSheetRequest(session=session, confirm=True))
     execution = submitted.execution.id
     request = execution_pb.WatchExecutionRequest(execution=execution).SerializeToString()
-    bare = await Process.start("bare", "110")
+    other = await Process.start("bare", "110", "asyncio")
     for count in (1, 100, 1000):
         async with AsyncExitStack() as stack:
             mine = await Fan.open(stack, ours, "/sheetgrpc.v1.ExecutionService/WatchExecution", request, count)
-            base = await Fan.open(stack, bare, "/bench.Bare/Watch", b"", count)
+            base = await Fan.open(stack, other, "/bench.Bare/Watch", b"", count)
             rounds: tuple[list[float], list[float]] = ([], [])
             for _ in range(max(15 if bench.quick else 25, 200 // count)):  # one message is soon told, and late as soon
                 for fan, times, word in ((mine, rounds[0], f"publish {execution}"), (base, rounds[1], "publish")):
@@ -147,7 +142,7 @@ async def bench_watchers(bench: Bench, ours: Process, client: Client) -> None:
             1.3,
             f"bare {plain * 1000:.2f} ms",
         )
-    await bare.stop()
+    await other.stop()
 
 
 class Fan:

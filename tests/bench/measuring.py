@@ -129,16 +129,14 @@ class Bench:
         return f"Run {self.mark:04d}"
 
 
-async def in_turn(
-    ours: Callable[[], Awaitable[object]], bare: Callable[[], Awaitable[object]], calls: int
-) -> tuple[float, float]:
-    """Median seconds of each, in turn by blocks."""
-    times: tuple[list[float], list[float]] = ([], [])
+async def in_turn(calls: int, *sides: Callable[[], Awaitable[object]]) -> list[float]:
+    """Median seconds of so many calls of each side, in turn by blocks."""
+    times: list[list[float]] = [[] for _ in sides]
     for block in range(calls // 50):
-        for which, call in enumerate((ours, bare)):
+        for side, taken in zip(sides, times, strict=True):
             for at in range(50):
                 began = time.perf_counter()
-                await call()
+                await side()
                 if block and at > 2:
-                    times[which].append(time.perf_counter() - began)
-    return statistics.median(times[0]), statistics.median(times[1])
+                    taken.append(time.perf_counter() - began)
+    return [statistics.median(taken) for taken in times]

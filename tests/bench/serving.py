@@ -1,9 +1,9 @@
 """The bench's servers, as processes: ours with a probe of its event loop, and a bare grpc.aio one beside it.
 
-`python -m tests.bench.serving ours DATABASE CATALOG` or `... bare BYTES [FILE]`; a bare one with a file also commits
-three rows to it a call. Each prints its address, then answers commands on stdin, a line each: `stall` (longest stall in
-ms since asked last), `memory` (peak MiB of server and worker since asked last), `hold` (executions stay queued from now
-on), `publish EXECUTION` (one update to its watchers).
+`python -m tests.bench.serving ours DATABASE CATALOG` or `... bare BYTES LOOP [FILE]`, where LOOP is `asyncio`, for its
+own, or `ours`; a bare one with a file also commits three rows to it a call. Each prints its address, then answers
+commands on stdin, a line each: `stall` (longest stall in ms since asked last), `memory` (peak MiB of server and worker
+since asked last), `hold` (executions stay queued from now on), `publish EXECUTION` (one update to its watchers).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ import structlog
 from sheetgrpc.config import Settings
 from sheetgrpc.engine.opening import open_engine
 from sheetgrpc.engine.updates import Progress
-from sheetgrpc.server.app import Server
+from sheetgrpc.server.app import Server, new_loop
 
 _OPTIONS = [
     ("grpc.so_reuseport", 0),
@@ -182,6 +182,9 @@ async def serve_bare(size: int, file: str = "") -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "ours":
-        asyncio.run(serve_ours(sys.argv[2], sys.argv[3]))
+        serving, factory = serve_ours(sys.argv[2], sys.argv[3]), new_loop
     else:
-        asyncio.run(serve_bare(int(sys.argv[2]), *sys.argv[3:]))
+        serving = serve_bare(int(sys.argv[2]), *sys.argv[4:])
+        factory = new_loop if sys.argv[3] == "ours" else asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serving)

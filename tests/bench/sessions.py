@@ -2,8 +2,9 @@
 
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +22,7 @@ _WATCHERS = 1000
 _STALLED = 50
 
 Call: TypeAlias = Callable[[], Awaitable[object]]
+Echo: TypeAlias = Callable[[str, Callable[[], Message]], Awaitable[object]]
 
 
 async def bench_sessions(bench: Bench, folder: Path) -> None:
@@ -49,14 +51,14 @@ async def bench_commands(bench: Bench, client: Client, folder: Path) -> None:
     answer = await client.sessions.LabelSession(same)
     for _ in range(8):  # from here on every label moves nothing and the answers are of one size
         await client.sessions.LabelSession(request())
-    async with bare(answer, str(folder / "rows.db")) as echo:
+    async with bare(answer, folder / "rows") as echoes:
         await beside(
             bench, "(h) LabelSession with a request id", lambda: client.sessions.LabelSession(request()),
-            lambda: echo("Commit", request()), "echo + commit of 3 rows", 1.5, 1.3, calls=2000,
+            [partial(echo, "Commit", request) for echo in echoes], "echo + commit of 3 rows", 1.5, 1.3, calls=2000,
         )  # fmt: skip
         await beside(
             bench, "(i) a repeat of LabelSession", lambda: client.sessions.LabelSession(same),
-            lambda: echo("Echo", same), "echo", 1.4, 1.2,
+            [partial(echo, "Echo", lambda: same) for echo in echoes], "echo", 1.4, 1.2,
         )  # fmt: skip
 
 
@@ -64,10 +66,10 @@ async def bench_finding(bench: Bench, client: Client) -> None:
     """(j)."""
     numbers = count(step=7919)
     ask = lambda: pb.GetSessionRequest(session=f"label-{next(numbers) % _SESSIONS}")  # noqa: E731
-    async with bare(await client.sessions.GetSession(ask())) as echo:
+    async with bare(await client.sessions.GetSession(ask())) as echoes:
         await beside(
             bench, "(j) GetSession by label, of 100,000", lambda: client.sessions.GetSession(ask()),
-            lambda: echo("Echo", ask()), "echo", 1.4, 1.2,
+            [partial(echo, "Echo", ask) for echo in echoes], "echo", 1.4, 1.2,
         )  # fmt: skip
 
 
@@ -80,10 +82,11 @@ async def bench_listing(bench: Bench, client: Client) -> None:
     ):
         answer = await client.sessions.ListSessions(request)
         assert len(answer.sessions) == 20
-        async with bare(answer) as echo:
+        async with bare(answer) as echoes:
             await beside(
                 bench, f"(k) {name}", lambda request=request: client.sessions.ListSessions(request),
-                lambda request=request: echo("Echo", request), f"echo of {answer.ByteSize()} bytes", 4, 3,
+                [partial(echo, "Echo", lambda request=request: request) for echo in echoes],
+                f"echo of {answer.ByteSize()} bytes", 4, 3,
             )  # fmt: skip
 
 
@@ -130,29 +133,40 @@ def late(times: list[float]) -> float:
 
 
 @asynccontextmanager
-async def bare(answer: Message, file: str = "") -> AsyncIterator[Callable[[str, Message], Awaitable[object]]]:
-    """Calls of a bare server that answers as many bytes."""
-    server = await Process.start("bare", str(answer.ByteSize()), *([file] if file else []))
-    async with grpc.aio.insecure_channel(server.address) as channel:
-        stubs = {
-            name: channel.unary_unary(
-                f"/bench.Bare/{name}",
-                request_serializer=lambda request: request.SerializeToString(),
-                response_deserializer=type(answer).FromString,
-            )
-            for name in ("Echo", "Commit")
-        }
-        yield lambda name, request: stubs[name](request)
-    await server.stop()
+async def bare(answer: Message, file: Path | None = None) -> AsyncIterator[list[Echo]]:
+    """Calls of two bare servers that answer as many bytes: on asyncio's own loop, and on that which ours runs on."""
+    async with AsyncExitStack() as stack:
+        echoes = []
+        for loop in ("asyncio", "ours"):
+            rows = [f"{file}-{loop}.db"] if file is not None else []
+            server = await Process.start("bare", str(answer.ByteSize()), loop, *rows)
+            stack.push_async_callback(server.stop)
+            channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.address))
+            echoes.append(_echo(channel, answer))
+        yield echoes
+
+
+def _echo(channel: grpc.aio.Channel, answer: Message) -> Echo:
+    """Calls of a bare server's method with what `request` makes."""
+    stubs = {
+        name: channel.unary_unary(
+            f"/bench.Bare/{name}",
+            request_serializer=lambda request: request.SerializeToString(),
+            response_deserializer=type(answer).FromString,
+        )
+        for name in ("Echo", "Commit")
+    }
+    return lambda name, request: stubs[name](request())
 
 
 async def beside(
-    bench: Bench, name: str, ours: Call, base: Call, what: str, ceiling: float, aim: float, calls: int = 600
+    bench: Bench, name: str, ours: Call, bases: Sequence[Call], what: str, ceiling: float, aim: float, calls: int = 600
 ) -> None:
-    """One row of calls in turn, by their medians.
+    """One row of calls in turn, by their medians; `bases` are of the two bare servers, and the first counts.
 
     Where both commit, the first few hundred `calls` are slower, of the bare server more of them than of ours: they make
     the log of the database longer, until its first checkpoint. The median is to be of those after that.
     """
-    mine, plain = await in_turn(ours, base, calls // 2 if bench.quick else calls)
-    bench.note(name, mine * 1000, "ms", mine / plain, ceiling, aim, f"{what} {plain * 1000:.2f} ms, medians")
+    mine, plain, alike = await in_turn(calls // 2 if bench.quick else calls, ours, *bases)
+    told = f"{what} {plain * 1000:.2f} ms, on our loop {alike * 1000:.2f} ms, medians"
+    bench.note(name, mine * 1000, "ms", mine / plain, ceiling, aim, told)

@@ -31,6 +31,16 @@ def test_a_server_says_where_it_listens_and_ends_in_order(tmp_path: Path, sent: 
     assert all(line.startswith("{") for line in err.splitlines())
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_server_runs_on_the_quicker_loop_where_it_is_installed(tmp_path: Path, loop: str) -> None:
+    if loop == "asyncio":
+        (tmp_path / "uvloop.py").write_text("raise ImportError('not installed')\n")
+    path = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    process = serve("--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/a.db", PYTHONPATH=path)
+    asyncio.run(_call(listening(process), 3))
+    assert logged(process)["server.started"]["loop"] == loop
+
+
 async def _call(address: str, times: int) -> None:
     async with connect(address) as client:
         for _ in range(times):

@@ -10,12 +10,12 @@ from sheetgrpc.cli.failure import FAILED, Failure
 from sheetgrpc.config import Setting, Settings, StartError
 
 
-async def serve(**flags: str | bool | None) -> None:
+def serve(**flags: str | bool | None) -> None:
     """Run a server until SIGTERM or Ctrl-C. Prints `listening on HOST:PORT` once it accepts calls; logs to stderr."""
     from sheetgrpc.server import app  # noqa: PLC0415  (`serve --help` need not wait for gRPC)
 
     try:
-        await app.serve(Settings.from_env(os.environ, **flags), _tell)
+        app.run(Settings.from_env(os.environ, **flags), _tell)
     except StartError as error:
         raise Failure(str(error), FAILED) from error
 

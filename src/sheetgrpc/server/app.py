@@ -47,6 +47,11 @@ from sheetgrpc.v1 import (
     task_service_pb2,
 )
 
+try:
+    import uvloop
+except ImportError:  # an extra
+    uvloop = None  # type: ignore[assignment]
+
 _log = structlog.get_logger("sheetgrpc.server")
 
 _FILES = (
@@ -66,6 +71,17 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
 _PARTING_SECONDS = 0.2
 """What streams have to be told why they end, and cut calls to end, even where nothing is left of a stop's time."""
 _SWITCH_SECONDS = 0.001  # how long the writer's thread may keep the loop from running; Python's own is five times that
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of uvloop where that is installed, for it spares each call some 0.06 ms; else asyncio's own."""
+    return asyncio.new_event_loop() if uvloop is None else uvloop.new_event_loop()
+
+
+def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
+    """`serve`, on a loop of its own."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(serve(settings, ready))
 
 
 async def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
@@ -135,7 +151,10 @@ class Server:
         sys.setswitchinterval(_SWITCH_SECONDS)
         kept = self._engine.store.about.persistent
         _log.info(
-            "server.started", address=self.address, database=redact(self._settings.database) if kept else "in memory"
+            "server.started",
+            address=self.address,
+            database=redact(self._settings.database) if kept else "in memory",
+            loop=type(asyncio.get_running_loop()).__module__.partition(".")[0],
         )
 
     def drain(self) -> None:

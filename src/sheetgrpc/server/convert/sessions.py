@@ -47,13 +47,16 @@ def fill_session(message: session_pb2.Session, view: SessionView, *, listed: boo
     message.event_count = session.version - row.oldest_sequence + 1  # sequences have no gaps
     message.oldest_sequence = row.oldest_sequence
     message.symbol_count = row.symbol_count
-    message.labels.extend(sorted(session.labels))
+    if session.labels:
+        message.labels.extend(sorted(session.labels))
     message.allowed_actions.extend(view.allowed_actions)
     message.progress.completed, message.progress.total = view.progress_completed, view.progress_total
-    message.last_execution_id = session.execution_id or session.last_execution_id
-    message.last_execution_succeeded = session.last_execution_succeeded
-    message.parent_id = session.parent_id
     message.owner = session.owner
+    if session.execution_id or session.last_execution_id:
+        message.last_execution_id = session.execution_id or session.last_execution_id
+        message.last_execution_succeeded = session.last_execution_succeeded
+    if session.parent_id:
+        message.parent_id = session.parent_id
     _fill_times(message, view)
     _fill_caller(message, session)
     _fill_layers(message, session, listed=listed)
@@ -82,8 +85,8 @@ def _fill_times(message: session_pb2.Session, view: SessionView) -> None:
 
 def _fill_caller(message: session_pb2.Session, session: Session) -> None:
     """What the caller said of itself and of the session."""
-    client = session.client
-    message.client.name, message.client.version, message.client.target = client.name, client.version, client.target
+    client, told = session.client, message.client
+    told.name, told.version, told.target = client.name, client.version, client.target
     message.role = session.role
     message.task_id = session.task_id
     if session.metadata:

@@ -91,9 +91,10 @@ def _write_session(connection: sqlite3.Connection, changes: Changes, before: int
         "before": before,
         "seen_active_at": changes.seen_active_at,
     }
-    queries = ("add_session",) if changes.created else ("continue_session", "change_session")
-    if not any(connection.execute(_SQL[query], row).rowcount == 1 for query in queries):
-        raise conflict(f'session "{session.id}" was changed by another command; read it again')
+    for query in ("add_session",) if changes.created else ("continue_session", "change_session"):
+        if connection.execute(_SQL[query], row).rowcount == 1:
+            return
+    raise conflict(f'session "{session.id}" was changed by another command; read it again')
 
 
 def _write_labels(connection: sqlite3.Connection, session: Session, *, created: bool) -> None:

@@ -34,12 +34,12 @@ async def measure_commands(bench: Bench, folder: Path) -> None:
     server = await asyncio.to_thread(postgres.start, durable=True)
     try:
         async with AsyncExitStack() as stack:
-            base = await _by_hand(stack, await server.fresh(_TABLES), 40 if bench.quick else 100)
+            base = await _by_hand(stack, await server.fresh(_TABLES), 8 if bench.quick else 15)
             url = await server.fresh(SCHEMA)
             clients: list[Client] = []
             for replicas in (1, 2, 3):
                 clients.append(await _serve(stack, url, folder))
-                rate = await _commands(clients, 40 if bench.quick else 100)
+                rate = await _commands(clients, 8 if bench.quick else 15)
                 name = f"(q) commands a second on PostgreSQL, {replicas} replica{'s'[: replicas - 1]}"
                 bench.note(name, rate, "/s", base / rate, 6, 4, f"the same by hand {base:.0f} /s, {CALLERS} callers")
     finally:

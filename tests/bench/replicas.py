@@ -39,7 +39,7 @@ async def measure(bench: Bench) -> None:
             for count in (1, 2, 3):
                 url = await server.fresh(YARD, postgres.migrate)
                 async with cluster(url, Path(folder), count) as servers:
-                    rate = await _rate(servers, 2.0 if bench.quick else 10.0)
+                    rate = await _rate(servers, 1.5 if bench.quick else 3.0)
                 first = first or rate
                 beside = f"{rate:.0f} commands a second from {_CALLERS} callers at once"
                 bench.note(f"(r) a command, of {count} servers", 1e6 / rate, "us", first / rate, 3, 1, beside)

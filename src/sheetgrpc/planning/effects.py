@@ -27,6 +27,7 @@ _TREES = frozenset({Type.JSON, Type.LIST})
 _INSERTS = frozenset({VerbKind.CREATE, VerbKind.ENSURE, VerbKind.LINK})
 _ELSE = frozenset({int(Effect.UPDATED), int(Effect.DELETED)})
 _CHANGES = _ELSE | {int(Effect.CREATED)}
+_NOTHING: Values = {}  # of all new rows, what they were before
 
 
 class RowEffect(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -126,6 +127,7 @@ def count_rows(catalog: Catalog, plan: Plan, results: Results, indexes: Sequence
 def _made(catalog: Catalog, plan: Plan, results: Results) -> dict[tuple[str, Key], str]:
     """(entity type, key) of every row that this run made the key of -> what stands for it."""
     made = dict(emissions.name_made(results))
+    effects, keys, created = results.effect, results.keys, int(Effect.CREATED)  # an enum's own comparison is slow
     for group in plan.groups:
         verb = catalog.verbs[group.verb]
         if verb.entity is None or verb.kind not in _INSERTS:
@@ -133,8 +135,7 @@ def _made(catalog: Catalog, plan: Plan, results: Results) -> dict[tuple[str, Key
         if catalog.entities[verb.entity].key.source is KeySource.ARGUMENT:
             continue
         for index in group.indexes:
-            key = results.keys[index]
-            if results.effect[index] == Effect.CREATED and key is not None:
+            if effects[index] == created and (key := keys[index]) is not None:
                 made[verb.entity, key] = f"#{index}"
     return made
 
@@ -216,7 +217,7 @@ class _Collector:
                 repeat(self._entity),
                 map(self._names.statements.__getitem__, indexes) if self._entity else repeat(None),
                 map(_display, compress(displays, here)) if displays is not None else repeat(""),
-                map(dict, repeat(())),
+                repeat(_NOTHING),
                 map(dict, map(zip, repeat(columns), cells)),
                 repeat(True),
             )

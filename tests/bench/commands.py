@@ -34,7 +34,7 @@ async def measure_commands(bench: Bench, folder: Path) -> None:
     server = await asyncio.to_thread(postgres.start, durable=True)
     try:
         async with AsyncExitStack() as stack:
-            base = await _by_hand(stack, await server.fresh(_TABLES), 8 if bench.quick else 15)
+            base = await _by_hand(stack, await server.fresh(_TABLES), 30 if bench.quick else 60)
             url = await server.fresh(SCHEMA)
             clients: list[Client] = []
             for replicas in (1, 2, 3):

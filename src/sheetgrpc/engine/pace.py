@@ -1,7 +1,7 @@
 """Who goes first on the event loop: calls that somebody waits for, then streams, a few at a time.
 
 A message to one stream costs the loop about 50 us, so an event that a thousand watch is 50 ms of work. It goes out in
-small batches: one a turn of the loop while no call is under way, one in two milliseconds while some are. The streams
+small batches: one a turn of the loop while no call is under way, one in three milliseconds while some are. The streams
 get their share of a busy server that way, however long it is busy, and no call waits for more than a batch. Only so
 many messages are on their way at once: else a slow machine sends a thousand, and they all come back in one turn of the
 loop. Who waits for a turn holds nothing but its place; what it missed meanwhile it reads then.
@@ -20,7 +20,7 @@ Turn: TypeAlias = "asyncio.Future[bool]"
 _BATCH = 4  # streams
 _SENDING = 16  # streams that have had their turn and whose message is not sent yet
 _STALLED = 0.05  # seconds without one that is sent after which those on their way are given up for stalled
-_PAUSE = 0.002  # seconds between two batches while calls are under way
+_PAUSE = 0.003  # seconds between two batches while calls are under way
 _LULL = 0.002  # seconds after a call in which the caller's next one is likely
 
 

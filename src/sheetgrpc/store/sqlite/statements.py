@@ -6,9 +6,10 @@ of once a row (docs/performance.md). Whether a value differs is asked of the dat
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from operator import itemgetter
 
 from sheetgrpc.catalog.model import Catalog, Verb, VerbKind
-from sheetgrpc.planning.model import Group
+from sheetgrpc.planning.model import Cell, Group
 from sheetgrpc.store import shapes
 from sheetgrpc.store.calling.batch import Calling
 from sheetgrpc.store.shapes import quote
@@ -134,10 +135,17 @@ class Shape(shapes.Shape):
         return " AND ".join(f"{quote(name)} = ?" for name in self.by) or "1"
 
 
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Cell]], Sequence[Cell]]:
+    """The cells in these places; slices where there are fewer than two, which itemgetter would not answer as a row."""
+    if not places:
+        return itemgetter(slice(0))
+    return itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
+
+
 class One:
     """A shape for single statements: a chain is as many batches as statements, so this path has no loop to spare.
 
-    The orders are places in the statement's cells, which are the given ones and then `defaults`.
+    What is found by and inserted is picked from the statement's cells, which are the given ones and then `defaults`.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -147,9 +155,9 @@ class One:
             place.setdefault(name, len(shape.given) + at)
         self.finds = shape.verb.kind in (VerbKind.ENSURE, VerbKind.LINK)
         self.inserts = self.finds or shape.verb.kind is VerbKind.CREATE
-        self.find_order = [place[name] for name in (*shape.sets, *shape.by)] if self.finds else []
+        self.found_by = _picker([place[name] for name in (*shape.sets, *shape.by)] if self.finds else [])
         columns = shape.insert_columns[1:] if shape.inserts_key else shape.insert_columns
-        self.insert_order = [place[name] for name in columns] if self.inserts else []
+        self.inserted = _picker([place[name] for name in columns] if self.inserts else [])
         self.insert = shape.insert_returning if shape.returns_key else shape.insert(1)
         self.key_place = place.get(shape.key or "") if not shape.inserts_key and not shape.returns_key else None
         key = quote(shape.key) if shape.key is not None else "NULL"

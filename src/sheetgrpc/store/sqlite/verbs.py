@@ -53,11 +53,11 @@ def run_rows(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: 
 
 def run_single(connection: sqlite3.Connection, shape: Shape, index: int, cells: list[Cell], results: Results) -> None:
     """Does one create, ensure or link; `cells` are the given ones. Raises Failure; then nothing was done."""
-    with failures(connection, shape.verb.table, shape.verb.name):
-        one = shape.one
-        cells += one.defaults
-        effect = Effect.CREATED
-        found = connection.execute(one.find, [cells[at] for at in one.find_order]).fetchone() if one.finds else None
+    one = shape.one
+    cells += one.defaults
+    effect = Effect.CREATED
+    try:
+        found = connection.execute(one.find, one.found_by(cells)).fetchone() if one.finds else None
         if found is not None:
             results.keys[index], differs = found
             effect = Effect.UPDATED if differs else Effect.UNCHANGED
@@ -65,19 +65,22 @@ def run_single(connection: sqlite3.Connection, shape: Shape, index: int, cells: 
                 if results.images is not None:
                     given = [[cell] for cell in cells[: len(shape.given)]]
                     _note_images(connection, shape, Rows(indexes=[index], columns=given, bound=None), results)
-                _require_all(shape, connection.execute(shape.update, [cells[at] for at in one.find_order]), 1)
+                _require_all(shape, connection.execute(shape.update, one.found_by(cells)), 1)
         else:
             _insert_single(connection, shape, index, cells, results)
-        results.status[index], results.effect[index] = Status.SUCCESS, effect
+    except BaseException as error:  # as `failures` has it, whose two calls this path spares itself
+        _raise_failure(connection, shape.verb.table, shape.verb.name, error)
+        raise
+    results.status[index], results.effect[index] = Status.SUCCESS, effect
 
 
 def _insert_single(
     connection: sqlite3.Connection, shape: Shape, index: int, cells: list[Cell], results: Results
 ) -> None:
     one = shape.one
-    values = [cells[at] for at in one.insert_order]
+    values = one.inserted(cells)
     if shape.inserts_key:
-        values.insert(0, results.keys[index])
+        values = results.keys[index], *values
     cursor = connection.execute(one.insert, values)
     if shape.returns_key:
         made = cursor.fetchall()  # to its end: constraints are checked after the row has come back

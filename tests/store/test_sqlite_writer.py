@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from functools import partial
 from pathlib import Path
 
@@ -260,3 +260,16 @@ async def test_all_who_wait_for_one_answer_get_it(store: SQLiteStore, stall: Sta
     await asyncio.gather(asked, asyncio.wait([answer]), asyncio.shield(answer))
     assert told == ["first in its context", "second"]
     assert answer.remove_done_callback(left) == 0
+
+
+async def test_a_task_that_waits_goes_on_in_its_own_context_though_that_is_empty(store: SQLiteStore) -> None:
+    """An empty one is false; in a copy of it, what the task sets would be gone after its next wait."""
+    mark: ContextVar[str] = ContextVar("mark")
+
+    async def wait() -> str:
+        await store._read(nothing)
+        mark.set("kept")
+        await asyncio.sleep(0)
+        return mark.get("lost")
+
+    assert await asyncio.create_task(wait(), context=Context()) == "kept"

@@ -134,7 +134,7 @@ class _Answer(asyncio.Future[T]):
 
     def add_done_callback(self, callback: "Callable[[Self], object]", /, *, context: Context | None = None) -> None:
         if self._first is None and not self.done():
-            self._first = callback, context or copy_context()
+            self._first = callback, copy_context() if context is None else context  # an empty one is false
         else:
             super().add_done_callback(callback, context=context)
 

@@ -6,7 +6,7 @@ are written after their statement), display texts, and what a row was that the r
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +16,7 @@ from sheetgrpc.planning.model import Key, Plan
 
 _VERSION = 1
 _PIECE = 1000  # effects encoded at a time
+_NOTHING: Mapping[str, object] = {}
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
@@ -37,10 +38,9 @@ def plan_digest(*, sheet: str, scope: str, catalog: str, plan: Plan, effects: Se
             if column.type is Type.ENTITY:
                 whole.update(_encode((group.verb, column.argument, column.values)))
     for start in range(0, len(effects), _PIECE):
-        whole.update(_encode([_essence(effect) for effect in effects[start : start + _PIECE]]))
+        essences = [
+            (one.statement_index, one.table, one.kind, one.key, _NOTHING if one.made else one.before, one.after)
+            for one in effects[start : start + _PIECE]
+        ]
+        whole.update(_encode(essences))
     return whole.hexdigest()
-
-
-def _essence(effect: RowEffect) -> tuple[object, ...]:
-    before = {} if effect.made else effect.before
-    return effect.statement_index, effect.table, effect.kind, effect.key, before, effect.after

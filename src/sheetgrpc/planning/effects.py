@@ -124,9 +124,11 @@ def count_rows(catalog: Catalog, plan: Plan, results: Results, indexes: Sequence
     return counts
 
 
-def _made(catalog: Catalog, plan: Plan, results: Results) -> dict[tuple[str, Key], str]:
-    """(entity type, key) of every row that this run made the key of -> what stands for it."""
-    made = dict(emissions.name_made(results))
+def _made(catalog: Catalog, plan: Plan, results: Results) -> dict[str, dict[Key, str]]:
+    """Entity type -> key of every row that this run made the key of -> what stands for it."""
+    made: dict[str, dict[Key, str]] = {}
+    for (entity, row), name in emissions.name_made(results):
+        made.setdefault(entity, {})[row] = name
     effects, keys, created = results.effect, results.keys, int(Effect.CREATED)  # an enum's own comparison is slow
     for group in plan.groups:
         verb = catalog.verbs[group.verb]
@@ -134,36 +136,38 @@ def _made(catalog: Catalog, plan: Plan, results: Results) -> dict[tuple[str, Key
             continue
         if catalog.entities[verb.entity].key.source is KeySource.ARGUMENT:
             continue
+        names = made.setdefault(verb.entity, {})
         for index in group.indexes:
             if effects[index] == created and (key := keys[index]) is not None:
-                made[verb.entity, key] = f"#{index}"
+                names[key] = f"#{index}"
     return made
 
 
 class Names:
     """How keys are written: those that the run made by their statement, others as they are."""
 
-    def __init__(self, made: Mapping[tuple[str, Key], str], catalog: Catalog, plan: Plan, results: Results) -> None:
+    def __init__(self, made: Mapping[str, Mapping[Key, str]], catalog: Catalog, plan: Plan, results: Results) -> None:
         self._made = made
-        self._texts = {key: name for (_, key), name in self._made.items() if isinstance(key, str)}
+        self._texts = {key: name for keys in made.values() for key, name in keys.items() if isinstance(key, str)}
         self.statements = results.keys  # by statement: what its key is written as
-        if made:
+        if any(made.values()):
             self.statements = results.keys.copy()
             for group in plan.groups:
-                entity = catalog.verbs[group.verb].entity
-                if entity is not None:
-                    self._name(entity, group.indexes)
+                names = made.get(catalog.verbs[group.verb].entity or "")
+                if names:
+                    self._name(names, group.indexes)
 
-    def _name(self, entity: str, indexes: Sequence[int]) -> None:
-        statements, made = self.statements, self._made
+    def _name(self, names: Mapping[Key, str], indexes: Sequence[int]) -> None:
+        statements = self.statements
         for index in indexes:
             key = statements[index]
             if key is not None:
-                statements[index] = made.get((entity, key), key)
+                statements[index] = names.get(key, key)
 
     def key(self, entity: str | None, key: Key | None) -> Key | None:
         """The key of a row of this type."""
-        return self._made.get((entity or "", key), key) if key is not None else None
+        names = self._made.get(entity or "")
+        return names.get(key, key) if names and key is not None else key
 
     def text(self, text: str) -> str:
         """A text that may be such a key."""
@@ -201,13 +205,17 @@ class _Collector:
         return found
 
     def _created(self, kinds: bytes, written: Mapping[str, Sequence[Cell]]) -> list[RowEffect]:
-        """The rows that were inserted; nearly all of most sheets, so there is no step a row that Python sees."""
+        """The rows that were inserted: nearly all of most sheets, so column by column."""
         created = int(Effect.CREATED)
-        here = [kind == created for kind in kinds]
-        columns = [name for name in written if name != self._key_column]
-        cells = compress(zip(*(written[name] for name in columns), strict=True), here) if columns else repeat(())
-        displays = written.get(self._display or "")
+        here = [kind == created for kind in kinds] if kinds.count(created) < len(kinds) else repeat(True)
         indexes = list(compress(self._group.indexes, here))
+        displays = written.get(self._display or "")
+        columns = {name: cells for name, cells in written.items() if name != self._key_column}
+        empty = dict.fromkeys(columns)
+        afters: list[Values] = [empty.copy() for _ in indexes]
+        for name, cells in columns.items():
+            for after, cell in zip(afters, compress(cells, here), strict=True):
+                after[name] = cell
         return list(
             map(
                 RowEffect,
@@ -218,7 +226,7 @@ class _Collector:
                 map(self._names.statements.__getitem__, indexes) if self._entity else repeat(None),
                 map(_display, compress(displays, here)) if displays is not None else repeat(""),
                 repeat(_NOTHING),
-                map(dict, map(zip, repeat(columns), cells)),
+                afters,
                 repeat(True),
             )
         )

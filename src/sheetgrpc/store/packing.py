@@ -51,10 +51,10 @@ def pack(effects: Sequence[RowEffect]) -> list[Piece]:
     pieces: list[Piece] = []
     for first in range(0, len(effects), PIECE):
         part = effects[first : first + PIECE]
-        kinds: dict[str, set[int]] = {}
-        for effect in part:
-            kinds.setdefault(effect.table, set()).add(effect.kind)
-        told = msgspec.json.encode({table: sorted(found) for table, found in sorted(kinds.items())}).decode()
+        kinds: dict[str, list[int]] = {}
+        for table, kind in sorted({(effect.table, effect.kind) for effect in part}):
+            kinds.setdefault(table, []).append(kind)
+        told = msgspec.json.encode(kinds).decode()
         pieces.append(Piece(first, told, zlib.compress(_encode(part), _LEVEL)))
     return pieces
 

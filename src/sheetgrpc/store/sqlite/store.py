@@ -43,7 +43,8 @@ from sheetgrpc.store.records import (
     SymbolRow,
 )
 from sheetgrpc.store.sqlite import approvals, effects, lookups, queue, reads
-from sheetgrpc.store.sqlite.connection import Place, claim, connect_reader, connect_writer, identify
+from sheetgrpc.store.sqlite.checkpoints import Checkpoints
+from sheetgrpc.store.sqlite.connection import Place, claim, connect_copier, connect_reader, connect_writer, identify
 from sheetgrpc.store.sqlite.migrations import migrate
 from sheetgrpc.store.sqlite.statements import Compiled, compile_catalog
 from sheetgrpc.store.sqlite.tasks import SQLiteTasks
@@ -85,6 +86,7 @@ class SQLiteStore:
         self._waiting = 0  # for it
         self._compiled: Compiled | None = None
         self._writer = Worker("sqlite-writer", partial(connect_writer, place, busy_timeout=busy_timeout))
+        self._checkpoints = Checkpoints(partial(connect_copier, place))
         self._connect_near = partial(connect_reader, place, busy_timeout=0)
         self._near: sqlite3.Connection | None = None
         self._readers = [
@@ -105,6 +107,7 @@ class SQLiteStore:
             incarnation=incarnation,
             persistent=not self._place.temporary,
         )
+        await self._checkpoints.open()
         for reader in self._readers:
             await reader.open()
         self._near = self._connect_near()
@@ -125,7 +128,7 @@ class SQLiteStore:
         return _Turn(
             SQLiteTransaction(self._writer, self._compiled, self._now, self._read_near),
             self._take_writer,
-            self._lock.release,
+            self._give_back,
         )
 
     async def reply(self, key: RequestKey) -> StoredReply | None:
@@ -287,7 +290,7 @@ class SQLiteStore:
                 self._near.close()
                 self._near = None
             # The writer last: the last connection to leave folds the log into the file, and a reader could not.
-            await _close_all([*self._readers, self._writer])
+            await _close_all([self._checkpoints, *self._readers, self._writer])
 
     def _check_place(self) -> None:
         """Refuses to write to a file that was moved away or removed: SQLite would, and the next start find nothing."""
@@ -309,6 +312,11 @@ class SQLiteStore:
             raise busy() from None
         finally:
             self._waiting -= 1
+
+    def _give_back(self, transaction: SQLiteTransaction) -> None:
+        self._lock.release()
+        if transaction.committed:
+            self._checkpoints.note()
 
     async def _read(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -335,11 +343,14 @@ class _Turn:
     """A transaction from when the writer is had until it is given back."""
 
     def __init__(
-        self, transaction: SQLiteTransaction, take: Callable[[], Awaitable[None]], release: Callable[[], None]
+        self,
+        transaction: SQLiteTransaction,
+        take: Callable[[], Awaitable[None]],
+        give_back: Callable[[SQLiteTransaction], None],
     ) -> None:
         self._transaction = transaction
         self._take = take
-        self._release = release
+        self._give_back = give_back
 
     async def __aenter__(self) -> SQLiteTransaction:
         await self._take()
@@ -349,7 +360,7 @@ class _Turn:
         try:
             await self._transaction.end()
         finally:
-            self._release()
+            self._give_back(self._transaction)
 
 
 async def open_sqlite(
@@ -368,7 +379,7 @@ async def open_sqlite(
     return store
 
 
-async def _close_all(workers: Sequence[Worker]) -> None:
+async def _close_all(workers: Sequence[Worker | Checkpoints]) -> None:
     cancelled = None
     for worker in workers:
         try:

@@ -90,7 +90,7 @@ async def _by_hand(stack: AsyncExitStack, url: str, each: int) -> float:
 
 
 async def _rate(work: Work, each: int) -> float:
-    """Median a second of five rounds, after one that warms up; callers go on one after the other, all at once."""
+    """Median a second of three rounds, after one that warms up; callers go on one after the other, all at once."""
     numbers = iter(range(1_000_000))
 
     async def caller(number: int, first: int, calls: int) -> None:
@@ -98,7 +98,7 @@ async def _rate(work: Work, each: int) -> float:
             await work(number, first + at)
 
     rates: list[float] = []
-    for _ in range(6):
+    for _ in range(4):
         first = next(numbers) * each
         began = time.perf_counter()
         await asyncio.gather(*(caller(number, first, each) for number in range(CALLERS)))

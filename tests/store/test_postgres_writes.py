@@ -229,9 +229,9 @@ async def test_failures_are_found_by_halves(run: Run, monkeypatch: pytest.Monkey
     sizes: list[int] = []
     real = writes.run_rows
 
-    async def counted(connection: object, shape: object, rows: Rows, results: Results) -> None:
+    async def counted(connection: object, shape: object, rows: Rows, results: Results, again: None) -> None:
         sizes.append(len(rows.indexes))
-        await real(connection, shape, rows, results)  # type: ignore[arg-type]  # what came in
+        await real(connection, shape, rows, results, again)  # type: ignore[arg-type]  # what came in
 
     monkeypatch.setattr(writes, "run_rows", counted)
     bad = {0, 7, 2000, 2001, 3999}

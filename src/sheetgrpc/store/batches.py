@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from sheetgrpc.catalog.model import Catalog, Entity, Type, VerbKind
+from sheetgrpc.catalog.model import Catalog, Entity, KeySource, Type, VerbKind
 from sheetgrpc.planning.model import Cell, Column, Effect, ErrorCode, Group, Key, Plan, Results, StatementError, Status
 from sheetgrpc.planning.values import store_default
 from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.shapes import Shape
 
+_CREATING = (VerbKind.CREATE, VerbKind.ENSURE)
+PIECE = 4096
+"""Rows that are bound at a time: no C call over more than this holds the GIL, and nothing the loop."""
 DOOMED = StatementError(ErrorCode.ENTITY_NOT_FOUND, "a row has gone")  # which statements, the row-by-row pass tells
 
 
@@ -99,6 +102,62 @@ def in_rounds(shape: Shape, rows: Rows, results: Results) -> Iterator[Rows]:
         index = rows.indexes[at]
         results.keys[index] = results.keys[rows.indexes[same]]
         results.status[index], results.effect[index] = Status.SUCCESS, Effect.UNCHANGED
+
+
+def reach(catalog: Catalog, plan: Plan, results: Results, at: int, last: int) -> int:
+    """Up to which batch, of those from `at` to `last`, they may be tried as one though each needs the one before.
+
+    They are neighbours that create or ensure rows of one shape, a piece at most. The key of a new row is known before
+    the row is there, and that of another can be looked up: so what refers to a row can be bound before its turn.
+    """
+    batches, until = plan.batches, at + 1
+    number, start = batches[4 * at : 4 * at + 2]
+    if until == last or batches[4 * until] != number or results.roots:
+        return until
+    verb = catalog.verbs[plan.groups[number].verb]
+    if verb.kind not in _CREATING or verb.entity is None:
+        return until
+    if catalog.entities[verb.entity].key.source is not KeySource.SERVER:
+        return until
+    while until < last and batches[4 * until] == number and batches[4 * until + 2] - start <= PIECE:
+        until += 1
+    return until
+
+
+def require_distinct(shape: Shape, rows: Rows) -> None:
+    """Raises Entangled where two of the rows would be one."""
+    rounds, folds = fold(shape, rows)
+    if len(rounds) > 1 or folds:
+        raise Entangled
+
+
+def bind_found(
+    shape: Shape, rows: Rows, found: Mapping[int, tuple[Key | None, int]], again: Callable[[], Rows], results: Results
+) -> Rows:
+    """The rows, bound again by the keys of those that are there. Raises Entangled where others are found by these."""
+    count = len(rows.indexes)
+    for at, (key, _) in found.items():
+        results.keys[rows.indexes[at]] = key
+    bound = again()
+    if shape.by_cells(bound.columns, count) != shape.by_cells(rows.columns, count):
+        raise Entangled
+    return bound
+
+
+def require_held(rows: Rows, found: Mapping[int, tuple[Key | None, int]]) -> None:
+    """Raises Entangled where a row does not read as its statement wants it, now that all are done."""
+    if len(found) < len(rows.indexes) or any(differs for _, differs in found.values()):
+        raise Entangled
+
+
+def take_back(indexes: Sequence[int], keys: Sequence[Key | None], results: Results) -> None:
+    """Forgets what was noted of statements that were taken back; `keys` are those from before."""
+    for index, key in zip(indexes, keys, strict=True):
+        results.status[index], results.effect[index], results.keys[index] = Status.RESOLVED, Effect.NONE, key
+        results.rows.pop(index, None)
+        results.more_rows.pop(index, None)
+        if results.images is not None:
+            results.images.pop(index, None)
 
 
 def prepare_again(shape: Shape, group: Group, start: int, stop: int, results: Results) -> dict[int, int]:

@@ -5,7 +5,7 @@ time can tell; the caller takes the rows back then. Rows that name the same row 
 after another, in rounds; equal ones fold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,19 @@ import structlog
 from sheetgrpc.catalog.model import KeySource, VerbKind
 from sheetgrpc.planning.model import Cell, Effect, ErrorCode, Image, Key, Results, StatementError, Status
 from sheetgrpc.planning.values import store_default
-from sheetgrpc.store.batches import Entangled, Failure, Rows, broken, in_rounds, not_one, note_more_rows, succeed
+from sheetgrpc.store.batches import (
+    Entangled,
+    Failure,
+    Rows,
+    bind_found,
+    broken,
+    in_rounds,
+    not_one,
+    note_more_rows,
+    require_distinct,
+    require_held,
+    succeed,
+)
 from sheetgrpc.store.postgres.queue import row_count
 from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, refusal_of, sqlstate
 from sheetgrpc.store.postgres.statements import Shape
@@ -49,12 +61,25 @@ def _exact(text: str) -> float | str:
 _row = msgspec.json.Decoder(dict[str, object], float_hook=_exact)
 
 
-async def run_rows(connection: "Connection", shape: Shape, rows: Rows, results: Results) -> None:
-    """Does the statements of one shape. Raises Failure; then some of them may have been done."""
+async def run_rows(
+    connection: "Connection",
+    shape: Shape,
+    rows: Rows,
+    results: Results,
+    again: Callable[[], Rows] | None = None,
+) -> None:
+    """Does the statements of one shape. Raises Failure; then some of them may have been done.
+
+    `again` binds them once more: for creates and ensures that need each other (`reach`). Raises Entangled where they
+    have to be done one after the other.
+    """
     if not rows.indexes:
         return
     try:
-        await _RUN[shape.verb.kind](connection, shape, rows, results)
+        if again is not None:
+            await _make(connection, shape, rows, again, results)
+        else:
+            await _RUN[shape.verb.kind](connection, shape, rows, results)
     except DATABASE_ERRORS as error:
         failure = failure_of(shape.verb.table, shape.verb.name, error)
         if failure is None:
@@ -90,6 +115,22 @@ def failure_of(table: str, verb: str, error: BaseException) -> Failure | None:
 async def _create(connection: "Connection", shape: Shape, rows: Rows, results: Results) -> None:
     _require_all(shape, await _insert(connection, shape, rows, results, shape.insert), len(rows.indexes))
     succeed(rows.indexes, results, Effect.CREATED)
+
+
+async def _make(
+    connection: "Connection", shape: Shape, rows: Rows, again: Callable[[], Rows], results: Results
+) -> None:
+    """Creates or ensures that need each other."""
+    found: Mapping[int, tuple[Key | None, int]] = {}
+    if shape.verb.kind is VerbKind.ENSURE:
+        require_distinct(shape, rows)
+        found = await _find(connection, shape, rows)
+    if not found:
+        await _create(connection, shape, rows, results)
+        return
+    rows = bind_found(shape, rows, found, again, results)
+    await _ensure(connection, shape, rows, results)
+    require_held(rows, await _find(connection, shape, rows))
 
 
 async def _ensure(connection: "Connection", shape: Shape, rows: Rows, results: Results) -> None:

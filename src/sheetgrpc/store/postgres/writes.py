@@ -4,7 +4,8 @@ A batch goes in one piece: a look-up and an insert or update over all its rows. 
 back to a savepoint and goes again in halves, and these in halves, so that the failing statements are known exactly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import repeat
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from sheetgrpc.planning.model import Effect, Group, Key, Plan, Results, Statemen
 from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.batches import (
     DOOMED,
+    PIECE,
     Entangled,
     Failure,
     Rows,
@@ -23,7 +25,9 @@ from sheetgrpc.store.batches import (
     doom,
     fold,
     note_time,
+    reach,
     symbols_of,
+    take_back,
     wanted_keys,
 )
 from sheetgrpc.store.postgres.calls import Calls
@@ -36,7 +40,6 @@ from sheetgrpc.store.records import ExecutionRow
 if TYPE_CHECKING:
     from sheetgrpc.store.postgres.connection import Connection
 
-_PIECE = 4096  # rows at a time: longer ones would hold the loop
 _COLUMNS = (
     "execution_id", "statement_index", "depth", "status", "effect", "key", "symbol", "entity_type", "micros", "detail",
 )  # fmt: skip
@@ -59,20 +62,43 @@ class Batches:
 
     async def apply(self, first: int, last: int) -> int:
         """Writes batches `first..last-1`; answers how many were done. See `store.base.Transaction.apply`."""
-        batches = iter(self._plan.batches[4 * first : 4 * last])
+        plan, results, catalog = self._plan, self._results, self._compiled.catalog
+        at = tried = first
         began = perf_counter_ns()
-        for done, (number, start, stop, depth) in enumerate(zip(batches, batches, batches, batches, strict=True), 1):
-            group = self._plan.groups[number]
-            if self._results.roots:
-                blocking.skip(self._compiled.catalog, self._results, group, start, stop, depth)
+        while at < last:
+            number, start, stop, depth = plan.batches[4 * at : 4 * at + 4]
+            group = plan.groups[number]
+            if at >= tried:
+                tried = reach(catalog, plan, results, at, last)
+                end = plan.batches[4 * tried - 2]
+                if tried > at + 1 and await self._several(group, start, end):
+                    ended = perf_counter_ns()
+                    note_time(group, start, end, results, ended - began)
+                    at, began = tried, ended
+                    continue
+            if results.roots:
+                blocking.skip(catalog, results, group, start, stop, depth)
             well = await self._batch(group, start, stop)
             ended = perf_counter_ns()
             if not self._is_call(group):
-                note_time(group, start, stop, self._results, ended - began)
-            began = ended
+                note_time(group, start, stop, results, ended - began)
+            at, began = at + 1, ended
             if not well and not self._collect:
-                return done
-        return last - first
+                break
+        return at - first
+
+    async def _several(self, group: Group, start: int, stop: int) -> bool:
+        """Batches that need each other in one piece, or nothing of them, and False."""
+        if self._results.stop:
+            raise Interrupted("the run was told to stop")
+        again = partial(bind, group, start, stop, self._results)
+        rows = again()
+        keys = [self._results.keys[index] for index in rows.indexes]
+        self._results.note(rows.indexes[0])
+        if await self._try(self._compiled.shape(group), rows, again) is None:
+            return True
+        take_back(rows.indexes, keys, self._results)
+        return False
 
     def _is_call(self, group: Group) -> bool:
         return self._compiled.catalog.verbs[group.verb].kind is VerbKind.CALL
@@ -84,8 +110,8 @@ class Batches:
         shape = self._compiled.shape(group)
         self._folds = {}
         well = True
-        for begin in range(start, stop, _PIECE):
-            well = await self._piece(shape, group, begin, min(begin + _PIECE, stop)) and well
+        for begin in range(start, stop, PIECE):
+            well = await self._piece(shape, group, begin, min(begin + PIECE, stop)) and well
             if not well and not self._collect:
                 return False
         return well
@@ -116,7 +142,7 @@ class Batches:
             well = False
         return await self._piece(shape, group, middle, stop) and well
 
-    async def _try(self, shape: Shape, rows: Rows) -> StatementError | None:
+    async def _try(self, shape: Shape, rows: Rows, again: Callable[[], Rows] | None = None) -> StatementError | None:
         """What is wrong with the rows; then nothing of them is there, unless the transaction is to be undone anyway."""
         # A single statement that fails a run which stops there needs no way back.
         saved = len(rows.indexes) > 1 or self._collect
@@ -125,7 +151,7 @@ class Batches:
         try:
             if not self._results.doomed.keys().isdisjoint(rows.indexes):
                 raise Failure(DOOMED)
-            await run_rows(self._connection, shape, rows, self._results)
+            await run_rows(self._connection, shape, rows, self._results, again)
         except (Failure, Entangled) as failure:
             if saved:
                 await self._connection.execute("ROLLBACK TO batch; RELEASE batch")
@@ -139,11 +165,7 @@ class Batches:
 
         One that folds runs all the same, and finds what is there, unless that one failed: then it fails alike.
         """
-        results = self._results
-        for index, key in zip(rows.indexes, keys, strict=True):
-            results.status[index], results.effect[index], results.keys[index] = Status.RESOLVED, Effect.NONE, key
-            results.rows.pop(index, None)
-            results.more_rows.pop(index, None)
+        take_back(rows.indexes, keys, self._results)
         _, folds = fold(shape, rows)
         for at, same in folds.items():
             self._folds.setdefault(rows.indexes[at], rows.indexes[same])

@@ -6,7 +6,7 @@ after another, in rounds; equal ones fold.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import structlog
@@ -19,11 +19,14 @@ from sheetgrpc.store.batches import (
     Entangled,
     Failure,
     Rows,
+    bind_found,
     broken,
     by_row,
     in_rounds,
     not_one,
     note_more_rows,
+    require_distinct,
+    require_held,
     succeed,
 )
 from sheetgrpc.store.sqlite.statements import Shape
@@ -43,12 +46,25 @@ _CONSTRAINTS = {
 }
 
 
-def run_rows(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
-    """Does the statements of one shape. Raises Failure; then some of them may have been done."""
+def run_rows(
+    connection: sqlite3.Connection,
+    shape: Shape,
+    rows: Rows,
+    results: Results,
+    again: Callable[[], Rows] | None = None,
+) -> None:
+    """Does the statements of one shape. Raises Failure; then some of them may have been done.
+
+    `again` binds them once more: for creates and ensures that need each other (`reach`). Raises Entangled where they
+    have to be done one after the other.
+    """
     if not rows.indexes:
         return
     with failures(connection, shape.verb.table, shape.verb.name):
-        _RUN[shape.verb.kind](connection, shape, rows, results)
+        if again is not None:
+            _make(connection, shape, rows, again, results)
+        else:
+            _RUN[shape.verb.kind](connection, shape, rows, results)
 
 
 def run_single(connection: sqlite3.Connection, shape: Shape, index: int, cells: list[Cell], results: Results) -> None:
@@ -137,6 +153,22 @@ def _is_own_sql(error: sqlite3.OperationalError) -> bool:
 def _create(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:
     _insert(connection, shape, rows, results)
     succeed(rows.indexes, results, Effect.CREATED)
+
+
+def _make(
+    connection: sqlite3.Connection, shape: Shape, rows: Rows, again: Callable[[], Rows], results: Results
+) -> None:
+    """Creates or ensures that need each other."""
+    found: Mapping[int, tuple[Key | None, int]] = {}
+    if shape.verb.kind is VerbKind.ENSURE:
+        require_distinct(shape, rows)
+        found = _find(connection, shape, rows)
+    if not found:
+        _create(connection, shape, rows, results)
+        return
+    rows = bind_found(shape, rows, found, again, results)
+    _ensure(connection, shape, rows, results)
+    require_held(rows, _find(connection, shape, rows))
 
 
 def _ensure(connection: sqlite3.Connection, shape: Shape, rows: Rows, results: Results) -> None:

@@ -5,7 +5,9 @@ is taken back and goes again row by row, in statement order, so that the failing
 """
 
 import sqlite3
-from itertools import chain, islice, repeat
+from collections.abc import Iterable
+from functools import cache, partial
+from itertools import chain, islice
 from time import perf_counter_ns
 
 from sheetgrpc.catalog.model import Catalog, Entity, VerbKind
@@ -14,6 +16,7 @@ from sheetgrpc.planning.model import Effect, Group, Key, Plan, Results, Statemen
 from sheetgrpc.store.base import Interrupted
 from sheetgrpc.store.batches import (
     DOOMED,
+    PIECE,
     Entangled,
     Failure,
     bind,
@@ -22,7 +25,9 @@ from sheetgrpc.store.batches import (
     doom,
     note_time,
     prepare_again,
+    reach,
     symbols_of,
+    take_back,
     wanted_keys,
 )
 from sheetgrpc.store.records import ExecutionRow
@@ -30,9 +35,6 @@ from sheetgrpc.store.shapes import quote
 from sheetgrpc.store.sqlite.calls import Desk, run_calls
 from sheetgrpc.store.sqlite.statements import CHUNK_ROWS, Compiled, Shape
 from sheetgrpc.store.sqlite.verbs import run_rows, run_single
-
-_PIECE = 4096  # rows bound at a time: no C call over more than this holds the GIL
-_RESULT_COLUMNS = 10
 
 
 def apply(
@@ -48,12 +50,21 @@ def apply(
 ) -> int:
     """Writes batches `first..last-1`; answers how many were done. See `store.base.Transaction.apply`."""
     shapes = [compiled.shape(group) for group in plan.groups]
-    batches = iter(plan.batches[4 * first : 4 * last])
+    at = tried = first
     began = perf_counter_ns()
-    for done, (number, start, stop, depth) in enumerate(zip(batches, batches, batches, batches, strict=True), 1):
+    while at < last:
         if results.stop:
             raise Interrupted("the run was told to stop")
+        number, start, stop, depth = plan.batches[4 * at : 4 * at + 4]
         group, shape = plan.groups[number], shapes[number]
+        if at >= tried:
+            tried = reach(compiled.catalog, plan, results, at, last)
+            end = plan.batches[4 * tried - 2]
+            if tried > at + 1 and _at_once(connection, shape, group, start, end, results, several=True):
+                ended = perf_counter_ns()
+                note_time(group, start, end, results, ended - began)
+                at, began = tried, ended
+                continue
         if results.roots:
             blocking.skip(compiled.catalog, results, group, start, stop, depth)
         if shape.verb.kind is VerbKind.CALL:
@@ -65,10 +76,10 @@ def apply(
             failed = _apply_batch(connection, compiled, shape, plan, group, start, stop, results, collect=collect)
             ended = perf_counter_ns()
             note_time(group, start, stop, results, ended - began)
-        began = ended
+        at, began = at + 1, ended
         if failed and not collect:
-            return done
-    return last - first
+            break
+    return at - first
 
 
 def _apply_batch(
@@ -84,25 +95,43 @@ def _apply_batch(
     collect: bool,
 ) -> bool:
     """True if something failed."""
-    if stop - start == 1:
-        return not _one_by_one(connection, compiled.catalog, shape, plan, group, start, stop, results, collect=collect)
+    if stop - start > 1 and _at_once(connection, shape, group, start, stop, results):
+        return False
+    return not _one_by_one(connection, compiled.catalog, shape, plan, group, start, stop, results, collect=collect)
+
+
+def _at_once(
+    connection: sqlite3.Connection,
+    shape: Shape,
+    group: Group,
+    start: int,
+    stop: int,
+    results: Results,
+    *,
+    several: bool = False,
+) -> bool:
+    """All of these rows in pieces, or nothing of them in the database, and False; `several` batches are one piece."""
+    indexes = group.indexes[start:stop]
+    keys = [results.keys[index] for index in indexes] if several else []
     connection.execute("SAVEPOINT batch")
     try:
-        if results.doomed and not results.doomed.keys().isdisjoint(group.indexes[start:stop]):
+        if results.doomed and not results.doomed.keys().isdisjoint(indexes):
             raise Failure(DOOMED)
-        for begin in range(start, stop, _PIECE):
+        for begin in range(start, stop, PIECE):
             if results.stop:
                 raise Interrupted("the run was told to stop")
             results.note(group.indexes[begin])
-            rows = bind(group, begin, min(begin + _PIECE, stop), results)
-            run_rows(connection, shape, rows, results)
+            rebind = partial(bind, group, begin, min(begin + PIECE, stop), results)
+            run_rows(connection, shape, rebind(), results, rebind if several else None)
     except (Failure, Entangled):
         connection.execute("ROLLBACK TO batch")
-        return not _one_by_one(connection, compiled.catalog, shape, plan, group, start, stop, results, collect=collect)
+        if several:
+            take_back(indexes, keys, results)
+        return False
     finally:
         if connection.in_transaction:
             connection.execute("RELEASE batch")
-    return False
+    return True
 
 
 def _one_by_one(
@@ -186,31 +215,28 @@ def record(
     """Writes the result row of every statement."""
     symbols, types = symbols_of(catalog, plan)
     details = details_of(results)
-    rows = zip(
-        repeat(execution.number),
-        range(plan.count),
-        plan.depths,
-        results.status,
-        results.effect,
-        results.keys,
-        symbols,
-        types,
-        results.micros,
-        map(details.get, range(plan.count)) if details else repeat(None),
-        strict=False,  # repeat() has no end
-    )
-    _insert_results(connection, rows, plan.count)
+    columns: dict[str, Iterable[str | int | bytes | None]] = {
+        "statement_index": range(plan.count),
+        "depth": plan.depths,
+        "status": results.status,
+        "effect": results.effect,
+        "key": results.keys,
+        "symbol": symbols,
+        "entity_type": types,
+        "micros": results.micros,
+    }
+    if details:  # of most sheets no statement has any
+        columns["detail"] = map(details.get, range(plan.count))
+    rows = zip(*columns.values(), strict=True)
+    names = tuple(columns)
+    for _ in range(plan.count // CHUNK_ROWS):
+        part = chain.from_iterable(islice(rows, CHUNK_ROWS))
+        connection.execute(_insert_results(names, CHUNK_ROWS), [execution.number, *part])
+    connection.executemany(_insert_results(names, 1), [(execution.number, *row) for row in rows])
 
 
-_INSERT_RESULTS = (
-    "INSERT INTO sheetgrpc_results"
-    " (execution, statement_index, depth, status, effect, key, symbol, entity_type, micros, detail) VALUES "
-)
-
-
-def _insert_results(connection: sqlite3.Connection, rows: zip, count: int) -> None:  # type: ignore[type-arg]
-    one = f"({', '.join('?' * _RESULT_COLUMNS)})"
-    whole = _INSERT_RESULTS + ", ".join([one] * CHUNK_ROWS)
-    for _ in range(count // CHUNK_ROWS):
-        connection.execute(whole, list(chain.from_iterable(islice(rows, CHUNK_ROWS))))
-    connection.executemany(_INSERT_RESULTS + one, list(rows) if count % CHUNK_ROWS else [])
+@cache
+def _insert_results(columns: tuple[str, ...], count: int) -> str:
+    """So many rows; what is the same in all of them is bound once."""
+    row = f"(?1, {', '.join('?' * len(columns))})"
+    return f"INSERT INTO sheetgrpc_results (execution, {', '.join(columns)}) VALUES {', '.join([row] * count)}"

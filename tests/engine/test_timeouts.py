@@ -1,10 +1,13 @@
 """A run that takes too long is stopped wherever it is, and one that does not is left alone."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+import uvloop
 from tests.engine.driving import BEST, Driver, drive
 
+from sheetgrpc.clock import Draws
 from sheetgrpc.engine.watchdog import Watchdog
 from sheetgrpc.planning.model import Results
 from sheetgrpc.session.model import Mode, State
@@ -37,6 +40,22 @@ async def test_a_run_beyond_its_timeout_is_rolled_back_and_its_session_goes_on(
     session = (await fleet.engine.get_session(ran.session)).row.session
     assert (session.state, session.last_execution_succeeded) == (State.EXECUTED, False)
     assert (await fleet.run('(ship.ensure :name "S")', BEST, session=ran.session)).state == "SUCCEEDED"
+
+
+def test_no_run_is_ended_before_its_time(file: Path) -> None:
+    """On the loop that servers run on: its timers count whole milliseconds, and are early by one."""
+
+    async def run() -> None:
+        async with drive(file, draws=Draws()) as fleet:
+            for span in range(5_100, 15_000, 700):
+                ended = (await fleet.run(SLOW, within=span)).execution
+                assert ended.state.value == "TIMED_OUT"
+                assert ended.started_at is not None
+                assert ended.ended_at is not None
+                assert ended.ended_at - ended.started_at >= span
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
 
 
 async def test_a_run_that_ends_in_time_is_untouched(fleet: Driver) -> None:

@@ -25,6 +25,7 @@ from sheetgrpc.store.records import ExecutionError, ExecutionRow, SheetRow, Tabl
 
 _TRIP_STATEMENTS = 2000  # statements a trip to the writer's thread: about 20 ms of SQL
 _TRIP_BATCHES = 1000
+_EARLY = 0.002  # seconds; timers of uvloop count whole milliseconds, so that they are early by one and a half at most
 
 
 class Attempt:
@@ -173,7 +174,7 @@ class Attempt:
 
         now = self._context.draws.now()
         spent = max(0, now - (self._execution.started_at or now))
-        return asyncio.get_running_loop().call_later(max(0, timeout - spent) / 1_000_000, time_out)
+        return asyncio.get_running_loop().call_later(max(0, timeout - spent) / 1_000_000 + _EARLY, time_out)
 
     def _set_watchdog(self, results: Results) -> Watchdog | None:
         seconds = self._context.settings.statement_timeout

@@ -134,7 +134,9 @@ async def test_a_waiter_that_is_cancelled_is_not_there_any_more() -> None:
     some = Waiters()
     waiting = asyncio.ensure_future(some.wait(60))
     await asyncio.sleep(0)
+    assert len(some) == 1
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled()
+    assert len(some) == 0
     assert not some.take()

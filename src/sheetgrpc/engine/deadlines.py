@@ -21,6 +21,10 @@ class Deadlines(Generic[K]):
         self._until: dict[K, float] = {}  # by the loop's clock, in the order in which they came
         self._timer: asyncio.TimerHandle | None = None
 
+    def __len__(self) -> int:
+        """How many are waited for."""
+        return len(self._until)
+
     def add(self, key: K, seconds: float) -> None:
         """This is to happen within so long from now."""
         loop = asyncio.get_running_loop()

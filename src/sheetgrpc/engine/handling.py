@@ -106,7 +106,7 @@ class Handler:
         first = step()
         attempt: Attempt = lambda key: self._try(envelope, key, commits, first, step, encode)  # noqa: E731
         if first.brief and self._store.idle and not known:
-            reply = await self._once(envelope, key, attempt)
+            reply = await self._answer(envelope, key, attempt)
         else:
             reply = await self.once(envelope, attempt, recall=known)
         if key is not None and not known:
@@ -127,7 +127,7 @@ class Handler:
             replayed = await self._recall(key, envelope)
             if replayed is not None:
                 return replayed
-        return await self.shielded(self._once(envelope, key, attempt))
+        return await self.shielded(self._answer(envelope, key, attempt))
 
     async def find(self, envelope: Envelope, session: str) -> SessionRow | None:
         """The session of this name as the caller may use it, expired if its time has run out; None for no name."""
@@ -146,7 +146,7 @@ class Handler:
         """Waits for every command under way; cancelled, breaks them off."""
         await settle_all(self._tasks)
 
-    async def _once(self, envelope: Envelope, key: RequestKey | None, attempt: Attempt) -> Reply:
+    async def _answer(self, envelope: Envelope, key: RequestKey | None, attempt: Attempt) -> Reply:
         try:
             return await attempt(key)
         except SheetError:

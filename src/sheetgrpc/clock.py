@@ -4,6 +4,7 @@ Ids are ULIDs (26 Crockford characters, time first), rising strictly within a pr
 or goes back. Tests inject a `Draws` with a fixed clock and entropy.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
 _SHIFTS = range(120, -1, -10)
 _RANDOM_BITS = 80
+_ULID = re.compile(f"[0-7][{_CROCKFORD}]{{25}}")
 
 
 class Draw(msgspec.Struct, frozen=True, gc=False):
@@ -70,3 +72,8 @@ def ulid(millisecond: int, random: int) -> str:
     """The ULID of a time (48 bits, milliseconds) and 80 random bits."""
     number = (millisecond << _RANDOM_BITS) | random
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
+
+
+def is_ulid(text: str) -> bool:
+    """Whether it is one as `ulid` writes it."""
+    return _ULID.fullmatch(text) is not None

@@ -7,6 +7,7 @@ as another server has answered it, or this one before it was restarted, meets it
 refused and then looked up.
 
 What can be done before the writer is taken is done in `prepare`, against reads; inside, only pure decisions and writes.
+Where a read is a trip to the database, a command with nothing to prepare reads its session there, too, and only there.
 The work runs in a task of its own: a caller that goes away cancels nothing. But where all there is to wait for is the
 commit, which nobody can break off, the caller's own task does it: two turns of the loop less.
 """
@@ -17,7 +18,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from sheetgrpc.clock import Draw, Draws
+from sheetgrpc.clock import Draw, Draws, is_ulid
 from sheetgrpc.engine.closing import settle_all
 from sheetgrpc.engine.expiring import Expiry
 from sheetgrpc.engine.intents import Envelope
@@ -48,7 +49,7 @@ class Step(Protocol):
     additive: bool
     """Whether nothing was prepared from the session: a session that has moved is as good, and nobody need try again."""
     brief: bool
-    """Whether preparing waits for nothing."""
+    """Whether nothing is prepared: at most a refusal that is plain already."""
 
     async def prepare(self, row: SessionRow | None) -> None:
         """Everything that needs reading, parsing or planning. Raises plain refusals."""
@@ -179,6 +180,10 @@ class Handler:
         make: Callable[[], Step],
         encode: Callable[[Outcome], bytes],
     ) -> Reply:
+        if self._can_go_unread(envelope, step):
+            reply = await self._commit(envelope, key, None, step, encode)
+            if reply is not None:
+                return reply
         for _ in range(_ATTEMPTS):
             row = self._as_left(envelope) or await self._named(envelope)
             if row is not None and self._expiry.due(row):
@@ -193,6 +198,11 @@ class Handler:
                 return reply
             step = make()
         raise Conflict(Reason.CONFLICT, "the session keeps changing under this command; read it and try again")
+
+    def _can_go_unread(self, envelope: Envelope, step: Step) -> bool:
+        """Whether the session is read in its transaction only: where a read is a trip, and says nothing for sure."""
+        named = is_ulid(envelope.session) and not envelope.names_execution and not envelope.approval
+        return named and step.brief and not step.fresh and self._store.commits is None
 
     def _as_left(self, envelope: Envelope) -> SessionRow | None:
         """The session as this handler's last commit has left it, where it is meant and nothing was committed since.
@@ -223,21 +233,27 @@ class Handler:
         self,
         envelope: Envelope,
         key: RequestKey | None,
-        seen: Seen,
+        seen: Seen | None,
         step: Step,
         encode: Callable[[Outcome], bytes],
     ) -> Reply | None:
-        """None if the session moved since it was prepared, or its time ran out."""
-        row = seen.row
+        """None if the session moved since it was prepared, or its time ran out; or, unseen, is none that is plain."""
+        row = seen.row if seen is not None else None
+        named = envelope.session if seen is None else None
         # A label that it has already is nobody else's.
         has_label = row is not None and not step.fresh and step.label in row.session.labels
         label = "" if has_label else step.label
         tried: Changes | None = None
         try:
             async with self._store.begin() as transaction:
-                opened = await transaction.open(row.session.id if row is not None else None, key, label, seen)
+                opened = await transaction.open(row.session.id if row is not None else named, key, label, seen)
                 if opened.reply is not None:
                     return replay(opened.reply, envelope)
+                if seen is None:
+                    row = opened.row
+                    if row is None or row.session.owner != envelope.caller or self._expiry.due(row):
+                        return None
+                    _check_version(envelope, row, step)
                 if row is not None and not self._is_as_read(opened.row, row):
                     if opened.row is None or not step.additive or has_label or self._expiry.due(opened.row):
                         return None

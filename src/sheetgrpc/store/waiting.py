@@ -1,6 +1,7 @@
 """Waiting for a database's answer whatever becomes of the caller, and the refusal of who waited long enough."""
 
 import asyncio
+from functools import partial
 from typing import TypeVar
 
 from sheetgrpc.errors import Reason, Unavailable
@@ -14,8 +15,10 @@ async def settled(future: asyncio.Future[T]) -> T:
     """The outcome of `future`, waited for to its end; a cancellation meanwhile is raised after that."""
     cancelled = None
     while not future.done():
+        waiter = future.get_loop().create_future()  # asyncio.wait costs three times as much
+        future.add_done_callback(partial(_wake, waiter))
         try:
-            await asyncio.wait([future])
+            await waiter
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
@@ -25,6 +28,11 @@ async def settled(future: asyncio.Future[T]) -> T:
         return future.result()
     finally:
         del future  # an error would hold itself by way of this frame
+
+
+def _wake(waiter: asyncio.Future[None], _: object) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def busy() -> Unavailable:

@@ -30,6 +30,7 @@ _CHANNEL = "sheetgrpc"
 _PAYLOAD = 7000  # bytes; PostgreSQL takes 8000
 _SHORTEST_SECONDS = 1.0  # that a renewal may take, however short leases are
 _ALIVE_SECONDS = 5.0  # how often a connection that only listens is tried, and how long it has to answer
+_GATHER_SECONDS = 0.005  # between two batches of hints where there are many: each is a transaction of the database
 
 
 class PostgresLeases:
@@ -60,9 +61,8 @@ class PostgresLeases:
         if not owner or owner == self.replica:
             return
         async with self._pool.connection() as connection:
-            with suppress(*DATABASE_ERRORS):
-                async with answering(connection, ANSWER_SECONDS):
-                    await connection.execute(_SQL["evict"], application_name(owner))
+            with suppress(*DATABASE_ERRORS), answering(connection, ANSWER_SECONDS):
+                await connection.execute(_SQL["evict"], application_name(owner))
 
     async def tell(self, progress: ProgressRow) -> None:
         """Writes progress."""
@@ -98,7 +98,7 @@ class PostgresLeases:
         async with self._pool.connection() as connection:
             try:
                 listener = partial(self._hear, heard)
-                async with answering(connection, _ALIVE_SECONDS):
+                with answering(connection, _ALIVE_SECONDS):
                     await connection.add_listener(_CHANNEL, listener)
                 self._listening = True
                 await self._send(connection)
@@ -129,19 +129,22 @@ class PostgresLeases:
                 payload += f" {first}"
             if self._hints:
                 self._hinted.set()
-            async with answering(connection, _ALIVE_SECONDS):
+            with answering(connection, _ALIVE_SECONDS):
                 if payload == self.replica:
                     await connection.execute("SELECT 1")
                 else:
                     await connection.execute(_SQL["notify"], _CHANNEL, payload)
+            if self._hints:
+                await asyncio.sleep(_GATHER_SECONDS)
 
     async def _fetch(self, query: str, *values: object) -> "list[asyncpg.Record]":
         return await self._fetch_within(ANSWER_SECONDS, query, *values)
 
     async def _fetch_within(self, seconds: float, query: str, *values: object) -> "list[asyncpg.Record]":
         try:
-            async with self._pool.connection() as connection, answering(connection, seconds):
-                return list(await connection.fetch(_SQL[query], *values))
+            async with self._pool.connection() as connection:
+                with answering(connection, seconds):
+                    return list(await connection.fetch(_SQL[query], *values))
         except DATABASE_ERRORS as error:
             refusal = refusal_of(error)
             if refusal is None:

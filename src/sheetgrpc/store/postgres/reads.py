@@ -69,10 +69,7 @@ _detail = msgspec.json.Decoder(Detail)
 async def read_reply(connection: "Connection", key: RequestKey, now: int) -> StoredReply | None:
     """The reply of a request id, unless it has expired by `now`."""
     row = await connection.fetchrow(_SQL["reply"], *map(storable, msgspec.structs.astuple(key)), now)
-    if row is None:
-        return None
-    fingerprint, reply, session_id, expires_at, execution_id = row
-    return StoredReply(key, fingerprint, reply, session_id, expires_at, execution_id)
+    return StoredReply(key, *row) if row is not None else None
 
 
 async def read_session(connection: "Connection", ref: str, owner: str | None = None) -> SessionRow:
@@ -251,10 +248,16 @@ def session_row(body: bytes, count: int, symbols: bytes | None, active_at: int, 
     return SessionRow(_session.decode(body), count, first, active_at, oldest)
 
 
-async def lock_sessions(connection: "Connection", ids: Sequence[str]) -> Mapping[str, SessionRow]:
-    """These sessions by id, held until the transaction ends."""
-    rows = await connection.fetch(_SQL["lock_sessions"], ids)
-    return {session_id: session_row(*columns) for session_id, *columns in rows}
+async def lock_sessions(
+    connection: "Connection", ids: Sequence[str], key: RequestKey | None, now: int
+) -> tuple[Mapping[str, SessionRow], StoredReply | None]:
+    """These sessions by id, held until the transaction ends; and the reply of a request id, if one of them is there."""
+    request = map(storable, msgspec.structs.astuple(key)) if key is not None else [None] * 4
+    rows = await connection.fetch(_SQL["lock_sessions"], ids, *request, now)
+    reply = None
+    if key is not None and rows and rows[0]["fingerprint"] is not None:
+        reply = StoredReply(key, *rows[0][6:])
+    return {row[0]: session_row(*row[1:6]) for row in rows}, reply
 
 
 async def hold_label(connection: "Connection", label: str, session_id: str) -> str | None:

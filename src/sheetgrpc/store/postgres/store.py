@@ -338,8 +338,9 @@ class PostgresStore:
         """What `function` reads; once more where the connection turned out to be gone, or the database wants it."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self._readers.connection() as connection, answering(connection, seconds):
-                    return await function(connection, *args, **kwargs)
+                async with self._readers.connection() as connection:
+                    with answering(connection, seconds):
+                        return await function(connection, *args, **kwargs)
             except TimeoutError as error:
                 raise away() from error
             except DATABASE_ERRORS as error:

@@ -22,7 +22,7 @@ from sheetgrpc.store.postgres.refusals import DATABASE_ERRORS, Repeat, conflict,
 from sheetgrpc.store.postgres.texts import storable
 from sheetgrpc.store.queries import load_queries
 from sheetgrpc.store.queue import QueueChange
-from sheetgrpc.store.records import Changes, ExecutionRow, Held, Opened, RequestKey, Seen, SessionRow
+from sheetgrpc.store.records import Changes, ExecutionRow, Held, Opened, RequestKey, Seen
 from sheetgrpc.store.tasks import TaskChanges, TaskKey
 from sheetgrpc.store.waiting import RETRY_AFTER, busy, closed, settled
 
@@ -80,10 +80,9 @@ class PostgresTransaction:
         self._locked = session_id, label
 
         async def read(connection: "Connection") -> Opened:
-            row, holder = await _lock(connection, session_id, label)
-            self._holder = holder.session.id if holder is not None else None
-            reply = await reads.read_reply(connection, key, self._now()) if key is not None else None
-            return Opened(row=row, reply=reply, holder=holder)
+            opened = await _lock(connection, session_id, label, key, self._now())
+            self._holder = opened.holder.session.id if opened.holder is not None else None
+            return opened
 
         return await self._run(self._brief(read))
 
@@ -170,6 +169,8 @@ class PostgresTransaction:
     async def end(self) -> None:
         """Rolls back whatever was not committed."""
         self._over = True
+        if not self._begun and self._aborting is None:
+            return
         # While `abort` rolls back, the connection is not free to be given back.
         await settled(self._aborting or asyncio.ensure_future(self._roll_back()))
 
@@ -197,7 +198,7 @@ class PostgresTransaction:
         """`work` with a limit. A run's has none: it takes as long as it takes, and whoever runs it interrupts it."""
 
         async def limited(connection: "Connection") -> T:
-            async with answering(connection, ANSWER_SECONDS):
+            with answering(connection, ANSWER_SECONDS):
                 return await work(connection)
 
         return work if self._touched else limited
@@ -256,7 +257,7 @@ class PostgresTransaction:
         connection = self._connection
         try:
             if not self._begun:
-                async with answering(connection, ANSWER_SECONDS):
+                with answering(connection, ANSWER_SECONDS):
                     await connection.execute("BEGIN")
                     self._begun = True
                     if again is not None:
@@ -273,7 +274,7 @@ class PostgresTransaction:
     async def _lock_again(self, connection: "Connection") -> None:
         """What changed meanwhile, the changes' own guards see: versions, replies, the execution's epoch."""
         session_id, label = self._locked
-        _, holder = await _lock(connection, session_id, label)
+        holder = (await _lock(connection, session_id, label, None, 0)).holder
         if label and (holder.session.id if holder is not None else None) != self._holder:
             raise conflict()
         if self._locked_task:
@@ -291,7 +292,7 @@ class PostgresTransaction:
     async def _commit(self, connection: "Connection") -> None:
         self._committing = True
         try:
-            async with answering(connection, max(ANSWER_SECONDS, self._query_timeout if self._touched else 0)):
+            with answering(connection, max(ANSWER_SECONDS, self._query_timeout if self._touched else 0)):
                 done = await connection.execute("COMMIT")
         except DATABASE_ERRORS as error:
             self._begun = not is_lost(error)
@@ -315,15 +316,15 @@ class PostgresTransaction:
 
 
 async def _lock(
-    connection: "Connection", session_id: str | None, label: str
-) -> tuple[SessionRow | None, SessionRow | None]:
-    """The session and who has the label, both held until the transaction ends; the label before them."""
+    connection: "Connection", session_id: str | None, label: str, key: RequestKey | None, now: int
+) -> Opened:
+    """The session and who has the label, both held until the transaction ends, the label before them; and the reply."""
     holder = await reads.hold_label(connection, label, session_id) if label and session_id is not None else None
     ids = [one for one in dict.fromkeys((session_id, holder)) if one is not None]
     if not ids:
-        return None, None
-    found = await reads.lock_sessions(connection, ids)
-    return found.get(session_id or ""), found.get(holder or "")
+        return Opened(row=None, reply=await reads.read_reply(connection, key, now) if key is not None else None)
+    found, reply = await reads.lock_sessions(connection, ids, key, now)
+    return Opened(row=found.get(session_id or ""), reply=reply, holder=found.get(holder or ""))
 
 
 def _commit_failure(error: BaseException) -> Exception:

@@ -50,12 +50,16 @@ WHERE id = $1 AND NOT purged AND ($2::text IS NULL OR owner = $2);
 
 -- name: lock_sessions
 -- These sessions, held against every other command until the transaction ends; in one order, so that none wait in turn.
--- Rows that refer to them, such as labels, may be added meanwhile.
-SELECT id, body, symbol_count, symbols, active_at, oldest_sequence
-FROM sheetgrpc.sessions
-WHERE id = ANY($1::text[]) AND NOT purged
-ORDER BY id
-FOR NO KEY UPDATE;
+-- Rows that refer to them, such as labels, may be added meanwhile. With them comes the reply of a request id, as of before
+-- the wait: one that whoever held a session has given is met where this command's own is added.
+SELECT s.id, s.body, s.symbol_count, s.symbols, s.active_at, s.oldest_sequence,
+    r.fingerprint, r.reply, r.session_id, r.expires_at, r.execution_id
+FROM sheetgrpc.sessions AS s
+LEFT JOIN sheetgrpc.replies AS r
+    ON r.caller = $2 AND r.method = $3 AND r.target = $4 AND r.request_id = $5 AND r.expires_at > $6
+WHERE s.id = ANY($1::text[]) AND NOT s.purged
+ORDER BY s.id
+FOR NO KEY UPDATE OF s;
 
 -- name: session_ids
 -- Ids with a prefix, as an index range; one more than is ever listed, so that the reader knows of more.
